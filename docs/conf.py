@@ -1,0 +1,36 @@
+"""Configuration of Sphinx."""
+
+import os
+
+import physio_ssl
+
+project = "physio_ssl"
+author = copyright = "physio_ssl developers"
+version = release = physio_ssl.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates"]
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": rf"{os.sep}plot_",
+    "ignore_pattern": rf"{os.sep}(?!plot_)[^{os.sep}]*\.py$",
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"show_prev_next": False}
+html_show_sourcelink = False

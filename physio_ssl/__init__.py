@@ -1,0 +1,33 @@
+"""Self-supervised learning on wearable signals, behind the scikit-learn API."""
+
+from importlib import import_module
+
+__version__ = "0.1.0.dev0"
+
+# Imported on first use, so that no one waits for torch or neurokit2 without need.
+_PUBLIC_NAMES = {
+    "HandcraftedFeatures": "features",
+    "PerModality": "compose",
+    "Recording": "containers",
+    "SSLEncoder": "encoder",
+    "SelectModality": "compose",
+    "SignalDict": "containers",
+    "Windows": "windows",
+    "load_wer_ssl_checkpoint": "persistence",
+    "make_windows": "windows",
+}
+_PUBLIC_MODULES = {"datasets", "networks", "preprocessing", "pretext", "transforms"}
+
+__all__ = sorted({*_PUBLIC_NAMES, *_PUBLIC_MODULES})
+
+
+def __getattr__(name):
+    if name in _PUBLIC_NAMES:
+        return getattr(import_module(f".{_PUBLIC_NAMES[name]}", __name__), name)
+    if name in _PUBLIC_MODULES:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
