@@ -1,0 +1,92 @@
+"""Checks of windows and sampling rates, and the mixin of estimators that learn nothing."""
+
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import validate_data
+
+
+def check_sampling_rate(sampling_rate, name="sampling_rate"):
+    """Return a sampling rate as a float, or raise if it is not a positive number of Hz."""
+    if not isinstance(sampling_rate, Real) or isinstance(sampling_rate, bool):
+        raise TypeError(f"{name} must be a number, in Hz, got {sampling_rate!r}.")
+    if not (np.isfinite(sampling_rate) and sampling_rate > 0):
+        raise ValueError(f"{name} must be positive and finite, in Hz, got {sampling_rate}.")
+    return float(sampling_rate)
+
+
+def check_windows(X, estimator=None, *, reset=False):
+    """Validate the windows of one modality.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_windows, n_channels, n_times) or (n_windows, n_times)
+        Windows; two dimensions count as one channel.
+    estimator : estimator, default=None
+        Named in error messages; its ``n_features_in_`` is set (``reset=True``) or
+        compared where ``X`` has two dimensions.
+    reset : bool, default=False
+        Whether this is a call from ``fit``.
+
+    Returns
+    -------
+    ndarray
+        ``X`` with its number of dimensions, as float32 (where it was) or float64.
+
+    Raises
+    ------
+    TypeError
+        If ``X`` holds several modalities or is sparse.
+    ValueError
+        If ``X`` has other than two or three dimensions, an empty axis, or samples that
+        are NaN, infinite or complex.
+    """
+    if isinstance(X, Mapping) and not issparse(X):  # one sparse format is a Mapping
+        raise TypeError(
+            "Expected the array of one modality, got several "
+            f"({', '.join(map(str, X))}): select one modality first, e.g. "
+            f"X[{next(iter(X), 'bvp')!r}], or use PerModality."
+        )
+    dtype = (np.float64, np.float32)
+    if np.asarray(X).ndim != 3:  # np.ndim fails on objects that only convert to arrays
+        if estimator is None:
+            return check_array(X, dtype=dtype)
+        return validate_data(estimator, X, reset=reset, dtype=dtype)
+    X = check_array(X, dtype=dtype, allow_nd=True, estimator=estimator)
+    if 0 in X.shape:
+        raise ValueError(
+            "Windows need at least one channel and one sample, got an array of shape "
+            f"{X.shape} for (n_windows, n_channels, n_times)."
+        )
+    if reset and estimator is not None:
+        estimator.n_features_in_ = X.shape[-1]
+    return X
+
+
+def check_generator(random_state):
+    """Turn a scikit-learn ``random_state`` into a NumPy ``Generator``."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31, size=4))
+    check_random_state(random_state)  # raises scikit-learn's error
+    return np.random.default_rng(random_state)
+
+
+class StatelessMixin:
+    """Declare that an estimator of windows learns nothing in ``fit``.
+
+    To be listed before ``TransformerMixin`` and ``BaseEstimator``.
+    """
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,270 @@
+"""Containers: windows of several modalities, and one continuous recording."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from ._check import check_sampling_rate
+
+
+class SignalDict(Mapping):
+    """Windows of several modalities, each at its own sampling rate.
+
+    An immutable mapping from modality to array that scikit-learn can split: its length is
+    the number of *windows*, and indexing with rows gives a ``SignalDict`` of those windows.
+
+    Parameters
+    ----------
+    signals : mapping, default=()
+        Array of each modality, of shape (n_windows, n_channels, n_times) or
+        (n_windows, n_times), which counts as one channel.
+    **more : arrays
+        The same, as keywords: ``SignalDict(bvp=..., eda=...)``.
+
+    Raises
+    ------
+    TypeError
+        If a name is not an identifier (modalities become keyword arguments).
+    ValueError
+        If there is no modality, or their numbers of windows differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SignalDict
+    >>> X = SignalDict(bvp=np.zeros((5, 1, 3840)), eda=np.zeros((5, 240)))
+    >>> X
+    SignalDict(5 windows: bvp (1, 3840), eda (1, 240))
+    >>> X["eda"].shape
+    (5, 1, 240)
+    >>> X[[0, 2]].shape
+    (2,)
+    """
+
+    __slots__ = ("_signals",)
+
+    def __init__(self, signals=(), /, **more):
+        arrays = {}
+        for name, array in {**dict(signals), **more}.items():
+            if not (isinstance(name, str) and name.isidentifier()):
+                raise TypeError(f"A modality's name must be an identifier, got {name!r}.")
+            array = np.asanyarray(array)
+            if array.ndim == 2:
+                array = array[:, np.newaxis]
+            if array.ndim != 3:
+                raise ValueError(
+                    f"Modality {name!r} must have the shape (n_windows, n_channels, "
+                    f"n_times) or (n_windows, n_times), got {array.shape}."
+                )
+            arrays[name] = array
+        if not arrays:
+            raise ValueError("A SignalDict needs at least one modality, got none.")
+        if len({len(array) for array in arrays.values()}) > 1:
+            counts = ", ".join(f"{name}: {len(array)}" for name, array in arrays.items())
+            raise ValueError(f"All modalities must have the same number of windows, got {counts}.")
+        object.__setattr__(self, "_signals", arrays)
+
+    def __setattr__(self, name, value):
+        raise AttributeError("A SignalDict cannot be changed: build a new one.")
+
+    def __reduce__(self):
+        return type(self), (self._signals,)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            if key not in self._signals:
+                raise KeyError(f"No modality {key!r}, only {', '.join(self)}.")
+            return self._signals[key]
+        if isinstance(key, tuple):  # scikit-learn indexes rows as X[rows, ...]
+            key, *rest = key
+            if rest != [...]:
+                raise IndexError(
+                    "A SignalDict is indexed by modality or by windows; to reach "
+                    f"channels or times select one modality first, e.g. {self._advice}."
+                )
+        if np.ndim(key) == 0 and not isinstance(key, slice):
+            key = [key]  # one window stays a SignalDict of windows
+        return type(self)({name: array[key] for name, array in self._signals.items()})
+
+    def __iter__(self):
+        return iter(self._signals)
+
+    def __len__(self):
+        return len(next(iter(self._signals.values())))
+
+    def __contains__(self, key):
+        return key in self._signals
+
+    def __eq__(self, other):
+        if not isinstance(other, SignalDict):
+            return NotImplemented
+        return list(self) == list(other) and all(
+            np.array_equal(self[name], other[name]) for name in self
+        )
+
+    __hash__ = None
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            "A SignalDict holds several modalities and is not one array: select one "
+            f"modality first, e.g. {self._advice}."
+        )
+
+    def __repr__(self):
+        parts = ", ".join(f"{name} {array.shape[1:]}" for name, array in self.items())
+        return f"SignalDict({len(self)} windows: {parts})"
+
+    @property
+    def shape(self):
+        """The number of windows, as a tuple."""
+        return (len(self),)
+
+    @property
+    def _advice(self):
+        return f"X[{next(iter(self))!r}]"
+
+
+def _check_annotations(annotations):
+    """Return annotations as a read-only mapping of equally long arrays, or None."""
+    if annotations is None:
+        return None
+    columns = {name: np.asarray(column) for name, column in annotations.items()}
+    if "time" not in columns and set(columns) != {"onset", "duration", "description"}:
+        raise ValueError(
+            "Annotations need the columns onset, duration and description, or time and "
+            f"one column per rating scale, got {', '.join(columns) or 'none'}."
+        )
+    if len({column.shape for column in columns.values()}) > 1 or any(
+        column.ndim != 1 for column in columns.values()
+    ):
+        shapes = ", ".join(f"{name}: {column.shape}" for name, column in columns.items())
+        raise ValueError(f"Annotation columns must be 1-D and equally long, got {shapes}.")
+    for name in ("onset", "duration", "time"):
+        if name in columns:
+            columns[name] = columns[name].astype(float)
+            if not np.isfinite(columns[name]).all():
+                raise ValueError(f"Annotation column {name!r} must be finite, in seconds.")
+    if "duration" in columns and (columns["duration"] < 0).any():
+        raise ValueError(
+            f"Annotation durations must not be negative, got {columns['duration'].min()} s."
+        )
+    return MappingProxyType(columns)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Recording:
+    """Continuous signals of one subject on one clock.
+
+    A recording is one long window: each signal is stored with the shape
+    (1, n_channels, n_times), so every preprocessing estimator works on it.
+
+    Parameters
+    ----------
+    signals : mapping from str to array
+        Signal of each modality, of shape (n_times,), (n_channels, n_times) or
+        (1, n_channels, n_times). All start at time 0 of the recording's clock.
+    sampling_rate : mapping from str to float
+        Sampling rate of each modality, in Hz.
+    subject : str
+        Who was recorded; becomes the group of each window.
+    annotations : mapping from str to 1-D array, default=None
+        Either ``onset`` and ``duration`` (seconds) and ``description`` (str) of events
+        and stages, or ``time`` (seconds) and one column per rating scale.
+    start_time : float, default=None
+        Unix time (UTC, seconds) of the recording's start.
+    """
+
+    signals: SignalDict
+    sampling_rate: Mapping
+    subject: str
+    annotations: Mapping | None = None
+    start_time: float | None = field(default=None)
+
+    def __post_init__(self):
+        signals = {}
+        for name, signal in self.signals.items():
+            signal = np.asanyarray(signal)
+            if signal.ndim < 3:
+                signal = signal.reshape((1,) * (3 - signal.ndim) + signal.shape)
+            signals[name] = signal
+            if len(signal) != 1 or signal.ndim != 3:
+                raise ValueError(
+                    f"A recording's signal is one window, of shape (1, n_channels, "
+                    f"n_times), got {signal.shape} for {name!r}."
+                )
+        signals = SignalDict(signals)
+        if set(self.sampling_rate) != set(signals):
+            raise ValueError(
+                "sampling_rate must name the same modalities as signals, got "
+                f"{', '.join(self.sampling_rate)} for {', '.join(signals)}."
+            )
+        rates = {
+            name: check_sampling_rate(self.sampling_rate[name], f"sampling_rate[{name!r}]")
+            for name in signals
+        }
+        object.__setattr__(self, "signals", signals)
+        object.__setattr__(self, "sampling_rate", MappingProxyType(rates))
+        object.__setattr__(self, "subject", str(self.subject))
+        object.__setattr__(self, "annotations", _check_annotations(self.annotations))
+
+    def __reduce__(self):  # a read-only mapping cannot be pickled as it is
+        plain = None if self.annotations is None else dict(self.annotations)
+        rates = dict(self.sampling_rate)
+        return type(self), (self.signals, rates, self.subject, plain, self.start_time)
+
+    def __repr__(self):
+        parts = ", ".join(
+            f"{name} {signal.shape[1]} x {self.sampling_rate[name]:g} Hz"
+            for name, signal in self.signals.items()
+        )
+        return f"Recording({self.subject}: {self.duration:.0f} s, {parts})"
+
+    @property
+    def duration(self):
+        """Time covered by all of the signals, in seconds."""
+        return min(
+            signal.shape[-1] / self.sampling_rate[name] for name, signal in self.signals.items()
+        )
+
+    def apply(self, transformers, sampling_rate=None):
+        """Transform some signals; the others are left as they are.
+
+        Parameters
+        ----------
+        transformers : mapping from str to transformer
+            Estimator of each modality to change; a copy of it is fitted on the whole
+            recording.
+        sampling_rate : mapping from str to float, default=None
+            New sampling rates, in Hz, of the modalities that were resampled.
+
+        Returns
+        -------
+        Recording
+            A new recording.
+
+        Raises
+        ------
+        ValueError
+            If a modality is unknown, or a signal's new length does not fit its rate.
+        """
+        from sklearn.base import clone
+
+        signals, rates = dict(self.signals), dict(self.sampling_rate)
+        unknown = [
+            name for name in {**transformers, **(sampling_rate or {})} if name not in signals
+        ]
+        if unknown:
+            raise ValueError(f"No modality {', '.join(unknown)}, only {', '.join(signals)}.")
+        for name, transformer in transformers.items():
+            before = signals[name].shape[-1] / rates[name]
+            signals[name] = clone(transformer).fit_transform(signals[name])
+            rates[name] = (sampling_rate or {}).get(name, rates[name])
+            n_times = signals[name].shape[-1]
+            if abs(n_times - before * rates[name]) > 1:
+                raise ValueError(
+                    f"{name!r} has {n_times} samples after the transform, which does not "
+                    f"fit {before:g} s at {rates[name]:g} Hz: give its new sampling_rate."
+                )
+        return type(self)(signals, rates, self.subject, self.annotations, self.start_time)

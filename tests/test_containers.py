@@ -1,0 +1,202 @@
+"""SignalDict and Recording: what scikit-learn asks of them, and what they refuse."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from physio_ssl import HandcraftedFeatures, Recording, SelectModality, SignalDict
+from physio_ssl.preprocessing import BandpassFilter, Resample
+
+
+def test_length_and_shape_count_windows(signals):
+    assert len(signals) == 12
+    assert signals.shape == (12,)
+
+
+def test_keys_values_and_items_are_those_of_the_modalities(signals):
+    assert list(signals) == ["bvp", "eda", "acc"]
+    assert [array.shape[1] for array in signals.values()] == [1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [3, 1],
+        np.array([3, 1]),
+        slice(2, 4),
+        np.arange(12) % 5 == 1,
+        (np.array([3, 1]), ...),
+    ],
+)
+def test_rows_give_a_signal_dict_of_those_windows(signals, rows):
+    plain = rows[0] if isinstance(rows, tuple) else rows
+    chosen = signals[rows]
+    assert isinstance(chosen, SignalDict)
+    assert_array_equal(chosen["acc"], signals["acc"][plain])
+
+
+def test_one_row_is_one_window(signals):
+    assert signals[-1].shape == (1,)
+    assert_array_equal(signals[np.int64(4)]["eda"], signals["eda"][4:5])
+
+
+def test_two_dimensions_count_as_one_channel():
+    assert SignalDict(eda=np.zeros((5, 40)))["eda"].shape == (5, 1, 40)
+
+
+def test_it_cannot_be_changed(signals):
+    with pytest.raises(TypeError):
+        signals["bvp"] = np.zeros((12, 1, 640))
+    with pytest.raises(AttributeError, match="build a new one"):
+        signals.bvp = np.zeros((12, 1, 640))
+
+
+def test_pickling_keeps_it_equal(signals):
+    assert pickle.loads(pickle.dumps(signals)) == signals
+    assert signals[:5] != signals[1:6]
+
+
+def test_asking_for_one_array_raises_advice(signals):
+    with pytest.raises(TypeError, match=r"select one modality first, e.g. X\['bvp'\]"):
+        np.asarray(signals)
+    with pytest.raises(IndexError, match=r"X\['bvp'\]"):
+        signals[[1, 2], 0]
+
+
+def test_an_unknown_modality_names_the_known_ones(signals):
+    with pytest.raises(KeyError, match="No modality 'ecg', only bvp, eda, acc"):
+        signals["ecg"]
+
+
+@pytest.mark.parametrize(
+    "arrays, error, match",
+    [
+        ({}, ValueError, "at least one modality"),
+        ({"a": np.zeros((3, 9)), "b": np.zeros((4, 9))}, ValueError, "a: 3, b: 4"),
+        ({"a": np.zeros(9)}, ValueError, r"\(9,\)"),
+        ({"skin temp": np.zeros((3, 9))}, TypeError, "'skin temp'"),
+        ({3: np.zeros((3, 9))}, TypeError, "got 3"),
+    ],
+)
+def test_bad_arrays_are_refused(arrays, error, match):
+    with pytest.raises(error, match=match):
+        SignalDict(arrays)
+
+
+class _Majority(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.best_ = self.classes_[counts.argmax()]
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.best_)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_cross_val_score_splits_it_by_subject(signals, n_jobs):
+    y, groups = np.tile([0, 1, 1], 4), np.repeat([0, 1, 2], 4)
+    cv = LeaveOneGroupOut()
+    scores = cross_val_score(_Majority(), signals, y, groups=groups, cv=cv, n_jobs=n_jobs)
+    expected = [(y[groups == g] == 1).mean() for g in range(3)]
+    assert_array_equal(scores, expected)
+
+
+def test_grid_search_and_pipeline_cache_take_it(signals, tmp_path):
+    y, groups = np.tile([0, 1], 6), np.repeat([0, 1, 2], 4)
+    features = HandcraftedFeatures(sampling_rate={"bvp": 64, "eda": 4, "acc": 32}, specific=())
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(), memory=str(tmp_path))
+    search = GridSearchCV(model, {"logisticregression__C": [0.1, 1]}, cv=LeaveOneGroupOut())
+    search.fit(signals, y, groups=groups)
+    assert search.predict(signals).shape == (12,)
+
+
+def test_select_modality_gives_the_array(signals):
+    assert SelectModality("eda").fit_transform(signals) is signals["eda"]
+
+
+def make_recording(**changes):
+    parts = {
+        "signals": {"bvp": np.arange(640.0), "acc": np.zeros((3, 320))},
+        "sampling_rate": {"bvp": 64, "acc": 32},
+        "subject": "S2",
+        "annotations": {"onset": [1.0], "duration": [4.0], "description": ["stress"]},
+    }
+    return Recording(**{**parts, **changes})
+
+
+def test_a_recording_is_one_long_window():
+    recording = make_recording()
+    assert recording.signals["bvp"].shape == (1, 1, 640)
+    assert recording.signals["acc"].shape == (1, 3, 320)
+    assert recording.duration == 10
+
+
+def test_pickling_keeps_a_recording():
+    copy = pickle.loads(pickle.dumps(make_recording()))
+    assert copy.signals == make_recording().signals
+    assert copy.annotations["description"][0] == "stress"
+
+
+def test_apply_changes_the_named_signals_only():
+    before = make_recording()
+    after = before.apply({"bvp": Resample(64, 4)}, sampling_rate={"bvp": 4})
+    assert after.signals["bvp"].shape == (1, 1, 40)
+    assert after.sampling_rate == {"bvp": 4, "acc": 32}
+    assert after.signals["acc"] is before.signals["acc"]
+    assert before.signals["bvp"].shape == (1, 1, 640)
+
+
+def test_apply_asks_for_the_new_rate_of_a_resampled_signal():
+    with pytest.raises(ValueError, match="40 samples .* 10 s at 64 Hz: give its new"):
+        make_recording().apply({"bvp": Resample(64, 4)})
+
+
+def test_apply_refuses_an_unknown_modality():
+    with pytest.raises(ValueError, match="No modality ecg, only bvp, acc"):
+        make_recording().apply({"ecg": BandpassFilter(0.5, 8, sampling_rate=64)})
+
+
+@pytest.mark.parametrize(
+    "changes, error, match",
+    [
+        ({"sampling_rate": {"bvp": 64}}, ValueError, "got bvp for bvp, acc"),
+        (
+            {"sampling_rate": {"bvp": 64, "acc": 0}},
+            ValueError,
+            r"sampling_rate\['acc'\] .* 0",
+        ),
+        ({"sampling_rate": {"bvp": "64", "acc": 32}}, TypeError, "'64'"),
+        (
+            {"signals": {"bvp": np.zeros((2, 1, 9)), "acc": np.zeros(9)}},
+            ValueError,
+            "one window",
+        ),
+        ({"annotations": {"onset": [1.0]}}, ValueError, "got onset"),
+        (
+            {"annotations": {"onset": [1.0, 2.0], "duration": [1.0], "description": ["a"]}},
+            ValueError,
+            "equally long",
+        ),
+        (
+            {"annotations": {"onset": [1.0], "duration": [-1.0], "description": ["a"]}},
+            ValueError,
+            "not be negative",
+        ),
+        (
+            {"annotations": {"time": [np.nan], "arousal": [1]}},
+            ValueError,
+            "'time' .* finite",
+        ),
+    ],
+)
+def test_bad_recordings_are_refused(changes, error, match):
+    with pytest.raises(error, match=match):
+        make_recording(**changes)
