@@ -1,0 +1,7 @@
+"""Readers of datasets, and a simulated one."""
+
+from .empatica import load_empatica, load_empatica_corpus
+from .simulate import simulate_wristband
+from .wesad import load_wesad
+
+__all__ = ["load_empatica", "load_empatica_corpus", "load_wesad", "simulate_wristband"]

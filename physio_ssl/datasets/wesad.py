@@ -1,0 +1,317 @@
+"""Reader of WESAD, from its pickles or from the exports of its E4 wristbands."""
+
+import csv
+import pickle
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from ..containers import Recording
+from .empatica import load_empatica
+
+_LABEL_RATE = 700
+_SIGNALS = {  # device, name in the pickle, sampling rate in Hz
+    "bvp": ("wrist", "BVP", 64),
+    "eda": ("wrist", "EDA", 4),
+    "temp": ("wrist", "TEMP", 4),
+    "acc": ("wrist", "ACC", 32),
+    "chest_acc": ("chest", "ACC", 700),
+    "chest_ecg": ("chest", "ECG", 700),
+    "chest_eda": ("chest", "EDA", 700),
+    "chest_emg": ("chest", "EMG", 700),
+    "chest_resp": ("chest", "Resp", 700),
+    "chest_temp": ("chest", "Temp", 700),
+}
+_WRIST_ACC_UNITS_PER_G = 64
+_LABELS = {1: "baseline", 2: "stress", 3: "amusement", 4: "meditation"}
+_CONDITIONS = {
+    "Base": "baseline",
+    "TSST": "stress",
+    "Fun": "amusement",
+    "Medi 1": "meditation",
+    "Medi 2": "meditation",
+}
+_READING = ("bRead", "fRead", "sRead")
+_SHRINKAGE = 10  # s, by which the official labels shrink a condition at both ends
+_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")  # NumPy 1 and 2
+_ADMITTED = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),  # bytes written by Python 3 for Python 2
+    *((module, name) for module in _MODULES for name in ("_reconstruct", "scalar")),
+}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickle arrays, strings, numbers and their containers; refuse all that runs code."""
+
+    def find_class(self, module, name):
+        if (module, name) not in _ADMITTED:
+            raise pickle.UnpicklingError(
+                "it may hold NumPy arrays, strings, numbers and dicts only, and "
+                f"{module}.{name} was refused"
+            )
+        return super().find_class(module, name)
+
+
+def _load_pickle(path):
+    """Load a Python-2 pickle of arrays without running any code in it."""
+    try:
+        with path.open("rb") as file:
+            return _ArrayUnpickler(file, encoding="latin1").load()
+    except (  # what Python documents for pickles that are cut off or no pickles at all
+        pickle.UnpicklingError,
+        AttributeError,
+        EOFError,
+        ImportError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ValueError(f"{path} cannot be read as a pickle of WESAD: {error}.") from error
+
+
+def _annotate(intervals):
+    """Return intervals, of onset, duration and description, as sorted annotations."""
+    onset, duration, description = zip(*sorted(intervals), strict=True)
+    return {"onset": onset, "duration": duration, "description": description}
+
+
+def _read_pickled_signal(content, name, path):
+    """Return one signal, of shape (n_channels, n_times)."""
+    device, key, rate = _SIGNALS[name]
+    try:
+        samples = np.asarray(content["signal"][device][key], dtype=np.float32)
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"{path} must hold {name!r} as ['signal'][{device!r}][{key!r}], which is missing."
+        ) from None
+    samples = samples.reshape(len(samples), -1).T
+    duration, expected = samples.shape[1] / rate, len(content["label"]) / _LABEL_RATE
+    if abs(duration - expected) > 1:
+        raise ValueError(
+            f"The signals and labels of {path} must be equally long, got {duration:.1f} s "
+            f"of {name!r} and {expected:.1f} s of labels."
+        )
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path} must hold finite samples, got NaN or infinity in {name!r}.")
+    return samples / _WRIST_ACC_UNITS_PER_G if name == "acc" else samples
+
+
+def _load_pickled(folder, signals):
+    """Read one subject from the official pickle, whose labels are on the signals' clock."""
+    path = folder / f"{folder.name}.pkl"
+    content = _load_pickle(path)
+    if not isinstance(content, dict) or not {"signal", "label"} <= content.keys():
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
+        raise ValueError(f"{path} must hold a dict with signal and label, got {found}.")
+    label = np.ravel(content["label"])
+    edges = np.flatnonzero(np.diff(label, prepend=np.nan, append=np.nan))
+    intervals = [
+        (start / _LABEL_RATE, (end - start) / _LABEL_RATE, _LABELS[label[start]])
+        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        if label[start] in _LABELS
+    ]
+    if not intervals:
+        raise ValueError(
+            f"The labels of {path} must mark the conditions {_LABELS}, got "
+            f"{np.unique(label).tolist()}."
+        )
+    return Recording(
+        {name: _read_pickled_signal(content, name, path) for name in signals},
+        {name: _SIGNALS[name][2] for name in signals},
+        folder.name,
+        _annotate(intervals),
+    )
+
+
+@cache
+def _read_clocks():
+    """Return the unix time of the chest device's t = 0 for each subject."""
+    text = files(__package__).joinpath("wesad_e4_sync.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return {
+        row["subject"]: float(row["e4_start_time"]) + float(row["chest_start_s"]) for row in rows
+    }
+
+
+def _parse_minutes(text, path):
+    """Return the seconds in a questionnaire's time: "50.3" is 50 minutes and 30 seconds."""
+    match = re.fullmatch(r"(\d+)(?:\.([0-5]\d?))?", text)
+    if not match:
+        raise ValueError(
+            f"The times in {path} must be minutes.seconds such as 50.3 for 50 min 30 s, "
+            f"got {text!r}."
+        )
+    return 60 * int(match[1]) + int((match[2] or "0").ljust(2, "0"))
+
+
+def _read_questionnaire(path):
+    """Return the onset, duration and description of conditions, on the chest's clock."""
+    rows = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key, *cells = (cell.strip() for cell in line.lstrip("# ").split(";"))
+        rows.setdefault(key, [cell for cell in cells if cell])
+    order, starts, ends = (rows.get(key, []) for key in ("ORDER", "START", "END"))
+    if not len(order) == len(starts) == len(ends) > 0:
+        raise ValueError(
+            f"{path} must have rows ORDER, START and END of the same length, got "
+            f"{len(order)}, {len(starts)} and {len(ends)} cells."
+        )
+    intervals = []
+    for condition, start, end in zip(order, starts, ends, strict=True):
+        if condition in _READING:
+            continue
+        if condition not in _CONDITIONS:
+            raise ValueError(
+                f"{path} must name conditions of {', '.join((*_CONDITIONS, *_READING))}, "
+                f"got {condition!r}."
+            )
+        onset = _parse_minutes(start, path) + _SHRINKAGE
+        duration = _parse_minutes(end, path) - _SHRINKAGE - onset
+        if duration <= 0:
+            raise ValueError(
+                f"Conditions in {path} must last longer than {2 * _SHRINKAGE} s, by which "
+                f"they are shortened, got {condition!r} from {start} to {end}."
+            )
+        intervals.append((onset, duration, _CONDITIONS[condition]))
+    return intervals
+
+
+def _load_exported(folder, signals):
+    """Read one subject from the E4 export and the questionnaire."""
+    subject = folder.name
+    if subject not in _read_clocks():
+        raise ValueError(
+            f"The clocks of the wristband and the chest device are known for "
+            f"{', '.join(_read_clocks())} only, got {subject}."
+        )
+    quest = folder / f"{subject}_quest.csv"
+    if not quest.exists():
+        raise ValueError(f"{folder} must hold {quest.name}, which has the conditions' times.")
+    recording = load_empatica(folder / f"{subject}_E4_Data.zip", signals, subject)
+    delay = _read_clocks()[subject] - recording.start_time
+    intervals = [(onset + delay, *rest) for onset, *rest in _read_questionnaire(quest)]
+    for onset, duration, description in intervals:
+        if onset < 0 or onset + duration > recording.duration:
+            raise ValueError(
+                f"The conditions in {quest} must lie within the recording of the "
+                f"wristband, 0 to {recording.duration:.1f} s, got {description} from "
+                f"{onset:.1f} to {onset + duration:.1f} s."
+            )
+    return Recording(
+        recording.signals,
+        recording.sampling_rate,
+        subject,
+        _annotate(intervals),
+        recording.start_time,
+    )
+
+
+_SOURCES = {"pkl": ("{}.pkl", _load_pickled), "e4": ("{}_E4_Data.zip", _load_exported)}
+
+
+def _find_subjects(folder, subjects):
+    """Return the folders of subjects, sorted by their number."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}.")
+    found = {path.name: path for path in folder.iterdir() if re.fullmatch(r"S\d+", path.name)}
+    if not found:
+        others = ", ".join(sorted(path.name for path in folder.iterdir())[:10])
+        raise ValueError(
+            f"{folder} must hold the folders of WESAD's subjects, S2 to S17, found "
+            f"{others or 'nothing'}."
+        )
+    found = {name: found[name] for name in sorted(found, key=lambda name: int(name[1:]))}
+    missing = [] if subjects is None else [name for name in subjects if name not in found]
+    if isinstance(subjects, str) or missing:
+        raise ValueError(
+            f"subjects must be a sequence of folders' names in {folder}, which has "
+            f"{', '.join(found)}, got {subjects!r}."
+        )
+    return [path for name, path in found.items() if subjects is None or name in subjects]
+
+
+def _load_subject(folder, signals, source):
+    """Read one subject from the first source that is there."""
+    for key in _SOURCES if source == "auto" else [source]:
+        file, load = _SOURCES[key]
+        if (folder / file.format(folder.name)).exists():
+            break
+    else:
+        keys = _SOURCES if source == "auto" else [source]
+        expected = " or ".join(_SOURCES[key][0].format(folder.name) for key in keys)
+        raise ValueError(f"{folder} must hold {expected} for source={source!r}.")
+    on_chest = [name for name in signals if _SIGNALS[name][0] == "chest"]
+    if key == "e4" and on_chest:
+        raise ValueError(
+            f"Signals of the chest are in {folder.name}.pkl only, got "
+            f"{', '.join(on_chest)} for the wristband's export in {folder}."
+        )
+    return load(folder, signals)
+
+
+def load_wesad(folder, subjects=None, signals=("bvp", "eda", "temp"), source="auto", n_jobs=None):
+    """Read WESAD: wrist and chest signals in baseline, stress, amusement and meditation.
+
+    Both sources hold the same wrist signals and conditions [1]_. The pickle is cut to the
+    time when both devices were on; the wristband's export is read in full, from where
+    :func:`load_empatica` starts, so its clock differs and more of it is not annotated.
+    Conditions in the questionnaire are on the chest device's clock. They are moved by an
+    offset of each subject, found by aligning the signals of both devices, and shrunk by
+    10 s at both ends as the official labels are.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Folder of WESAD, with the folders S2 to S17.
+    subjects : sequence of str, default=None
+        Subjects to read, such as ``("S2", "S3")``; by default all.
+    signals : sequence of str, default=("bvp", "eda", "temp")
+        Signals to read. Of the wrist: "bvp" (arbitrary unit), "eda" (microsiemens), "temp"
+        (degrees Celsius) and "acc" (three channels, in g). Of the chest, in the pickle
+        only, at 700 Hz and in its units: "chest_acc" (three channels), "chest_ecg",
+        "chest_eda", "chest_emg", "chest_resp" and "chest_temp".
+    source : {"auto", "pkl", "e4"}, default="auto"
+        File to read: ``SX/SX.pkl``, or ``SX/SX_E4_Data.zip`` with ``SX/SX_quest.csv``. By
+        default the pickle where there is one. Nothing in a pickle is run: one that holds
+        more than arrays, strings, numbers and dicts is refused.
+    n_jobs : int, default=None
+        Number of subjects read at the same time, in threads; None is one, -1 is one for
+        each processor.
+
+    Returns
+    -------
+    list of Recording
+        One recording for each subject, sorted by their number, with signals as float32.
+        Annotations are the conditions "baseline", "stress", "amusement" and "meditation"
+        (twice). ``start_time`` is None for pickles, which do not have it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If a subject or file is missing or malformed, or a signal or source is unknown.
+
+    References
+    ----------
+    .. [1] Schmidt, P., Reiss, A., Duerichen, R., Marberger, C., & Van Laerhoven, K. (2018).
+       Introducing WESAD, a multimodal dataset for wearable stress and affect detection.
+       ICMI.
+    """
+    if isinstance(signals, str) or not signals or any(name not in _SIGNALS for name in signals):
+        raise ValueError(
+            f"signals must be one or more of {', '.join(_SIGNALS)}, in a tuple, got {signals!r}."
+        )
+    if source not in ("auto", *_SOURCES):
+        raise ValueError(f"source must be auto, {' or '.join(_SOURCES)}, got {source!r}.")
+    return Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(_load_subject)(path, tuple(signals), source)
+        for path in _find_subjects(Path(folder), subjects)
+    )

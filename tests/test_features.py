@@ -1,0 +1,346 @@
+"""Tests of the hand-crafted features."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from physio_ssl.containers import SignalDict
+from physio_ssl.features import HandcraftedFeatures
+
+RATES = {"bvp": 64, "eda": 4, "temp": 4}
+
+
+@pytest.fixture
+def X():
+    """Return a dozen windows of 30 s from three modalities, one of two channels."""
+    rng = np.random.default_rng(0)
+    times = np.arange(0, 30, 1 / 64)
+    pulse = np.sin(2 * np.pi * rng.uniform(1, 2, size=(12, 1, 1)) * times)
+    return SignalDict(
+        bvp=pulse + 0.1 * rng.normal(size=pulse.shape),
+        eda=2 + np.cumsum(0.05 * rng.normal(size=(12, 2, 120)), axis=-1),
+        temp=33 + 0.1 * rng.normal(size=(12, 1, 120)),
+    )
+
+
+def pulse_train(beats, sampling_rate=64, duration=60):
+    """Return one window with a bump of 0.2 s at each of the times ``beats``."""
+    times = np.arange(0, duration, 1 / sampling_rate)
+    bumps = np.exp(-0.5 * ((times - np.asarray(beats)[:, np.newaxis]) / 0.1) ** 2)
+    return bumps.sum(axis=0)[np.newaxis, np.newaxis]
+
+
+def responses(onsets, height=0.5, duration=60):
+    """Return one window of EDA at 4 Hz, with a skin conductance response per onset."""
+    lag = np.arange(0, duration, 1 / 4) - np.asarray(onsets)[:, np.newaxis]
+    shape = np.where(lag > 0, np.exp(-lag / 2) - np.exp(-lag / 0.75), 0)
+    return 3 + height * (shape / shape.max()).sum(axis=0)[np.newaxis, np.newaxis]
+
+
+def features_of(**signals):
+    """Return the features of the first window by name."""
+    transformer = HandcraftedFeatures(RATES).fit(signals)
+    names = transformer.get_feature_names_out()
+    return dict(zip(names, transformer.transform(signals)[0], strict=True))
+
+
+@parametrize_with_checks([HandcraftedFeatures(sampling_rate=4.0)])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("rate", [32, 64, 100.5])
+@pytest.mark.parametrize("bpm", [45, 72, 150])
+def test_heart_rate_is_that_of_the_pulse_train(bpm, rate):
+    bvp = pulse_train(np.arange(0.5, 60, 60 / bpm), rate)
+    transformer = HandcraftedFeatures({"bvp": rate}).set_output(transform="pandas")
+    features = transformer.fit_transform({"bvp": bvp})
+    assert features["bvp_heart_rate"].item() == pytest.approx(bpm, abs=1)
+
+
+def test_a_regular_pulse_has_almost_no_variability():
+    features = features_of(bvp=pulse_train(np.arange(0.5, 60, 60 / 72)))
+    assert features["bvp_rmssd"] < 3  # milliseconds
+    assert features["bvp_sdnn"] < 3
+    assert features["bvp_pnn50"] == 0
+
+
+def test_rmssd_is_that_of_alternating_intervals():
+    intervals = np.tile([0.8, 0.9], 34)
+    features = features_of(bvp=pulse_train(0.5 + np.cumsum(intervals)))
+    assert features["bvp_rmssd"] == pytest.approx(100, abs=5)
+    assert features["bvp_sdnn"] == pytest.approx(50, abs=5)
+    assert features["bvp_pnn50"] == 1
+
+
+def test_a_missed_beat_does_not_change_the_heart_rate():
+    beats = np.delete(np.arange(0.5, 60, 1.2), [10, 20])
+    features = features_of(bvp=pulse_train(beats))
+    assert features["bvp_heart_rate"] == pytest.approx(50, abs=1)
+    assert features["bvp_rmssd"] < 10
+
+
+def test_an_extra_beat_does_not_change_the_variability():
+    beats = np.sort(np.append(np.arange(0.5, 60, 1.2), 30.9))
+    features = features_of(bvp=pulse_train(beats))
+    assert features["bvp_n_beats"] == len(beats)
+    assert features["bvp_rmssd"] < 10
+
+
+def test_pulse_features_of_a_constant_window_are_missing():
+    features = features_of(bvp=np.full((1, 1, 3840), 0.1))
+    assert features["bvp_n_beats"] == 0
+    assert np.isnan([features["bvp_heart_rate"], features["bvp_rmssd"]]).all()
+
+
+def test_missing_pulse_features_take_the_value_asked_for():
+    bvp = np.zeros((1, 1, 3840))
+    features = HandcraftedFeatures({"bvp": 64}, missing=-1).fit_transform({"bvp": bvp})
+    np.testing.assert_array_equal(features[0, -5:], [-1, -1, -1, -1, 0])
+
+
+@pytest.mark.parametrize("n_times", [1, 2, 30, 64])
+def test_windows_too_short_for_a_pulse_have_no_heart_rate(n_times):
+    bvp = np.random.default_rng(0).normal(size=(1, 1, n_times))
+    assert np.isnan(features_of(bvp=bvp)["bvp_heart_rate"])
+
+
+def test_slope_of_a_temperature_ramp_is_per_second():
+    ramp = 30 + 0.01 * np.arange(0, 60, 1 / 4)[np.newaxis]
+    features = features_of(temp=ramp)
+    assert features["temp_slope"] == pytest.approx(0.01)
+    assert features["temp_mean_abs_change"] == pytest.approx(0.01)
+
+
+def test_statistics_agree_with_scipy(X):
+    from scipy import stats
+
+    temp = X["temp"]
+    features = HandcraftedFeatures(4).fit_transform({"temp": temp})
+    expected = [temp.mean(-1), temp.std(-1), temp.min(-1), temp.max(-1)]
+    expected += [stats.skew(temp, axis=-1), stats.kurtosis(temp, axis=-1)]
+    np.testing.assert_allclose(features[:, :6], np.concatenate(expected, axis=1))
+
+
+def test_a_warmer_window_only_shifts_its_location():
+    temp = np.random.default_rng(0).normal(33, 0.1, size=(1, 240))
+    cold, warm = features_of(temp=temp), features_of(temp=temp + 2)
+    shift = np.array(list(warm.values())) - np.array(list(cold.values()))
+    np.testing.assert_allclose(shift, [2, 0, 2, 2, 0, 0, 0, 0], atol=1e-9)
+
+
+def test_shape_of_a_constant_window_is_zero():
+    features = features_of(temp=np.full((1, 240), 32.1))
+    assert list(features.values()) == [32.1, 0, 32.1, 32.1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("onsets", [[], [20], [10, 25, 40]])
+def test_skin_conductance_responses_are_counted(onsets):
+    eda = responses(onsets) if onsets else np.full((1, 1, 240), 3.0)
+    features = features_of(eda=eda)
+    assert features["eda_n_scrs"] == len(onsets)
+    assert features["eda_scr_amplitude"] == pytest.approx(0.5 * bool(onsets), abs=0.15)
+
+
+def test_responses_below_the_smallest_amplitude_are_not_counted():
+    transformer = HandcraftedFeatures({"eda": 4}, min_scr_amplitude=1.0)
+    features = transformer.fit_transform({"eda": responses([20], height=0.5)})
+    np.testing.assert_array_equal(features[0, -2:], 0)
+
+
+def test_tonic_slope_is_that_of_the_level():
+    ramp = 2 + 0.01 * np.arange(0, 60, 1 / 4)[np.newaxis]
+    features = features_of(eda=ramp)
+    assert features["eda_tonic_slope"] == pytest.approx(0.01, rel=0.05)
+    assert features["eda_tonic_mean"] == pytest.approx(2.3, rel=0.01)
+
+
+def test_skin_conductance_is_split_as_by_neurokit():
+    import neurokit2 as nk
+
+    eda = responses([10, 25, 40])
+    parts = nk.eda_phasic(eda[0, 0], sampling_rate=4, method="highpass")
+    features = features_of(eda=eda)
+    assert features["eda_tonic_mean"] == pytest.approx(parts["EDA_Tonic"].mean())
+    assert features["eda_phasic_std"] == pytest.approx(parts["EDA_Phasic"].std(ddof=0))
+
+
+def test_beats_are_those_of_neurokit(X):
+    import neurokit2 as nk
+
+    bvp = X["bvp"][3, 0]
+    peaks = nk.ppg_findpeaks(nk.ppg_clean(bvp, sampling_rate=64), sampling_rate=64)
+    assert features_of(bvp=bvp[np.newaxis])["bvp_n_beats"] == len(peaks["PPG_Peaks"])
+
+
+def test_a_window_alone_has_the_same_features_as_in_a_batch(X):
+    transformer = HandcraftedFeatures(RATES).fit(X)
+    alone = np.concatenate([transformer.transform(X[i]) for i in range(len(X))])
+    np.testing.assert_array_equal(alone, transformer.transform(X))
+
+
+def test_permuted_windows_permute_the_features(X):
+    order = np.random.default_rng(1).permutation(len(X))
+    transformer = HandcraftedFeatures(RATES).fit(X)
+    expected = transformer.transform(X)[order]
+    np.testing.assert_array_equal(transformer.transform(X[order]), expected)
+
+
+def test_the_memory_layout_does_not_matter(X):
+    transposed = {name: np.asfortranarray(signal) for name, signal in X.items()}
+    transformer = HandcraftedFeatures(RATES).fit(X)
+    np.testing.assert_array_equal(transformer.transform(transposed), transformer.transform(X))
+
+
+def test_windows_are_left_as_they_were(X):
+    before = {name: signal.copy() for name, signal in X.items()}
+    HandcraftedFeatures(RATES).fit_transform(X)
+    assert SignalDict(before) == X
+
+
+def test_float32_windows_give_float64_features(X):
+    single = {name: signal.astype(np.float32) for name, signal in X.items()}
+    transformer = HandcraftedFeatures({"temp": 4}).fit({"temp": X["temp"]})
+    features = transformer.transform({"temp": single["temp"]})
+    assert features.dtype == np.float64
+    expected = transformer.transform({"temp": X["temp"]})
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_names_give_modality_channel_and_feature(X):
+    names = list(HandcraftedFeatures(RATES).fit(X).get_feature_names_out())
+    assert len(names) == len(set(names)) == 8 + 5 + 2 * (8 + 5) + 8
+    assert names[0] == "bvp_mean"
+    assert names.index("bvp_n_beats") < names.index("eda_0_mean")
+    assert {"eda_1_n_scrs", "temp_slope"} < set(names)
+
+
+def test_pandas_output_has_the_names_as_columns(X):
+    transformer = HandcraftedFeatures(RATES).set_output(transform="pandas")
+    features = transformer.fit_transform(X)
+    assert list(features.columns) == list(transformer.get_feature_names_out())
+    assert len(features) == len(X)
+
+
+def test_modalities_may_come_in_another_order(X):
+    transformer = HandcraftedFeatures(RATES).fit(X)
+    turned = SignalDict({name: X[name] for name in reversed(list(X))})
+    np.testing.assert_array_equal(transformer.transform(turned), transformer.transform(X))
+
+
+def test_an_array_is_the_modality_signal(X):
+    transformer = HandcraftedFeatures(sampling_rate=64)
+    features = transformer.fit_transform(X["bvp"])
+    np.testing.assert_array_equal(features, transformer.fit_transform(X["bvp"][:, 0]))
+    assert transformer.get_feature_names_out()[0] == "signal_mean"
+
+
+def test_modalities_left_out_of_specific_get_statistics_only(X):
+    slow = {"bvp": X["bvp"][..., ::16]}
+    transformer = HandcraftedFeatures({"bvp": 4}, specific=("eda",))
+    assert transformer.fit_transform(slow).shape == (12, 8)
+
+
+def test_clone_and_pickle_give_the_same_features(X):
+    transformer = HandcraftedFeatures(RATES, min_scr_amplitude=0.1).fit(X)
+    expected = transformer.transform(X)
+    loaded = pickle.loads(pickle.dumps(transformer))
+    np.testing.assert_array_equal(loaded.transform(X), expected)
+    np.testing.assert_array_equal(clone(transformer).fit_transform(X), expected)
+
+
+def test_pipeline_is_cross_validated_by_group(X):
+    y, groups = np.tile([0, 1], 6), np.repeat([0, 1, 2], 4)
+    X = SignalDict({**X, "temp": X["temp"] + y[:, np.newaxis, np.newaxis]})
+    model = make_pipeline(HandcraftedFeatures(RATES), StandardScaler(), LogisticRegression())
+    scores = cross_val_score(model, X, y, groups=groups, cv=LeaveOneGroupOut())
+    assert scores.mean() > 0.9
+
+
+def test_missing_pulse_is_imputed_within_the_pipeline(X):
+    bvp = X["bvp"].copy()
+    bvp[::5] = 0
+    X = SignalDict({**X, "bvp": bvp})
+    model = make_pipeline(
+        HandcraftedFeatures(RATES), SimpleImputer(), StandardScaler(), LogisticRegression()
+    )
+    model.fit(X, np.tile([0, 1], 6))
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_other_modalities_than_in_fit_are_refused(X):
+    transformer = HandcraftedFeatures(RATES).fit(X)
+    with pytest.raises(ValueError, match=r"expected {'bvp': 1.*received {'bvp': 1}"):
+        transformer.transform({"bvp": X["bvp"]})
+
+
+def test_other_numbers_of_channels_than_in_fit_are_refused(X):
+    transformer = HandcraftedFeatures(4).fit({"eda": X["eda"]})
+    with pytest.raises(ValueError, match=r"expected {'eda': 2}, received {'eda': 1}"):
+        transformer.transform({"eda": X["eda"][:, :1]})
+
+
+def test_a_modality_without_rate_is_refused(X):
+    with pytest.raises(ValueError, match="expected bvp, eda, temp, received bvp, eda"):
+        HandcraftedFeatures({"bvp": 64, "eda": 4}).fit(X)
+
+
+def test_an_array_with_rates_by_name_is_refused_with_advice(X):
+    with pytest.raises(ValueError, match=r"SignalDict\(bvp=X\)"):
+        HandcraftedFeatures({"bvp": 64}).fit(X["bvp"])
+
+
+def test_pulse_features_at_a_low_rate_are_refused(X):
+    with pytest.raises(ValueError, match="at least 32 Hz, received 4 Hz.*leave 'bvp' out"):
+        HandcraftedFeatures(4).fit({"bvp": X["bvp"]})
+
+
+def test_nan_is_refused_and_its_modality_named(X):
+    eda = X["eda"].copy()
+    eda[3, 0, 5] = np.nan
+    with pytest.raises(ValueError, match="Modality 'eda'.*NaN"):
+        HandcraftedFeatures(RATES).fit(SignalDict({**X, "eda": eda}))
+
+
+@pytest.mark.parametrize("specific", ["bvp", ("bvp", "ecg")])
+def test_unknown_specific_modalities_are_refused(specific, X):
+    with pytest.raises(ValueError, match="specific must be a tuple of modalities among"):
+        HandcraftedFeatures(RATES, specific=specific).fit(X)
+
+
+def test_a_smallest_response_of_zero_is_refused(X):
+    with pytest.raises(ValueError, match="min_scr_amplitude must be positive, got 0"):
+        HandcraftedFeatures(RATES, min_scr_amplitude=0).fit(X)
+
+
+@pytest.mark.parametrize("rate, error", [(0, ValueError), (None, TypeError)])
+def test_a_rate_that_is_no_positive_number_is_refused(rate, error, X):
+    with pytest.raises(error, match=r"sampling_rate\['signal'\] must be"):
+        HandcraftedFeatures(rate).fit(X["temp"])
+
+
+def test_neurokit_is_not_imported_before_it_is_needed():
+    code = "import sys, physio_ssl.features; sys.exit('neurokit2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("subject", ["S05", "S20"])
+def test_heart_rate_on_a_real_wrist_is_that_of_the_wristband(subject, data_folder):
+    folder = data_folder / "StressPredict" / "Raw_data" / subject
+    if not folder.is_dir():
+        pytest.skip(f"PHYSIO_SSL_DATA holds no StressPredict/Raw_data/{subject}")
+    bvp = np.loadtxt(folder / "BVP.csv", skiprows=2)
+    windows = bvp[: len(bvp) // 3840 * 3840].reshape(-1, 3840)
+    features = HandcraftedFeatures({"bvp": 64}).fit_transform({"bvp": windows})
+    of_the_wristband = np.loadtxt(folder / "HR.csv", skiprows=2)
+    assert np.nanmedian(features[:, 8]) == pytest.approx(np.median(of_the_wristband), abs=4)

@@ -1,0 +1,182 @@
+"""Tests of the simulated cohort."""
+
+import numpy as np
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from physio_ssl.containers import SignalDict
+from physio_ssl.datasets.simulate import simulate_wristband
+from physio_ssl.features import HandcraftedFeatures
+
+RATES = {"bvp": 64, "eda": 4, "temp": 4}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    """Return twelve recordings of about 14 minutes."""
+    return simulate_wristband(random_state=0)
+
+
+def windows_of(recordings, duration=60, step=30):
+    """Return standardised windows, stages and subjects."""
+    windows, y, groups = {name: [] for name in RATES}, [], []
+    for recording in recordings:
+        stages = recording.annotations
+        for onset, length, stage in zip(*stages.values(), strict=True):
+            for start in np.arange(onset, onset + length - duration + 1, step):
+                for name, signal in recording.signals.items():
+                    signal = (signal[0] - signal.mean()) / signal.std()
+                    first = round(start * RATES[name])
+                    windows[name].append(signal[:, first : first + duration * RATES[name]])
+                y.append(stage)
+                groups.append(recording.subject)
+    return SignalDict(windows), np.array(y), np.array(groups)
+
+
+def same(recording, other):
+    """Whether two recordings agree to the bit."""
+    return recording.signals == other.signals and all(
+        np.array_equal(column, other.annotations[name])
+        for name, column in recording.annotations.items()
+    )
+
+
+def test_the_same_seed_gives_the_same_recordings():
+    first = simulate_wristband(2, n_blocks=1, random_state=3)
+    second = simulate_wristband(2, n_blocks=1, random_state=3)
+    assert all(map(same, first, second))
+
+
+def test_the_number_of_jobs_changes_nothing():
+    first = simulate_wristband(2, n_blocks=1, random_state=3)
+    second = simulate_wristband(2, n_blocks=1, random_state=3, n_jobs=2)
+    assert all(map(same, first, second))
+
+
+def test_other_seeds_give_other_recordings():
+    first, *_ = simulate_wristband(1, n_blocks=1, random_state=3)
+    second, *_ = simulate_wristband(1, n_blocks=1, random_state=4)
+    assert not same(first, second)
+
+
+def test_without_a_seed_every_cohort_is_another():
+    first, *_ = simulate_wristband(1, n_blocks=1, signals=("temp",))
+    second, *_ = simulate_wristband(1, n_blocks=1, signals=("temp",))
+    assert not same(first, second)
+
+
+def test_more_subjects_leave_the_first_as_they_were():
+    few = simulate_wristband(2, n_blocks=1, random_state=3)
+    many = simulate_wristband(3, n_blocks=1, random_state=3)
+    assert all(map(same, few, many))
+
+
+@pytest.mark.parametrize("name", ["bvp", "eda", "temp"])
+def test_a_signal_does_not_depend_on_the_others(name):
+    together, *_ = simulate_wristband(1, n_blocks=1, random_state=3)
+    alone, *_ = simulate_wristband(1, n_blocks=1, signals=(name,), random_state=3)
+    np.testing.assert_array_equal(alone.signals[name], together.signals[name])
+
+
+def test_the_global_random_state_is_left_alone():
+    np.random.seed(5)  # noqa: NPY002
+    expected = np.random.random()  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    simulate_wristband(1, n_blocks=1, random_state=3)
+    assert np.random.random() == expected  # noqa: NPY002
+
+
+def test_the_simulators_print_nothing(capsys):
+    simulate_wristband(2, n_blocks=1, random_state=3)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_signals_are_float32_at_the_rates_of_a_wristband(cohort):
+    for recording in cohort:
+        assert dict(recording.sampling_rate) == RATES
+        for name, signal in recording.signals.items():
+            assert signal.dtype == np.float32
+            assert signal.shape == (1, 1, round(recording.duration * RATES[name]))
+            assert np.isfinite(signal).all()
+
+
+def test_subjects_are_numbered(cohort):
+    assert [recording.subject for recording in cohort][::11] == ["sim01", "sim12"]
+
+
+def test_stages_alternate_with_transitions_between():
+    recording, *_ = simulate_wristband(1, n_blocks=2, stage_duration=40, random_state=0)
+    stages = recording.annotations
+    assert sorted(stages["description"]) == ["rest", "rest", "stress", "stress"]
+    assert (stages["description"][1:] != stages["description"][:-1]).all()
+    np.testing.assert_array_equal(stages["onset"], [15, 70, 125, 180])
+    np.testing.assert_array_equal(stages["duration"], 40)
+    assert recording.duration == 235
+
+
+def test_the_first_stage_differs_between_subjects(cohort):
+    first = {recording.annotations["description"][0] for recording in cohort}
+    assert first == {"rest", "stress"}
+
+
+def test_levels_are_those_of_skin(cohort):
+    for recording in cohort:
+        assert 28 < recording.signals["temp"].min() < recording.signals["temp"].max() < 38
+        assert 0 <= recording.signals["eda"].min() < recording.signals["eda"].max() < 60
+
+
+def test_subjects_differ_at_rest(cohort):
+    X, y, groups = windows_of(cohort)
+    features = HandcraftedFeatures(RATES).set_output(transform="pandas").fit_transform(X)
+    at_rest = features[y == "rest"].groupby(groups[y == "rest"]).median()
+    assert at_rest["bvp_heart_rate"].between(45, 110).all()
+    assert at_rest["bvp_heart_rate"].std() > 4
+    assert np.std([np.median(recording.signals["temp"]) for recording in cohort]) > 0.3
+
+
+def test_subjects_respond_by_different_amounts_and_directions(cohort):
+    X, y, groups = windows_of(cohort)
+    features = HandcraftedFeatures(RATES).set_output(transform="pandas").fit_transform(X)
+    slope = features["temp_slope"].groupby([groups, y]).mean().unstack()
+    response = slope["stress"] - slope["rest"]
+    assert response.mean() < 0
+    assert response.max() > 0
+
+
+def test_the_stages_are_told_apart_in_most_subjects_but_not_all(cohort):
+    X, y, groups = windows_of(cohort)
+    model = make_pipeline(
+        HandcraftedFeatures(RATES),
+        SimpleImputer(),
+        StandardScaler(),
+        LogisticRegression(max_iter=1000),
+    )
+    scores = cross_val_score(
+        model, X, y, groups=groups, cv=LeaveOneGroupOut(), scoring="balanced_accuracy"
+    )
+    assert 0.72 < scores.mean() < 0.88
+    assert scores.min() < 0.7
+    assert scores.max() > 0.85
+
+
+@pytest.mark.parametrize("name", ["n_subjects", "n_blocks"])
+@pytest.mark.parametrize("value", [0, 1.5])
+def test_numbers_that_are_no_positive_integers_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a positive integer"):
+        simulate_wristband(**{name: value})
+
+
+def test_short_stages_are_refused():
+    with pytest.raises(ValueError, match="stage_duration must be at least 10 s, got 5"):
+        simulate_wristband(stage_duration=5)
+
+
+@pytest.mark.parametrize("signals", ["bvp", (), ("bvp", "ecg")])
+def test_unknown_signals_are_refused(signals):
+    with pytest.raises(ValueError, match="signals must be a tuple of bvp, eda, temp"):
+        simulate_wristband(signals=signals)

@@ -1,0 +1,403 @@
+"""Tests of the reader of WESAD."""
+
+import csv
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from physio_ssl.datasets import load_empatica, load_wesad
+
+E4_START = 1495437325  # of S2, whose chest device started 1413.7656 s later
+CHEST_START = 1413.7656
+SECONDS = 1700
+QUEST = """# Subj;S2;;;;
+# ORDER;Base;TSST;Medi 1;Fun;Medi 2;sRead;;
+# START;0.30;1;1.4;2.2;3;3.5;;
+# END;1;1.3;2.10;2.50;3.3;4.1;;
+;;;;;;;;
+# PANAS;1;1;3;2;1;3;1;1
+"""
+DESCRIPTIONS = ["baseline", "stress", "meditation", "amusement", "meditation"]
+
+
+def _write_export(folder, start=E4_START, quest=QUEST, seconds=SECONDS):
+    """Write an E4 export whose values count the samples, and a questionnaire."""
+    subject = folder.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / f"{subject}_E4_Data.zip", "w") as archive:
+        for name, rate in [("BVP", 64), ("EDA", 4), ("TEMP", 4)]:
+            samples = 1 + np.arange(rate * seconds) % 50
+            rows = [f"{start}.00", f"{rate}.00", *map(str, samples)]
+            archive.writestr(f"{name}.csv", "\n".join(rows) + "\n")
+    if quest:
+        (folder / f"{subject}_quest.csv").write_text(quest)
+    return folder
+
+
+def _pickled(seconds=30):
+    """Return the content of an official pickle."""
+    rng = np.random.default_rng(0)
+    wrist = {"ACC": (3, 32), "BVP": (1, 64), "EDA": (1, 4), "TEMP": (1, 4)}
+    chest = {"ACC": 3, "ECG": 1, "EMG": 1, "EDA": 1, "Temp": 1, "Resp": 1}
+    signal = {
+        "wrist": {
+            name: rng.normal(size=(seconds * rate, n_channels))
+            for name, (n_channels, rate) in wrist.items()
+        },
+        "chest": {name: rng.normal(size=(seconds * 700, n)) for name, n in chest.items()},
+    }
+    label = np.repeat([0, 1, 0, 2, 5, 6, 3, 7, 4, 0], seconds * 70)
+    return {"signal": signal, "label": label.astype(np.int32), "subject": "S2"}
+
+
+def _write_pickle(folder, content):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{folder.name}.pkl"
+    path.write_bytes(content if isinstance(content, bytes) else pickle.dumps(content, 2))
+    return folder
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """Folder of WESAD with the E4 export of S2."""
+    _write_export(tmp_path / "S2")
+    return tmp_path
+
+
+@pytest.fixture
+def pickled(tmp_path):
+    """Folder of WESAD with the pickle of S2."""
+    _write_pickle(tmp_path / "S2", _pickled())
+    return tmp_path
+
+
+def test_export_has_the_signals_of_the_wristband(exported):
+    (recording,) = load_wesad(exported)
+    assert recording.signals == load_empatica(exported / "S2" / "S2_E4_Data.zip").signals
+    assert recording.start_time == E4_START
+    assert recording.subject == "S2"
+
+
+def test_conditions_of_the_questionnaire_are_moved_to_the_clock_of_the_wrist(exported):
+    (recording,) = load_wesad(exported)
+    onset = recording.annotations["onset"] - CHEST_START
+    np.testing.assert_allclose(onset, [40, 70, 110, 150, 190], atol=1e-3)
+
+
+def test_conditions_of_the_questionnaire_are_shrunk_at_both_ends(exported):
+    (recording,) = load_wesad(exported)
+    np.testing.assert_allclose(recording.annotations["duration"], [10, 10, 10, 10, 10])
+
+
+def test_reading_blocks_are_not_annotated(exported):
+    (recording,) = load_wesad(exported)
+    assert recording.annotations["description"].tolist() == DESCRIPTIONS
+
+
+def test_conditions_move_with_the_start_of_the_recording(tmp_path):
+    _write_export(tmp_path / "S2", start=E4_START + 100)
+    (recording,) = load_wesad(tmp_path)
+    assert recording.annotations["onset"][0] == pytest.approx(CHEST_START + 40 - 100, abs=1e-3)
+
+
+def test_conditions_are_sorted_by_time(tmp_path):
+    quest = "# ORDER;Fun;Base\n# START;2.28;1\n# END;3;1.30\n"
+    _write_export(tmp_path / "S2", quest=quest)
+    (recording,) = load_wesad(tmp_path)
+    assert recording.annotations["description"].tolist() == ["baseline", "amusement"]
+
+
+@pytest.mark.parametrize(
+    "text, duration",
+    [("50.3", 30), ("50.03", 3), ("50.30", 30), ("50.59", 59), ("51", 60), ("102.4", 3160)],
+)
+def test_decimals_of_a_time_are_seconds(tmp_path, text, duration):
+    quest = f"# ORDER;Base\n# START;49.4\n# END;{text}\n"
+    _write_export(tmp_path / "S2", quest=quest, seconds=8000)
+    (recording,) = load_wesad(tmp_path, signals=["eda"])
+    assert recording.annotations["duration"][0] == duration
+
+
+def test_pickle_has_the_signals_of_the_wrist(pickled):
+    (recording,) = load_wesad(pickled)
+    wrist = _pickled()["signal"]["wrist"]
+    for name, key in [("bvp", "BVP"), ("eda", "EDA"), ("temp", "TEMP")]:
+        np.testing.assert_allclose(recording.signals[name][0], wrist[key].T, rtol=1e-6)
+    assert recording.sampling_rate == {"bvp": 64, "eda": 4, "temp": 4}
+    assert recording.subject == "S2"
+
+
+def test_signals_of_a_pickle_are_float32(pickled):
+    (recording,) = load_wesad(pickled, signals=("bvp", "acc", "chest_ecg"))
+    assert {signal.dtype for signal in recording.signals.values()} == {np.dtype(np.float32)}
+
+
+def test_acceleration_of_the_wrist_is_in_g(pickled):
+    (recording,) = load_wesad(pickled, signals=["acc"])
+    expected = _pickled()["signal"]["wrist"]["ACC"].T / 64
+    np.testing.assert_allclose(recording.signals["acc"][0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name, key", [("chest_ecg", "ECG"), ("chest_acc", "ACC")])
+def test_signals_of_the_chest_are_at_700_hz(pickled, name, key):
+    (recording,) = load_wesad(pickled, signals=[name])
+    expected = _pickled()["signal"]["chest"][key].T
+    np.testing.assert_allclose(recording.signals[name][0], expected, rtol=1e-6)
+    assert recording.sampling_rate[name] == 700
+
+
+def test_runs_of_labels_are_annotations(pickled):
+    (recording,) = load_wesad(pickled)
+    assert recording.annotations["onset"].tolist() == [3, 9, 18, 24]
+    assert recording.annotations["duration"].tolist() == [3, 3, 3, 3]
+    descriptions = ["baseline", "stress", "amusement", "meditation"]
+    assert recording.annotations["description"].tolist() == descriptions
+
+
+def test_pickle_of_python_3_is_read_too(tmp_path):
+    _write_pickle(tmp_path / "S2", pickle.dumps(_pickled(), 4))
+    assert load_wesad(tmp_path)[0].duration == 30
+
+
+def test_pickle_may_hold_scalars_and_bytes(tmp_path):
+    _write_pickle(tmp_path / "S2", {**_pickled(), "age": np.float64(27), "id": b"\xff"})
+    assert load_wesad(tmp_path)[0].duration == 30
+
+
+def test_pickle_goes_before_the_export(exported):
+    _write_pickle(exported / "S2", _pickled())
+    assert load_wesad(exported)[0].duration == 30
+
+
+def test_source_can_be_chosen(exported):
+    _write_pickle(exported / "S2", _pickled())
+    assert load_wesad(exported, source="e4")[0].duration == SECONDS
+    assert load_wesad(exported, source="pkl")[0].duration == 30
+
+
+@pytest.fixture
+def several(tmp_path):
+    for subject in ("S10", "S2", "S3"):
+        _write_pickle(tmp_path / subject, _pickled())
+    (tmp_path / "wesad_readme.pdf").touch()
+    return tmp_path
+
+
+def test_subjects_are_sorted_by_number(several):
+    assert [recording.subject for recording in load_wesad(several)] == ["S2", "S3", "S10"]
+
+
+def test_subjects_can_be_chosen(several):
+    recordings = load_wesad(several, subjects=["S10", "S2"])
+    assert [recording.subject for recording in recordings] == ["S2", "S10"]
+
+
+def test_subjects_read_in_parallel_are_the_same(several):
+    serial, parallel = load_wesad(several), load_wesad(several, n_jobs=2)
+    assert [one.signals for one in serial] == [one.signals for one in parallel]
+
+
+class _Exploit:
+    def __init__(self, function, argument):
+        self.call = function, (argument,)
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    "function, name",
+    [(os.system, r"posix\.system|nt\.system"), (eval, r"__builtin__\.eval")],
+)
+def test_pickle_that_runs_code_is_refused_and_not_run(tmp_path, function, name):
+    trace = tmp_path / "trace"
+    code = f"open({str(trace)!r}, 'w')" if function is eval else f"echo run > {trace}"
+    _write_pickle(tmp_path / "S2", {"signal": _Exploit(function, code)})
+    with pytest.raises(ValueError, match=f"S2.pkl .* only, and ({name}) was refused"):
+        load_wesad(tmp_path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps(_pickled(), 2)[:-500]])
+def test_file_that_is_no_whole_pickle_is_refused(tmp_path, content):
+    _write_pickle(tmp_path / "S2", content)
+    with pytest.raises(ValueError, match=r"S2\.pkl cannot be read as a pickle of WESAD"):
+        load_wesad(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content, found", [({"label": 1, "more": 2}, "label, more"), ([1], "<class 'list'>")]
+)
+def test_pickle_of_something_else_is_refused(tmp_path, content, found):
+    _write_pickle(tmp_path / "S2", content)
+    with pytest.raises(ValueError, match=f"must hold a dict with signal and .* got {found}"):
+        load_wesad(tmp_path)
+
+
+def test_missing_signal_in_a_pickle_is_refused(tmp_path):
+    content = _pickled()
+    content["signal"]["chest"] = {}
+    _write_pickle(tmp_path / "S2", content)
+    with pytest.raises(ValueError, match=r"must hold 'chest_ecg' as \['signal'\]\['chest'\]"):
+        load_wesad(tmp_path, signals=["chest_ecg"])
+
+
+def test_labels_of_another_length_are_refused(tmp_path):
+    content = _pickled()
+    content["label"] = content["label"][:-7000]
+    _write_pickle(tmp_path / "S2", content)
+    with pytest.raises(ValueError, match="equally long, got 30.0 s of 'bvp' and 20.0 s"):
+        load_wesad(tmp_path)
+
+
+def test_labels_without_any_condition_are_refused(tmp_path):
+    content = _pickled()
+    content["label"][:] = 7
+    _write_pickle(tmp_path / "S2", content)
+    with pytest.raises(ValueError, match=r"labels of .* must mark the conditions .* got \[7\]"):
+        load_wesad(tmp_path)
+
+
+def test_samples_in_a_pickle_that_are_not_finite_are_refused(tmp_path):
+    content = _pickled()
+    content["signal"]["wrist"]["EDA"][3] = np.nan
+    _write_pickle(tmp_path / "S2", content)
+    with pytest.raises(ValueError, match=r"S2\.pkl must hold finite .* in 'eda'"):
+        load_wesad(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "quest, message",
+    [
+        ("# Subj;S2\n", "must have rows ORDER, START and END .* got 0, 0 and 0"),
+        ("# ORDER;Base\n# START;1;2\n# END;3\n", "same length, got 1, 2 and 1"),
+        ("# ORDER;Nap\n# START;1\n# END;3\n", "must name conditions of Base, .* got 'Nap'"),
+        ("# ORDER;Base\n# START;1.75\n# END;3\n", r"minutes\.seconds .* got '1\.75'"),
+        ("# ORDER;Base\n# START;1.123\n# END;3\n", r"got '1\.123'"),
+        ("# ORDER;Base\n# START;soon\n# END;3\n", "got 'soon'"),
+        ("# ORDER;Base\n# START;1\n# END;1.2\n", r"longer than 20 s, .* from 1 to 1\.2"),
+        (
+            "# ORDER;Base\n# START;1\n# END;60\n",
+            "lie within the recording .* baseline from",
+        ),
+    ],
+)
+def test_malformed_questionnaire_is_refused(tmp_path, quest, message):
+    _write_export(tmp_path / "S2", quest=quest)
+    with pytest.raises(ValueError, match=f"S2_quest.csv .*{message}"):
+        load_wesad(tmp_path)
+
+
+def test_missing_questionnaire_is_refused(tmp_path):
+    _write_export(tmp_path / "S2", quest=None)
+    with pytest.raises(ValueError, match=r"S2 must hold S2_quest\.csv"):
+        load_wesad(tmp_path)
+
+
+def test_export_of_a_subject_without_a_known_clock_is_refused(tmp_path):
+    _write_export(tmp_path / "S12")
+    with pytest.raises(ValueError, match="are known for S2, S3, .* only, got S12"):
+        load_wesad(tmp_path)
+
+
+def test_signals_of_the_chest_are_refused_for_an_export(exported):
+    with pytest.raises(ValueError, match=r"in S2\.pkl only, got chest_ecg"):
+        load_wesad(exported, signals=("bvp", "chest_ecg"))
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("auto", r"S2\.pkl or S2_E4_Data\.zip"),
+        ("pkl", r"S2\.pkl"),
+        ("e4", r"S2_E4_Data\.zip"),
+    ],
+)
+def test_missing_file_of_a_subject_is_refused(tmp_path, source, expected):
+    (tmp_path / "S2").mkdir()
+    with pytest.raises(ValueError, match=f"S2 must hold {expected} for source='{source}'"):
+        load_wesad(tmp_path, source=source)
+
+
+@pytest.mark.parametrize("subjects", [["S2", "S12"], "S2", [2]])
+def test_unknown_subjects_are_refused(several, subjects):
+    with pytest.raises(ValueError, match="subjects must be a sequence .* has S2, S3, S10, got"):
+        load_wesad(several, subjects=subjects)
+
+
+@pytest.mark.parametrize("signals", [("ppg",), (), "bvp"])
+def test_unknown_signals_are_refused(pickled, signals):
+    with pytest.raises(ValueError, match="signals must be one or more of bvp, .* chest_ecg"):
+        load_wesad(pickled, signals=signals)
+
+
+def test_unknown_source_is_refused(pickled):
+    with pytest.raises(ValueError, match="source must be auto, pkl or e4, got 'zip'"):
+        load_wesad(pickled, source="zip")
+
+
+def test_missing_folder_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no folder .*WESAD"):
+        load_wesad(tmp_path / "WESAD")
+
+
+@pytest.mark.parametrize("content, found", [([], "nothing"), (["WESAD", "a.txt"], "WESAD, a.txt")])
+def test_folder_without_subjects_is_refused(tmp_path, content, found):
+    for name in content:
+        (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=f"folders of WESAD's subjects, .* found {found}"):
+        load_wesad(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def real_export(data_folder):
+    return load_wesad(data_folder / "WESAD", signals=("bvp", "eda", "temp", "acc"), n_jobs=2)
+
+
+@pytest.fixture(scope="module")
+def real_pickle(data_folder):
+    folder = data_folder / "WESAD_pkl"
+    return load_wesad(folder, signals=("bvp", "eda", "temp", "acc"))[0]
+
+
+def test_wesad_has_15_subjects(real_export):
+    numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17]
+    assert [recording.subject for recording in real_export] == [f"S{n}" for n in numbers]
+
+
+def test_conditions_lie_where_they_were_found_on_the_clock_of_the_wrist(real_export, data_folder):
+    text = (data_folder / "WESAD_derived" / "e4_condition_intervals.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    text = (data_folder / "WESAD_derived" / "e4_sync.csv").read_text()
+    starts = {row["subject"]: row for row in csv.DictReader(text.splitlines())}
+    for recording in real_export:
+        expected = sorted(
+            (float(row["e4_label_start_s"]), float(row["e4_label_end_s"]))
+            for row in rows
+            if row["subject"] == recording.subject and "Read" not in row["condition"]
+        )
+        shift = recording.start_time - float(starts[recording.subject]["e4_start_utc"])
+        onset = recording.annotations["onset"] + shift
+        offset = onset + recording.annotations["duration"]
+        np.testing.assert_allclose(np.stack([onset, offset], axis=1), expected, atol=2e-3)
+
+
+def test_both_sources_have_the_same_conditions(real_export, real_pickle):
+    exported, pickled = real_export[0].annotations, real_pickle.annotations
+    delay = exported["onset"] - pickled["onset"]
+    np.testing.assert_allclose(delay, delay[0], atol=0.01)
+    np.testing.assert_allclose(exported["duration"], pickled["duration"], atol=0.01)
+    assert exported["description"].tolist() == pickled["description"].tolist() == DESCRIPTIONS
+
+
+@pytest.mark.parametrize("name", ["bvp", "eda", "temp", "acc"])
+def test_both_sources_have_the_same_signals(real_export, real_pickle, name):
+    rate = real_pickle.sampling_rate[name]
+    delay = real_export[0].annotations["onset"][0] - real_pickle.annotations["onset"][0]
+    first = int(np.ceil(delay * rate - 0.1))  # both round up to a whole sample
+    expected = real_pickle.signals[name]
+    cut = real_export[0].signals[name][..., first : first + expected.shape[-1]]
+    np.testing.assert_array_equal(cut, expected)
