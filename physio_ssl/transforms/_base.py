@@ -1,0 +1,38 @@
+"""What the signal-transform estimators share: windows in, a changed view of each out."""
+
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from .._check import StatelessMixin, check_generator, check_windows
+
+
+class SignalTransform(StatelessMixin, TransformerMixin, BaseEstimator):
+    """Base of the signal transforms; a child says how one batch is changed in ``_apply``.
+
+    Calling a transform, ``transform(X, rng=rng)``, is what pretext tasks do: ``X`` may then
+    be a torch tensor on any device.
+    """
+
+    def fit(self, X, y=None):
+        """Check ``X``; nothing is learned."""
+        check_windows(X, self, reset=True)
+        return self
+
+    def transform(self, X):
+        """Return a changed view of each window of ``X``, of the same shape."""
+        X = check_windows(X, self)
+        windows = X if X.ndim == 3 else X[:, None]
+        return self(windows, rng=check_generator(self._seed)).reshape(X.shape)
+
+    def __call__(self, X, *, rng):
+        """Change an array or tensor of shape (n_windows, n_channels, n_times)."""
+        return self._apply(X, rng)
+
+    @property
+    def _seed(self):
+        return getattr(self, "random_state", None)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # A window's draw depends on its place in the batch.
+        tags.non_deterministic = hasattr(self, "random_state")
+        return tags

@@ -1,0 +1,151 @@
+"""Signal transforms that change amplitudes: noise, magnitude warp, scaling, negation."""
+
+from functools import lru_cache
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from scipy.interpolate import CubicSpline
+
+from ._base import SignalTransform
+
+
+def _like(array, X):
+    """Move host draws to the namespace, device and dtype of ``X``."""
+    return array_namespace(X).asarray(array, dtype=X.dtype, device=device(X))
+
+
+def gaussian_noise(X, snr_db=15.0, *, rng=None, noise=None):
+    """Add white Gaussian noise at a signal-to-noise ratio.
+
+    Parameters
+    ----------
+    X : array of shape (n_windows, n_channels, n_times)
+        NumPy array or torch tensor.
+    snr_db : float, default=15.0
+        Ratio of the mean square of each channel of a window to the noise's variance, in dB.
+    rng : numpy.random.Generator, default=None
+        Source of ``noise`` where that is not given.
+    noise : ndarray of the shape of ``X``, default=None
+        Standard normal draws.
+
+    Returns
+    -------
+    array of the shape, kind and dtype of ``X``
+    """
+    xp = array_namespace(X)
+    if noise is None:
+        noise = rng.standard_normal(tuple(X.shape), dtype=np.float32)
+    power = xp.mean(X * X, axis=-1, keepdims=True)
+    return X + xp.sqrt(power * 10 ** (-snr_db / 10)) * _like(noise, X)
+
+
+@lru_cache(maxsize=32)
+def _spline_basis(n_anchors, n_times):
+    """Map the values at equally spaced anchors to the cubic spline through them."""
+    anchors = np.linspace(0, 1, n_anchors)
+    spline = CubicSpline(anchors, np.eye(n_anchors))
+    return np.ascontiguousarray(spline(np.linspace(0, 1, n_times)).T)  # (n_anchors, n_times)
+
+
+def magnitude_warp(X, n_knots=4, sigma=0.2, *, rng=None, anchors=None):
+    """Multiply each window by a smooth random curve.
+
+    The curve is the cubic spline through ``n_knots + 2`` equally spaced anchors, the same
+    for all channels of a window.
+
+    Parameters
+    ----------
+    X : array of shape (n_windows, n_channels, n_times)
+        NumPy array or torch tensor.
+    n_knots : int, default=4
+        Anchors between the first and the last sample.
+    sigma : float, default=0.2
+        Standard deviation of the anchors' values around 1.
+    rng : numpy.random.Generator, default=None
+        Source of ``anchors`` where they are not given.
+    anchors : ndarray of shape (n_windows, n_knots + 2), default=None
+        Values of the curve at the anchors.
+
+    Returns
+    -------
+    array of the shape, kind and dtype of ``X``
+    """
+    n_windows, _, n_times = X.shape
+    if anchors is None:
+        anchors = rng.normal(1, sigma, (n_windows, n_knots + 2))
+    basis = _spline_basis(anchors.shape[1], n_times)
+    return X * (_like(anchors, X) @ _like(basis, X))[:, None, :]
+
+
+def scaling(X, factor=1.1, *, rng=None):
+    """Multiply by ``factor``; ``rng`` is not used."""
+    return X * factor
+
+
+def negation(X, *, rng=None):
+    """Turn the signal upside down; ``rng`` is not used."""
+    return -X
+
+
+class GaussianNoise(SignalTransform):
+    """Add white Gaussian noise at a signal-to-noise ratio.
+
+    Parameters
+    ----------
+    snr_db : float, default=15.0
+        Ratio of the mean square of each channel of a window to the noise's variance, in dB.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the noise; an int gives the same noise at every call.
+    """
+
+    def __init__(self, snr_db=15.0, random_state=None):
+        self.snr_db = snr_db
+        self.random_state = random_state
+
+    def _apply(self, X, rng):
+        return gaussian_noise(X, self.snr_db, rng=rng)
+
+
+class MagnitudeWarp(SignalTransform):
+    """Multiply each window by a smooth random curve, a cubic spline around 1.
+
+    Parameters
+    ----------
+    n_knots : int, default=4
+        Anchors between the first and the last sample.
+    sigma : float, default=0.2
+        Standard deviation of the anchors' values around 1.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the curves; an int gives the same curves at every call.
+    """
+
+    def __init__(self, n_knots=4, sigma=0.2, random_state=None):
+        self.n_knots = n_knots
+        self.sigma = sigma
+        self.random_state = random_state
+
+    def _apply(self, X, rng):
+        return magnitude_warp(X, self.n_knots, self.sigma, rng=rng)
+
+
+class Scaling(SignalTransform):
+    """Multiply each window by a constant (Sarkar & Etemad, 2022).
+
+    Parameters
+    ----------
+    factor : float, default=1.1
+        What every sample is multiplied by.
+    """
+
+    def __init__(self, factor=1.1):
+        self.factor = factor
+
+    def _apply(self, X, rng):
+        return scaling(X, self.factor)
+
+
+class Negation(SignalTransform):
+    """Turn each window upside down (Sarkar & Etemad, 2022)."""
+
+    def _apply(self, X, rng):
+        return negation(X)

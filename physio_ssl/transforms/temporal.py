@@ -1,0 +1,294 @@
+"""Signal transforms that move samples in time: permutation, time warp, crop, reversal.
+
+The draws of a window are shared by its channels, so they stay aligned.
+"""
+
+from math import ceil
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from ._base import SignalTransform
+
+
+def _check_pieces(n_pieces, n_times):
+    if not 1 <= n_pieces <= n_times:
+        raise ValueError(
+            f"The number of pieces must be between 1 and the window's length, got "
+            f"n_pieces={n_pieces} for n_times={n_times}."
+        )
+
+
+def _take(X, index):
+    """Pick the samples ``index``, of shape (n_windows, n_new), from every channel."""
+    xp = array_namespace(X)
+    n_windows, n_channels, n_times = X.shape
+    # One flat gather is several times faster than take_along_axis.
+    first = n_times * np.arange(n_windows * n_channels).reshape(n_windows, n_channels, 1)
+    flat = xp.asarray(index[:, np.newaxis] + first, device=device(X))
+    taken = xp.take(xp.reshape(X, (-1,)), xp.reshape(flat, (-1,)))
+    return xp.reshape(taken, tuple(flat.shape))
+
+
+def permutation(X, n_pieces=10, *, rng=None, order=None):
+    """Cut each window into pieces of nearly equal length and shuffle them.
+
+    Parameters
+    ----------
+    X : array of shape (n_windows, n_channels, n_times)
+        NumPy array or torch tensor.
+    n_pieces : int, default=10
+        Number of pieces; where it does not divide ``n_times`` the first ones are one
+        sample longer.
+    rng : numpy.random.Generator, default=None
+        Source of ``order`` where that is not given.
+    order : ndarray of int, of shape (n_windows, n_pieces), default=None
+        Pieces in their new order; overrides ``n_pieces``. Any order is as likely as any
+        other, the old one too.
+
+    Returns
+    -------
+    array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    ValueError
+        If there are more pieces than samples.
+    """
+    n_windows, _, n_times = X.shape
+    n_pieces = n_pieces if order is None else order.shape[1]
+    _check_pieces(n_pieces, n_times)
+    if order is None:
+        order = rng.permuted(np.tile(np.arange(n_pieces), (n_windows, 1)), axis=1)
+    lengths = np.full(n_pieces, n_times // n_pieces)
+    lengths[: n_times % n_pieces] += 1
+    starts = np.cumsum(lengths) - lengths
+    new_lengths = lengths[order]  # (n_windows, n_pieces)
+    new_starts = np.cumsum(new_lengths, axis=1) - new_lengths
+    shift = np.repeat((starts[order] - new_starts).ravel(), new_lengths.ravel())
+    return _take(X, shift.reshape(n_windows, n_times) + np.arange(n_times))
+
+
+def _warp_positions(stretched, piece, n_times, stretch):
+    """Return where, in the window, each sample of a time-warped window is read.
+
+    Parameters
+    ----------
+    stretched : ndarray of bool, of shape (n_patterns, n_pieces)
+        Which pieces are stretched.
+    piece : int
+        Length of a piece, in samples.
+
+    Returns
+    -------
+    before : ndarray of int, of shape (n_patterns, n_times)
+        The sample at or before the position.
+    share : ndarray of float, of the same shape
+        Share of the sample after it.
+    """
+    n_patterns, n_pieces = stretched.shape
+    long = ceil(round(piece * stretch, 9))  # rounded: 20 * 1.05 is 21.000000000000004
+    n_short = n_pieces - int(stretched[0].sum())
+    left = n_times - (n_pieces - n_short) * long
+    if n_short and left < n_short:
+        raise ValueError(
+            f"Stretching {n_pieces - n_short} of {n_pieces} pieces of {piece} samples by "
+            f"{stretch} leaves {left} of {n_times} samples for the other {n_short}: use "
+            "longer windows, fewer pieces or a smaller stretch."
+        )
+    lengths = np.where(stretched, long, left // max(n_short, 1))
+    if n_short:  # the last squeezed piece takes what is left
+        last = n_pieces - 1 - np.argmin(stretched[:, ::-1], axis=1)
+        lengths[np.arange(n_patterns), last] += left % n_short
+    starts = np.cumsum(lengths, axis=1) - lengths
+
+    # Pieces of one length are read alike: tabulate that, once per length.
+    sizes, kind = np.unique(lengths, return_inverse=True)
+    within = (np.arange(sizes[-1]) + 0.5) * piece / sizes[:, np.newaxis] - 0.5
+    within = np.clip(within, 0, piece - 1).astype(np.float32)  # half-pixel centres
+    before = np.minimum(within.astype(np.int64), max(piece - 2, 0))
+    share = within - before.astype(np.float32)
+    flat = lengths.ravel()
+    row = kind.reshape(lengths.shape) * sizes[-1] - starts  # of the table, less the start
+    index = np.repeat(row.ravel(), flat).reshape(-1, n_times) + np.arange(n_times)
+    base = np.repeat(np.tile(np.arange(n_pieces) * piece, n_patterns), flat)
+    return before.ravel()[index] + base.reshape(-1, n_times), share.ravel()[index]
+
+
+def time_warp(X, n_pieces=9, stretch=1.05, *, rng=None, stretched=None):
+    """Stretch some pieces of each window and squeeze the others; the length is kept.
+
+    Pieces have ``n_times // n_pieces`` samples, so up to ``n_pieces - 1`` samples at the
+    end are dropped. Half of the pieces, rounded up, are stretched; the others share the
+    rest of the window. Samples are interpolated linearly within each piece.
+
+    Parameters
+    ----------
+    X : array of shape (n_windows, n_channels, n_times)
+        NumPy array or torch tensor.
+    n_pieces : int, default=9
+        Number of pieces.
+    stretch : float, default=1.05
+        Length of a stretched piece, relative to what it was; rounded up to whole samples.
+    rng : numpy.random.Generator, default=None
+        Source of ``stretched`` where that is not given.
+    stretched : ndarray of int, of shape (n_windows, ceil(n_pieces / 2)), default=None
+        The pieces to stretch.
+
+    Returns
+    -------
+    array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    ValueError
+        If there are more pieces than samples, or none left for the squeezed pieces.
+    """
+    xp = array_namespace(X)
+    n_windows, _, n_times = X.shape
+    _check_pieces(n_pieces, n_times)
+    if n_pieces < 2 or stretch < 1:
+        raise ValueError(
+            "A time warp needs at least 2 pieces and a stretch of at least 1, got "
+            f"n_pieces={n_pieces} and stretch={stretch}."
+        )
+    if stretched is None:
+        ranks = rng.random((n_windows, n_pieces)).argsort(axis=1)
+        stretched = ranks[:, : ceil(n_pieces / 2)]
+    is_stretched = np.zeros((n_windows, n_pieces), dtype=bool)
+    np.put_along_axis(is_stretched, np.asarray(stretched), True, axis=1)
+    before, share = _warp_positions(is_stretched, n_times // n_pieces, n_times, stretch)
+    share = xp.asarray(share, dtype=X.dtype, device=device(X))[:, None, :]
+    start = _take(X, before)
+    return start + share * (_take(X, np.minimum(before + 1, n_times - 1)) - start)
+
+
+def _fourier_resample(X, n_times):
+    """Resample the last axis to ``n_times`` samples, more than it has, by its spectrum."""
+    xp = array_namespace(X)
+    n_before = X.shape[-1]
+    spectrum = xp.fft.rfft(X, axis=-1)
+    if n_before % 2 == 0 and n_times > n_before:
+        # The Nyquist bin stands for two frequencies of the longer signal.
+        half = spectrum[..., -1:] / 2
+        spectrum = xp.concat([spectrum[..., :-1], half], axis=-1)
+    return xp.fft.irfft(spectrum, n=n_times, axis=-1) * (n_times / n_before)
+
+
+def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
+    """Keep one piece of each window, stretched to the window's length.
+
+    Pieces have ``ceil(n_times / n_pieces)`` samples, the last one what is left. The kept
+    piece is resampled in the Fourier domain.
+
+    Parameters
+    ----------
+    X : array of shape (n_windows, n_channels, n_times)
+        NumPy array or torch tensor.
+    n_pieces : int, default=4
+        Number of pieces.
+    rng : numpy.random.Generator, default=None
+        Source of ``piece`` where that is not given.
+    piece : ndarray of int, of shape (n_windows,), default=None
+        The piece to keep of each window.
+
+    Returns
+    -------
+    array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    ValueError
+        If there are more pieces than samples.
+    """
+    xp = array_namespace(X)
+    n_windows, _, n_times = X.shape
+    _check_pieces(n_pieces, n_times)
+    length = ceil(n_times / n_pieces)
+    if piece is None:
+        piece = rng.integers(ceil(n_times / length), size=n_windows)
+    piece = np.asarray(piece)
+    last = n_times // length  # the one shorter piece, if any
+    rows = np.argsort(piece == last, kind="stable")
+    n_full = n_windows - int((piece == last).sum())
+    parts = []
+    for group, size in ((rows[:n_full], length), (rows[n_full:], n_times - last * length)):
+        if len(group):
+            chosen = xp.take(X, xp.asarray(group, device=device(X)), axis=0)
+            chosen = _take(chosen, piece[group, np.newaxis] * length + np.arange(size))
+            parts.append(_fourier_resample(chosen, n_times))
+    back = xp.asarray(np.argsort(rows, kind="stable"), device=device(X))
+    resized = parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
+    return xp.astype(xp.take(resized, back, axis=0) if len(parts) > 1 else resized, X.dtype)
+
+
+def time_reverse(X, *, rng=None):
+    """Play each window backwards; ``rng`` is not used."""
+    return array_namespace(X).flip(X, axis=-1)
+
+
+class Permutation(SignalTransform):
+    """Cut each window into pieces of nearly equal length and shuffle them.
+
+    Parameters
+    ----------
+    n_pieces : int, default=10
+        Number of pieces; Sarkar & Etemad (2022) use 20.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the orders; an int gives the same orders at every call.
+    """
+
+    def __init__(self, n_pieces=10, random_state=None):
+        self.n_pieces = n_pieces
+        self.random_state = random_state
+
+    def _apply(self, X, rng):
+        return permutation(X, self.n_pieces, rng=rng)
+
+
+class TimeWarp(SignalTransform):
+    """Stretch some pieces of each window and squeeze the others; the length is kept.
+
+    Parameters
+    ----------
+    n_pieces : int, default=9
+        Number of pieces; half of them, rounded up, are stretched.
+    stretch : float, default=1.05
+        Length of a stretched piece, relative to what it was.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the choices; an int gives the same choices at every call.
+    """
+
+    def __init__(self, n_pieces=9, stretch=1.05, random_state=None):
+        self.n_pieces = n_pieces
+        self.stretch = stretch
+        self.random_state = random_state
+
+    def _apply(self, X, rng):
+        return time_warp(X, self.n_pieces, self.stretch, rng=rng)
+
+
+class CropResize(SignalTransform):
+    """Keep one piece of each window, stretched to the window's length.
+
+    Parameters
+    ----------
+    n_pieces : int, default=4
+        Number of pieces to choose from.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the choices; an int gives the same choices at every call.
+    """
+
+    def __init__(self, n_pieces=4, random_state=None):
+        self.n_pieces = n_pieces
+        self.random_state = random_state
+
+    def _apply(self, X, rng):
+        return crop_resize(X, self.n_pieces, rng=rng)
+
+
+class TimeReverse(SignalTransform):
+    """Play each window backwards (Sarkar & Etemad, 2022)."""
+
+    def _apply(self, X, rng):
+        return time_reverse(X)
