@@ -1,0 +1,485 @@
+"""SSLEncoder: a network pre-trained on a pretext task, as a scikit-learn transformer."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from math import ceil
+from numbers import Integral
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from sklearn.base import TransformerMixin, clone
+from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer, PassthroughScoring
+from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm.auto import tqdm
+
+from ._check import check_windows
+from .containers import SignalDict
+from .networks import MultimodalTransformer
+from .pretext import TransformRecognition
+
+# More windows at once would leave the processor's cache, and are slower.
+_EMBEDDED_AT_ONCE = 32
+
+
+class _Windows(Dataset):
+    """Windows that are read a whole batch at a time, not one by one."""
+
+    def __init__(self, X, y=None):
+        self.X = X
+        self.y = y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, index):
+        signals = {name: torch.from_numpy(array[index]) for name, array in self.X.items()}
+        y = np.zeros(len(index)) if self.y is None else np.asarray(self.y)[index]
+        return signals, y
+
+
+class _Batches(Sampler):
+    """Index arrays of nearly equal size: no last batch of one, where batch norm fails."""
+
+    def __init__(self, n_windows, batch_size, shuffle):
+        self.n_windows = n_windows
+        self.n_batches = max(1, ceil(n_windows / batch_size))
+        self.shuffle = shuffle
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        order = torch.randperm(self.n_windows) if self.shuffle else torch.arange(self.n_windows)
+        return iter(np.array_split(order.numpy(), self.n_batches))
+
+
+class _ProgressBar(Callback):
+    """One bar over all of the training where the net's ``verbose`` is not 0."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = None
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        if self.bar_ is None and net.verbose:
+            n_batches = ceil(len(dataset_train) / net.batch_size)
+            self.bar_ = tqdm(total=net.max_epochs * n_batches, desc="pre-train", unit="batch")
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if self.bar_ is not None and training:
+            self.bar_.update()
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.bar_ is not None:
+            row = net.history[-1]
+            names = [name for name in row if name.startswith("train_accuracy_")]
+            shown = {name.removeprefix("train_"): f"{row[name]:.2f}" for name in names}
+            self.bar_.set_postfix(epoch=row["epoch"], loss=f"{row['train_loss']:.2f}", **shown)
+
+    def on_train_end(self, net, **kwargs):
+        if self.bar_ is not None:
+            self.bar_.close()
+            self.bar_ = None  # an open bar could not be pickled
+
+
+class SSLEncoder(TransformerMixin, NeuralNet):
+    """Embed windows with a network that was pre-trained, in ``fit``, without labels.
+
+    A skorch net that is a scikit-learn transformer: ``fit`` trains the network on a pretext
+    task, ``transform`` returns its embedding of each window.
+
+    Parameters
+    ----------
+    module : class or instance of torch.nn.Module, default=MultimodalTransformer
+        The network, built with the arguments ``module__...``; ``n_channels`` and
+        ``n_times`` of each modality are filled in from the windows.
+    pretext : class or instance, default=TransformRecognition
+        The pretext task, with the arguments ``pretext__...``.
+    max_epochs : int, default=15
+        Passes over the windows.
+    lr : float, default=1e-3
+        Learning rate.
+    batch_size : int, default=32
+        Windows per training step. Batches differ by at most one window in size.
+    optimizer : class, default=torch.optim.Adam
+        Optimiser, with the arguments ``optimizer__...``. The paper's is ``torch.optim.SGD``
+        with ``lr=5e-3``, ``optimizer__momentum=0.9``, ``optimizer__weight_decay=5e-7``.
+    standardize : bool, default=True
+        Whether to centre and scale each channel by its mean and standard deviation over
+        all training windows (one pair of numbers per channel, so differences between
+        windows remain). False for windows that are standardised already.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial values, batches, dropout and views. The same seed gives the same
+        embedding to the last bit on one machine and torch version.
+    device : str, default="cpu"
+        Where to compute, e.g. "cuda".
+    n_threads : int, default=1
+        Threads of PyTorch on the CPU while ``fit`` trains. Fixed, and not what PyTorch
+        would choose, as gradients differ in their last bits when sums are split otherwise.
+        1 suits several processes (``n_jobs``); for one long training give the number of
+        cores.
+    train_split : callable or None, default=None
+        None trains on all windows. ``skorch.dataset.ValidSplit(GroupKFold(5))`` holds out
+        subjects, with ``fit(X, groups=groups)``.
+    callbacks : list of skorch callbacks, default=None
+        E.g. early stopping.
+    verbose : int, default=0
+        Whether to show a progress bar.
+    **kwargs
+        Arguments ``module__...``, ``pretext__...``, ``optimizer__...`` and those of
+        ``skorch.NeuralNet``.
+
+    Attributes
+    ----------
+    history_ : skorch.history.History
+        Loss and pretext accuracy per modality, e.g. ``history_[:, "train_accuracy_bvp"]``.
+    module_ : torch.nn.Module
+        The trained network.
+    n_channels_, n_times_ : dict from str to int
+        What windows of each modality must look like.
+    center_, scale_ : dict from str to ndarray of shape (n_channels, 1)
+        Mean and standard deviation of each channel; only where ``standardize``.
+    n_features_in_ : int
+        Samples per window; only where fitted on one array of two dimensions.
+
+    Notes
+    -----
+    Windows are one array, of shape (n_windows, n_channels, n_times) or (n_windows,
+    n_times), or a mapping of several, such as ``SignalDict``. ``fit`` and ``transform``
+    raise ``ValueError`` for NaN or infinite samples, for a channel that is constant over
+    all training windows (where it would be scaled), for windows shorter than the
+    network's receptive field, and for modalities, channels or lengths other than those
+    of ``fit``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 64)).astype("float32")
+    >>> SSLEncoder(max_epochs=1, module__d_model=8, random_state=0).fit_transform(X).shape
+    (8, 8)
+    """
+
+    prefixes_ = (*NeuralNet.prefixes_, "pretext")
+
+    def __init__(
+        self,
+        module=MultimodalTransformer,
+        pretext=TransformRecognition,
+        *,
+        max_epochs=15,
+        lr=1e-3,
+        batch_size=32,
+        optimizer=torch.optim.Adam,
+        standardize=True,
+        random_state=None,
+        device="cpu",
+        n_threads=1,
+        train_split=None,
+        callbacks=None,
+        verbose=0,
+        **kwargs,
+    ):
+        self.pretext = pretext
+        self.standardize = standardize
+        self.random_state = random_state
+        self.n_threads = n_threads
+        super().__init__(
+            module,
+            max_epochs=max_epochs,
+            lr=lr,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            device=device,
+            train_split=train_split,
+            callbacks=callbacks,
+            verbose=verbose,
+            # skorch asks for a criterion; the loss is the pretext task's.
+            criterion=kwargs.pop("criterion", torch.nn.Identity),
+            **kwargs,
+        )
+        self.prefixes_ = list(self.prefixes_)
+
+    # What users call
+
+    def fit(self, X, y=None, **fit_params):
+        """Pre-train the network on windows; labels ``y`` are ignored.
+
+        Parameters
+        ----------
+        X : SignalDict, or array of shape (n_windows, n_channels, n_times)
+            Windows.
+        y : ignored
+            Present for scikit-learn.
+        **fit_params
+            Passed to ``train_split``, e.g. ``groups``.
+
+        Returns
+        -------
+        self
+        """
+        if not self.warm_start or not self.initialized_:
+            self._check(X, reset=True)
+            self._initialize_seeded()
+        return self.partial_fit(X, **fit_params)
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train on, from where the last call ended, for ``max_epochs`` more."""
+        X = self._check(X, reset=not self.initialized_)
+        if not self.initialized_:
+            self._initialize_seeded()
+        with self._reproducible() as seed:
+            self._rng_ = np.random.default_rng(seed)
+            super().partial_fit(X, **fit_params)
+        return self
+
+    def transform(self, X):
+        """Embed windows.
+
+        Parameters
+        ----------
+        X : SignalDict, or array of shape (n_windows, n_channels, n_times)
+            Windows like those of ``fit``.
+
+        Returns
+        -------
+        ndarray of float32, of shape (n_windows, n_features)
+            Per modality, the mean of its tokens.
+        """
+        check_is_fitted(self)
+        X = self._check(X)
+        parts = []
+        with torch.inference_mode():
+            self._set_training(False)
+            for first in range(0, len(X), _EMBEDDED_AT_ONCE):
+                # Always as many windows: sums are then split alike, and a window has the
+                # same embedding, to the last bit, whatever it is embedded with.
+                rows = np.arange(first, first + _EMBEDDED_AT_ONCE).clip(max=len(X) - 1)
+                signals, _ = _Windows(X)[rows]
+                parts.append(self.infer(signals).cpu().numpy())
+        return np.concatenate(parts)[: len(X)]
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the columns: modality and number, or class name and number for one array."""
+        check_is_fitted(self)
+        if list(self.n_channels_) == ["signal"]:
+            names = [
+                f"{type(self).__name__.lower()}{i}"
+                for i in range(self.module_.embedding_size["signal"])
+            ]
+        else:
+            names = [
+                f"{modality}_{i}"
+                for modality, size in self.module_.embedding_size.items()
+                for i in range(size)
+            ]
+        return np.asarray(names, dtype=object)
+
+    def build(self, shapes):
+        """Build the untrained network; ``transform`` works, with random weights.
+
+        Parameters
+        ----------
+        shapes : mapping from str to (int, int)
+            Number of channels and of samples per window of each modality.
+
+        Returns
+        -------
+        self
+        """
+        if self.standardize:
+            raise ValueError("Without windows nothing can be scaled: set standardize=False.")
+        self.n_channels_ = {name: shape[0] for name, shape in shapes.items()}
+        self.n_times_ = {name: shape[1] for name, shape in shapes.items()}
+        self.center_ = self.scale_ = None
+        self._initialize_seeded()
+        return self
+
+    # Checks
+
+    def _check(self, X, reset=False):
+        """Return windows as a float32 SignalDict, or raise."""
+        if isinstance(X, Mapping) and not issparse(X):  # one sparse format is a Mapping
+            X = SignalDict(X)
+        else:
+            X = SignalDict(signal=check_windows(X, self, reset=reset))
+        for name, array in X.items():
+            if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+                raise ValueError(f"Modality {name!r} must hold real numbers, got {array.dtype}.")
+            assert_all_finite(array, input_name=name)
+        if len(X) == 0:
+            raise ValueError("Found array with 0 sample(s), at least 1 window is needed.")
+        if reset:
+            self.n_channels_ = {name: array.shape[1] for name, array in X.items()}
+            self.n_times_ = {name: array.shape[2] for name, array in X.items()}
+            self._set_scale(X)
+        self._check_like_fit(X)
+        return SignalDict({name: X[name].astype(np.float32, copy=False) for name in self.n_times_})
+
+    def _set_scale(self, X):
+        self.center_, self.scale_ = {}, {}
+        for name, array in X.items():
+            center = array.mean(axis=(0, 2), dtype=np.float64)
+            scale = array.std(axis=(0, 2), dtype=np.float64)
+            # Rounding leaves a constant of 33.3 with a tiny spread: compare with its size.
+            flat = np.flatnonzero(scale <= 1e-6 * np.abs(center))
+            if self.standardize and len(flat):
+                raise ValueError(
+                    f"Every channel needs spread to be scaled, but channel {flat[0]} of "
+                    f"{name!r} is constant at {center[flat[0]]:g} in all windows: leave it "
+                    "out, or set standardize=False."
+                )
+            self.center_[name], self.scale_[name] = center[:, None], scale[:, None]
+        if not self.standardize:
+            self.center_ = self.scale_ = None
+
+    def _check_like_fit(self, X):
+        if set(X) != set(self.n_channels_):
+            raise ValueError(
+                f"Modalities must be those of fit, {', '.join(self.n_channels_)}, got "
+                f"{', '.join(X)}."
+            )
+        for name, array in X.items():
+            expected = (self.n_channels_[name], self.n_times_[name])
+            if array.shape[1:] != expected:
+                raise ValueError(
+                    f"Windows of {name!r} must have the (n_channels, n_times) of fit, "
+                    f"{expected}, got {array.shape[1:]}: is their duration or sampling "
+                    "rate another?"
+                )
+
+    # Randomness and threads
+
+    @contextmanager
+    def _threads(self):
+        if not isinstance(self.n_threads, Integral) or self.n_threads < 1:
+            raise ValueError(f"n_threads must be a positive integer, got {self.n_threads!r}.")
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.n_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    @contextmanager
+    def _reproducible(self):
+        """Seed torch, which skorch draws from, and put its state back afterwards."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        devices = [] if torch.device(self.device).type == "cpu" else None
+        with self._threads(), torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            yield seed
+
+    def _initialize_seeded(self):
+        with self._reproducible():
+            self.initialize()
+
+    # skorch's hooks
+
+    def initialize_module(self):
+        """Build the network for the windows at hand, and the pretext task's heads."""
+        shapes = {"n_channels": self.n_channels_, "n_times": self.n_times_}
+        kwargs = {**shapes, **self.get_params_for("module")}
+        is_built = isinstance(self.module, torch.nn.Module)
+        self.module_ = self.initialized_instance(self.module, {} if is_built else kwargs)
+        kwargs = self.get_params_for("pretext")
+        if isinstance(self.pretext, type):
+            self.pretext_ = self.pretext(**kwargs)
+        else:
+            self.pretext_ = clone(self.pretext).set_params(**kwargs)
+        self.heads_ = self.pretext_.make_heads(self.module_)
+        return self
+
+    def get_dataset(self, X, y=None):
+        """Wrap windows for reading by the batch."""
+        return X if isinstance(X, Dataset) else _Windows(X, y)
+
+    def get_iterator(self, dataset, training=False):
+        """Return an iterator over batches."""
+        prefix = "iterator_train" if training else "iterator_valid"
+        kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
+        batches = _Batches(len(dataset), kwargs.pop("batch_size"), shuffle=training)
+        # Its own generator: a DataLoader draws a seed for workers, even where it has none.
+        kwargs = {"generator": torch.Generator(), **kwargs, "batch_size": None}
+        return DataLoader(dataset, sampler=batches, **kwargs)
+
+    def infer(self, x, **fit_params):
+        """Embed one batch; ``fit_params`` such as groups are not the network's."""
+        return self.module_(**self._scaled(x))
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute loss and gradients of one batch."""
+        self._set_training(True)
+        loss = self._pretext_loss(batch, "train")
+        loss.backward()
+        return {"loss": loss, "y_pred": None}
+
+    def validation_step(self, batch, **fit_params):
+        """Compute the loss of one batch of held-out windows."""
+        self._set_training(False)
+        with torch.no_grad():
+            return {"loss": self._pretext_loss(batch, "valid"), "y_pred": None}
+
+    def on_epoch_end(self, net, **kwargs):
+        """Average the batches' pretext metrics, as skorch does with losses."""
+        batches = self.history[-1]["batches"]
+        for prefix in ("train", "valid"):
+            size = f"{prefix}_batch_size"
+            rows = [row for row in batches if size in row]
+            for name in rows[0] if rows else ():
+                if name.startswith(prefix) and name not in (size, f"{prefix}_loss"):
+                    values = [row[name] for row in rows]
+                    mean = np.average(values, weights=[row[size] for row in rows])
+                    self.history.record(name, float(mean))
+
+    @property
+    def _default_callbacks(self):
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring("train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring("valid_loss")),
+            ("progress_bar", _ProgressBar()),
+        ]
+
+    def _scaled(self, signals):
+        signals = {name: x.to(self.device) for name, x in signals.items()}
+        if self.center_ is None:
+            return signals
+        return {
+            name: (x - self._like(self.center_[name], x)) / self._like(self.scale_[name], x)
+            for name, x in signals.items()
+        }
+
+    @staticmethod
+    def _like(array, x):
+        return torch.as_tensor(array, dtype=x.dtype, device=x.device)
+
+    def _pretext_loss(self, batch, prefix):
+        signals, _ = batch
+        inputs, target = self.pretext_.make_views(self._scaled(signals), self._rng_)
+        loss, metrics = self.pretext_.loss(self.module_, self.heads_, inputs, target)
+        for name, value in metrics.items():
+            self.history.record_batch(f"{prefix}_{name}", value)
+        return loss
+
+    # What scikit-learn and skorch ask for
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def set_params(self, **params):
+        """Set parameters, also those of the network and the pretext, as ``module__d_model``."""
+        if "callbacks" in params:  # skorch would try them out at once; fit does
+            self.callbacks = params.pop("callbacks")
+        return super().set_params(**params)
+
+    def _hidden(self):
+        raise AttributeError(f"{type(self).__name__} embeds windows; it predicts nothing.")
+
+    predict = predict_proba = score = property(_hidden)

@@ -1,0 +1,261 @@
+"""Paper A's encoder: a TCN per modality, then one transformer over all tokens."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def _dropout(x, p, training):
+    """Zero a share ``p`` of ``x``, to the nearest 1/256, and scale the rest up."""
+    if not training or p == 0:
+        return x
+    if x.device.type != "cpu":
+        return F.dropout(x, p)
+    # PyTorch draws one 64-bit number per value, a quarter of a training step on a CPU.
+    # Eight values can share one.
+    bits = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+    dropped = round(256 * p)
+    kept = bits.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
+    return x * (kept * (256 / (256 - dropped)))
+
+
+class WeightNormConv1d(nn.Module):
+    """Causal convolution whose kernels are a direction ``weight_v`` times a length ``weight_g``.
+
+    torch's own weight normalisation makes modules that cannot be pickled, which joblib needs.
+    """
+
+    def __init__(self, n_in, n_out, kernel_size, dilation):
+        super().__init__()
+        plain = nn.Conv1d(n_in, n_out, kernel_size)  # for the framework's initial values
+        self.weight_v = nn.Parameter(plain.weight.detach().clone())
+        self.weight_g = nn.Parameter(self._lengths())
+        self.bias = nn.Parameter(plain.bias.detach().clone())
+        self.dilation = dilation
+        self.padding = (kernel_size - 1) * dilation
+
+    def _lengths(self):
+        return self.weight_v.detach().norm(dim=(1, 2), keepdim=True)
+
+    def forward(self, x):  # (batch, n_in, n_times)
+        weight = self.weight_v * (self.weight_g / self.weight_v.norm(dim=(1, 2), keepdim=True))
+        x = F.pad(x, (self.padding, 0))
+        return F.conv1d(x, weight, self.bias, dilation=self.dilation)  # (batch, n_out, n_times)
+
+
+class TCNBlock(nn.Module):
+    """Two causal convolutions with a residual connection; the length is kept."""
+
+    def __init__(self, n_in, n_out, kernel_size, dilation, dropout):
+        super().__init__()
+        self.conv1 = WeightNormConv1d(n_in, n_out, kernel_size, dilation)
+        self.conv2 = WeightNormConv1d(n_out, n_out, kernel_size, dilation)
+        self.residual = nn.Conv1d(n_in, n_out, 1) if n_in != n_out else nn.Identity()
+        if n_in != n_out:
+            nn.init.normal_(self.residual.weight, 0, 0.01)
+        self.dropout = dropout
+
+    def forward(self, x):  # (batch, n_in, n_times)
+        h = _dropout(F.relu(self.conv1(x)), self.dropout, self.training)
+        h = _dropout(F.relu(self.conv2(h)), self.dropout, self.training)
+        return F.relu(h + self.residual(x))  # (batch, n_out, n_times)
+
+
+class Tokenizer(nn.Module):
+    """Turn the signal of one modality into tokens: TCN, pooling, projection, LayerNorm."""
+
+    def __init__(self, n_channels, n_filters, kernel_size, n_blocks, d_model, dropout, token_size):
+        super().__init__()
+        self.tcn = nn.Sequential(
+            *(
+                TCNBlock(n_filters if i else n_channels, n_filters, kernel_size, 2**i, dropout)
+                for i in range(n_blocks)
+            )
+        )
+        self.project = nn.Linear(n_filters, d_model)
+        self.norm = nn.LayerNorm(d_model)
+        self.token_size = token_size
+
+    def forward(self, x):  # (batch, n_channels, n_times)
+        x = torch.sigmoid(self.tcn(x))  # (batch, n_filters, n_times)
+        if self.token_size > 1:  # a last, shorter token is the mean of what is left
+            x = F.avg_pool1d(x, self.token_size, ceil_mode=True)
+        x = self.project(x.transpose(1, 2))  # (batch, n_tokens, d_model)
+        return self.norm(x * x.shape[-1] ** 0.5)
+
+
+class TransformerLayer(nn.Module):
+    """A post-norm transformer encoder layer on PyTorch's fused attention."""
+
+    def __init__(self, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
+        super().__init__()
+        self.qkv = nn.Linear(d_model, 3 * d_model)
+        nn.init.xavier_uniform_(self.qkv.weight)
+        nn.init.zeros_(self.qkv.bias)
+        self.out = nn.Linear(d_model, d_model)
+        nn.init.zeros_(self.out.bias)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.linear1 = nn.Linear(d_model, dim_feedforward)
+        self.linear2 = nn.Linear(dim_feedforward, d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+
+    def forward(self, x):  # (batch, n_tokens, d_model)
+        x = self.norm1(x + self._drop(self._attend(x)))
+        hidden = self._drop(F.relu(self.linear1(x)))
+        return self.norm2(x + self._drop(self.linear2(hidden)))
+
+    def _attend(self, x):
+        qkv = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (batch, n_heads, n_tokens, d_head)
+        dropout = self.attention_dropout if self.training else 0.0
+        heads = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        return self.out(heads.transpose(1, 2).flatten(2))  # (batch, n_tokens, d_model)
+
+    def _drop(self, x):
+        return _dropout(x, self.dropout, self.training)
+
+
+class MultimodalTransformer(nn.Module):
+    """The encoder of Wu, Daoudi & Amad: a TCN per modality and a transformer that fuses them.
+
+    Each modality passes its own TCN (``n_blocks`` residual blocks of two causal,
+    weight-normalised convolutions), is pooled into tokens and projected to ``d_model``;
+    one transformer attends to the tokens of all modalities. There are no positions.
+    The embedding is, per modality, the mean over its tokens.
+
+    With ``token_size=1`` and ``attention_dropout=0.2`` this is the published network; the
+    defaults differ in these two, which makes training some tens of times faster on a CPU.
+
+    Parameters
+    ----------
+    n_channels : mapping from str to int
+        Modalities, in order, and their numbers of channels. ``SSLEncoder`` fills this in.
+    n_times : mapping from str to int
+        Samples per window of each modality. ``SSLEncoder`` fills this in.
+    token_size : int, mapping from str to int, or None, default=None
+        Samples pooled into one token after the TCN. None chooses, per modality, the
+        smallest that gives at most 60 tokens per window: 1 s of a 60 s window.
+    d_model : int, default=128
+        Width of the tokens.
+    n_heads : int, default=4
+        Attention heads; must divide ``d_model``.
+    n_layers : int, default=1
+        Transformer layers.
+    dim_feedforward : int, default=128
+        Hidden width of a transformer layer.
+    n_filters : int, default=16
+        Channels of the TCN.
+    kernel_size : int, default=6
+        Kernel of each convolution of the TCN, in samples.
+    n_blocks : int, default=2
+        Blocks of the TCN; block ``i`` is dilated by ``2**i``.
+    dropout : float, default=0.2
+        Dropout in the TCN and the transformer.
+    attention_dropout : float, default=0.0
+        Dropout of attention weights. The paper's is 0.2; above 0 neither CPUs nor GPUs
+        can use their fused attention.
+
+    Raises
+    ------
+    ValueError
+        If a window is shorter than the TCN's receptive field, or a size does not fit.
+
+    References
+    ----------
+    Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
+    learning for wearable emotion recognition", IEEE Transactions on Affective Computing
+    15(1), 2024.
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_times,
+        token_size=None,
+        d_model=128,
+        n_heads=4,
+        n_layers=1,
+        dim_feedforward=128,
+        n_filters=16,
+        kernel_size=6,
+        n_blocks=2,
+        dropout=0.2,
+        attention_dropout=0.0,
+    ):
+        super().__init__()
+        if d_model % n_heads:
+            raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
+        if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):
+            raise ValueError(
+                "dropout and attention_dropout must be at least 0 and below 1, got "
+                f"{dropout} and {attention_dropout}."
+            )
+        self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**n_blocks - 1)
+        short = {name: n for name, n in n_times.items() if n < self.receptive_field}
+        if short:
+            raise ValueError(
+                "Windows must not be shorter than the network's receptive field of "
+                f"{self.receptive_field} samples, got {_join(short)}: use longer windows, or "
+                "a smaller module__kernel_size or module__n_blocks."
+            )
+        self.tokenizers = nn.ModuleDict(
+            {
+                name: Tokenizer(channels, n_filters, kernel_size, n_blocks, d_model, dropout, size)
+                for (name, channels), size in zip(
+                    n_channels.items(), _token_sizes(token_size, n_times), strict=True
+                )
+            }
+        )
+        self.layers = nn.ModuleList(
+            TransformerLayer(d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+            for _ in range(n_layers)
+        )
+        self.d_model = d_model
+
+    @property
+    def embedding_size(self):
+        """Width of each modality's part of the embedding."""
+        return dict.fromkeys(self.tokenizers, self.d_model)
+
+    def tokens(self, **signals):
+        """Turn signals, each (batch, n_channels, n_times), into tokens per modality.
+
+        Returns
+        -------
+        dict from str to tensor of shape (batch, n_tokens, d_model)
+        """
+        tokens = [tokenizer(signals[name]) for name, tokenizer in self.tokenizers.items()]
+        x = torch.cat(tokens, dim=1)  # (batch, all tokens, d_model)
+        for layer in self.layers:
+            x = layer(x)
+        parts = x.split([part.shape[1] for part in tokens], dim=1)
+        return dict(zip(self.tokenizers, parts, strict=True))
+
+    def embed(self, tokens):
+        """Turn tokens into the embedding of each modality, (batch, d_model)."""
+        return {name: part.mean(dim=1) for name, part in tokens.items()}
+
+    def forward(self, **signals):
+        """Embed signals: (batch, n_modalities * d_model)."""
+        return torch.cat(list(self.embed(self.tokens(**signals)).values()), dim=1)
+
+
+def _token_sizes(token_size, n_times):
+    """Return the token size of each modality, in order."""
+    if token_size is None:
+        return [-(-n // 60) for n in n_times.values()]
+    if isinstance(token_size, int):
+        token_size = dict.fromkeys(n_times, token_size)
+    if set(token_size) != set(n_times) or any(size < 1 for size in token_size.values()):
+        raise ValueError(
+            "token_size must be a positive number of samples, or give one for each of the "
+            f"modalities {', '.join(n_times)}, got {_join(token_size)}."
+        )
+    return [token_size[name] for name in n_times]
+
+
+def _join(mapping):
+    return ", ".join(f"{name}: {value}" for name, value in mapping.items())

@@ -1,0 +1,230 @@
+"""scikit-learn's checks and the promises of this library, over every public estimator."""
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+from collections import Counter
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch import NeuralNet
+
+import physio_ssl
+from physio_ssl import HandcraftedFeatures, PerModality, SelectModality, SSLEncoder
+from physio_ssl.preprocessing import (
+    BandpassFilter,
+    Clip,
+    Detrend,
+    LowpassFilter,
+    Resample,
+    Standardize,
+)
+from physio_ssl.transforms import (
+    CropResize,
+    GaussianNoise,
+    MagnitudeWarp,
+    Negation,
+    Permutation,
+    Scaling,
+    TimeReverse,
+    TimeWarp,
+)
+
+# One instance or more of every public estimator, with parameters that suit the data of
+# scikit-learn's checks: windows of 1 to 10 samples, at times constant.
+INSTANCES = [
+    BandpassFilter(0.1, 0.4, sampling_rate=1),
+    Clip(-1, 1),
+    CropResize(n_pieces=1),
+    Detrend(),
+    GaussianNoise(),
+    HandcraftedFeatures(sampling_rate=64, missing=0.0),
+    LowpassFilter(0.2, sampling_rate=1, order=1),
+    MagnitudeWarp(),
+    Negation(),
+    PerModality([("signal", Standardize(constant="zero"))]),
+    PerModality({"signal": Detrend()}, remainder="drop"),
+    Permutation(n_pieces=1),
+    Resample(2, 1),
+    Resample(2, 3),
+    SSLEncoder(
+        max_epochs=1,
+        module__d_model=8,
+        module__kernel_size=1,
+        pretext__transforms=[GaussianNoise(), Negation()],
+        random_state=0,
+    ),
+    Scaling(),
+    SelectModality("signal"),
+    Standardize(constant="zero"),
+    TimeReverse(),
+    TimeWarp(n_pieces=2, stretch=1.0),
+]
+# None: an estimator is made to pass instead.
+EXEMPT = set()
+
+# skorch sets parameters it was not given in __init__, and initializes modules anew in
+# set_params: it fails these two itself.
+FAILED_BY_SKORCH = {
+    "check_no_attributes_set_in_init": "skorch keeps its keyword arguments in __init__",
+    "check_set_params": "skorch checks its parameters in set_params",
+}
+
+
+def expected_failed_checks(estimator):
+    return FAILED_BY_SKORCH if isinstance(estimator, NeuralNet) else {}
+
+
+def walk_modules():
+    """Yield the names of all public modules."""
+    for module in pkgutil.walk_packages(physio_ssl.__path__, "physio_ssl."):
+        if not any(part.startswith("_") for part in module.name.split(".")):
+            yield module.name
+
+
+def is_public_estimator(thing, module):
+    return (
+        inspect.isclass(thing)
+        and issubclass(thing, BaseEstimator)
+        and hasattr(thing, "fit")
+        and thing.__module__ == module
+        and not thing.__name__.startswith("_")
+    )
+
+
+def instance_id(estimator):
+    return f"{type(estimator).__name__}{INSTANCES.index(estimator)}"
+
+
+every_instance = pytest.mark.parametrize("estimator", INSTANCES, ids=instance_id)
+transformers = [estimator for estimator in INSTANCES if hasattr(estimator, "transform")]
+every_transformer = pytest.mark.parametrize("estimator", transformers, ids=instance_id)
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(size=(12, 1, 64))
+
+
+@pytest.fixture
+def y():
+    return np.tile([0, 1], 6)
+
+
+@pytest.mark.parametrize("module", list(walk_modules()))
+def test_every_public_estimator_has_an_instance_here(module):
+    there = {
+        thing.__name__
+        for thing in vars(importlib.import_module(module)).values()
+        if is_public_estimator(thing, module)
+    }
+    assert there - EXEMPT <= {type(estimator).__name__ for estimator in INSTANCES}
+
+
+@parametrize_with_checks(INSTANCES, expected_failed_checks=expected_failed_checks)
+def test_estimators_pass_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@every_instance
+def test_scikit_learn_runs_its_checks_rather_than_skipping_them(estimator):
+    assert get_tags(estimator).input_tags.two_d_array
+    assert not get_tags(estimator).no_validation
+
+
+@every_instance
+def test_a_clone_has_the_parameters_and_is_not_fitted(estimator, X, y):
+    fitted = clone(estimator).fit(X, y)
+    assert repr(clone(fitted)) == repr(estimator)
+    assert not [name for name in vars(clone(fitted)) if name == "n_features_in_"]
+
+
+@every_transformer
+def test_a_pickled_transformer_gives_the_same(estimator, X, y):
+    fitted = clone(estimator).fit(X, y)
+    if get_tags(estimator).non_deterministic:
+        fitted.set_params(random_state=0)
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.transform(X), fitted.transform(X))
+
+
+@every_transformer
+@pytest.mark.parametrize("n_dims", [2, 3])
+def test_the_input_is_left_alone(estimator, n_dims, X, y):
+    X = X if n_dims == 3 else X[:, 0]
+    before = X.copy()
+    clone(estimator).fit_transform(X, y)
+    np.testing.assert_array_equal(X, before)
+
+
+@every_transformer
+def test_float32_windows_stay_float32(estimator, X, y):
+    if "float32" not in get_tags(estimator).transformer_tags.preserves_dtype:
+        pytest.skip("the tags do not promise it")
+    transformed = clone(estimator).fit_transform(X.astype(np.float32), y)
+    assert transformed.dtype == np.float32
+
+
+@every_transformer
+def test_the_number_of_windows_is_kept(estimator, X, y):
+    fitted = clone(estimator).fit(X, y)
+    assert len(fitted.transform(X)) == 12
+    assert len(fitted.transform(X[:1])) == 1
+
+
+@every_transformer
+def test_the_number_of_dimensions_is_kept_or_two(estimator, X, y):
+    assert clone(estimator).fit_transform(X, y).ndim in (2, 3)
+    assert clone(estimator).fit_transform(X[:, 0], y).ndim == 2
+
+
+@every_transformer
+def test_two_dimensions_count_as_one_channel(estimator, X, y):
+    if get_tags(estimator).non_deterministic:
+        estimator = clone(estimator).set_params(random_state=0)
+    from_three = clone(estimator).fit_transform(X, y)
+    from_two = clone(estimator).fit_transform(X[:, 0], y)
+    np.testing.assert_allclose(from_two, from_three.reshape(from_two.shape), atol=1e-6)
+
+
+@every_transformer
+def test_windows_are_treated_independently(estimator, X, y):
+    if get_tags(estimator).non_deterministic:
+        pytest.skip("its draws depend on a window's place in the batch")
+    fitted = clone(estimator).fit(X, y)
+    one_by_one = np.concatenate([fitted.transform(X[n : n + 1]) for n in range(12)])
+    np.testing.assert_allclose(fitted.transform(X), one_by_one, atol=1e-6)
+
+
+@every_instance
+def test_estimators_work_in_cross_validation_by_subject(estimator, X, y):
+    groups = np.repeat(["S1", "S2", "S3"], 4)
+    if hasattr(estimator, "transform"):
+        flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
+        estimator = make_pipeline(estimator, flatten, LogisticRegression())
+    scores = cross_val_score(
+        estimator, X, y, groups=groups, cv=LeaveOneGroupOut(), error_score="raise"
+    )
+    assert len(scores) == 3
+
+
+@every_transformer
+def test_several_modalities_are_refused_or_supported(estimator, signals):
+    try:
+        transformed = clone(estimator).fit_transform(signals)
+    except (TypeError, ValueError) as error:
+        assert "modalit" in str(error)
+    else:
+        assert len(transformed) == len(signals)
+
+
+def test_no_instance_is_given_twice():
+    assert Counter(map(repr, INSTANCES)).most_common(1)[0][1] == 1

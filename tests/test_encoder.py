@@ -1,0 +1,295 @@
+"""SSLEncoder: trains, embeds, repeats itself, and fits into scikit-learn."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    LeaveOneGroupOut,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from skorch.dataset import ValidSplit
+
+from physio_ssl import SignalDict, SSLEncoder
+from physio_ssl.pretext import TransformRecognition
+from physio_ssl.transforms import GaussianNoise, Negation
+
+
+def make_windows(n_windows=24, seed=0):
+    rng = np.random.default_rng(seed)
+    return SignalDict(
+        bvp=rng.normal(0, 30, (n_windows, 1, 160)),
+        eda=rng.normal(5, 1, (n_windows, 1, 40)),
+        acc=rng.normal(0, 1, (n_windows, 3, 80)),
+    )
+
+
+def make_encoder(**kwargs):
+    small = {"module__d_model": 16, "max_epochs": 2, "batch_size": 8, "random_state": 0}
+    return SSLEncoder(**{**small, **kwargs})
+
+
+X = make_windows()
+Y, GROUPS = np.tile([0, 1], 12), np.repeat([0, 1, 2], 8)
+
+
+def test_it_embeds_windows_as_the_means_of_each_modalitys_tokens():
+    embedding = make_encoder().fit_transform(X)
+    assert embedding.shape == (24, 48)
+    assert embedding.dtype == np.float32
+
+
+def test_training_lowers_the_loss():
+    encoder = make_encoder(max_epochs=8, lr=5e-3, module__dropout=0.0).fit(X)
+    losses = encoder.history_[:, "train_loss"]
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_history_holds_the_accuracy_of_each_modality():
+    history = make_encoder().fit(X).history_
+    for name in X:
+        assert len(history[:, f"train_accuracy_{name}"]) == 2
+        assert 0 <= history[-1, f"train_accuracy_{name}"] <= 1
+
+
+def test_the_same_seed_gives_the_same_bits():
+    assert_array_equal(make_encoder().fit_transform(X), make_encoder().fit_transform(X))
+
+
+def test_another_seed_gives_another_embedding():
+    other = make_encoder(random_state=1).fit_transform(X)
+    assert not np.allclose(make_encoder().fit_transform(X), other)
+
+
+class _Embedding(LogisticRegression):
+    """Scores by a number that shows every bit of the embedding."""
+
+    def score(self, X, y):
+        return float(np.frombuffer(X.tobytes(), np.uint8).sum(dtype=float))
+
+
+def test_the_number_of_jobs_changes_no_bit():
+    model = make_pipeline(make_encoder(), _Embedding())
+    kwargs = {"groups": GROUPS, "cv": LeaveOneGroupOut()}
+    alone = cross_val_score(model, X, Y, n_jobs=1, **kwargs)
+    assert_array_equal(cross_val_score(model, X, Y, n_jobs=2, **kwargs), alone)
+
+
+def test_global_random_states_and_threads_are_left_alone():
+    torch.manual_seed(5)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    np_before = np.random.get_state()[1].copy()  # noqa: NPY002
+    make_encoder(n_threads=1).fit(X).transform(X)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    assert_array_equal(np.random.get_state()[1], np_before)  # noqa: NPY002
+
+
+def test_windows_are_embedded_independently_of_their_batch():
+    encoder, many = make_encoder(module__d_model=128).fit(X), make_windows(50)
+    together = encoder.transform(many)
+    for rows in (slice(5, 6), slice(30, 41), slice(None, None, -1)):
+        assert_array_equal(encoder.transform(many[rows]), together[rows])
+
+
+def test_units_do_not_matter_where_channels_are_standardised():
+    volts = SignalDict({name: 1000 * array + 7 for name, array in X.items()})
+    untrained = make_encoder(max_epochs=1, lr=0.0)
+    ours, theirs = untrained.fit_transform(X), clone(untrained).fit_transform(volts)
+    assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_units_matter_where_they_are_not():
+    loud = SignalDict({name: 10 * array for name, array in X.items()})
+    encoder = make_encoder(standardize=False)
+    ours = encoder.fit_transform(X)
+    assert encoder.center_ is None
+    assert not np.allclose(ours, clone(encoder).fit_transform(loud), atol=1e-3)
+
+
+def test_labels_are_ignored():
+    assert_array_equal(make_encoder().fit(X, Y).transform(X), make_encoder().fit_transform(X))
+
+
+def test_names_tell_the_modality():
+    encoder = make_encoder().fit(X)
+    assert list(encoder.get_feature_names_out())[:2] == ["bvp_0", "bvp_1"]
+    assert encoder.get_feature_names_out()[-1] == "acc_15"
+
+
+def test_pandas_output_has_these_names():
+    frame = make_encoder().set_output(transform="pandas").fit_transform(X)
+    assert list(frame.columns[:2]) == ["bvp_0", "bvp_1"]
+
+
+def test_one_array_is_one_modality():
+    encoder = make_encoder()
+    assert_array_equal(
+        encoder.fit_transform(X["bvp"]), make_encoder().fit_transform(X["bvp"][:, 0])
+    )
+    assert encoder.get_feature_names_out()[0] == "sslencoder0"
+
+
+def test_grid_search_reaches_network_pretext_and_classifier():
+    model = make_pipeline(make_encoder(max_epochs=1), LogisticRegression())
+    grid = {
+        "sslencoder__module__d_model": [8, 16],
+        "sslencoder__pretext__views": ["one", "all"],
+        "logisticregression__C": [0.1, 1.0],
+    }
+    search = GridSearchCV(model, grid, cv=LeaveOneGroupOut(), n_jobs=2, error_score="raise")
+    search.fit(X, Y, groups=GROUPS)
+    best = search.best_estimator_["sslencoder"]
+    assert best.module_.d_model == search.best_params_["sslencoder__module__d_model"]
+    assert best.pretext_.views == search.best_params_["sslencoder__pretext__views"]
+
+
+def test_a_frozen_encoder_is_not_trained_again():
+    encoder = make_encoder().fit(X)
+    weights = {name: p.clone() for name, p in encoder.module_.named_parameters()}
+    model = make_pipeline(FrozenEstimator(encoder), LogisticRegression())
+    scores = cross_val_score(model, X, Y, groups=GROUPS, cv=LeaveOneGroupOut(), n_jobs=2)
+    assert len(scores) == 3
+    assert all(torch.equal(weights[n], p) for n, p in encoder.module_.named_parameters())
+
+
+def test_pickle_and_clone():
+    encoder = make_encoder(pretext__views="one").fit(X)
+    again = pickle.loads(pickle.dumps(encoder))
+    assert_array_equal(again.transform(X), encoder.transform(X))
+    copy = clone(encoder)
+    assert not hasattr(copy, "n_times_")
+    assert copy.get_params()["pretext__views"] == "one"
+
+
+@pytest.mark.parametrize(
+    "pretext",
+    [TransformRecognition, TransformRecognition(transforms=[Negation()], views="one")],
+)
+def test_a_pretext_is_a_class_or_an_object(pretext):
+    encoder = make_encoder(pretext=pretext, pretext__head_size=12).fit(X)
+    assert encoder.pretext_.head_size == 12
+    assert encoder.heads_["bvp"][0].out_features == 12
+    if not isinstance(pretext, type):
+        assert pretext.head_size == 64
+
+
+def test_no_batch_is_a_single_window():
+    encoder = make_encoder(pretext__views="one", batch_size=8, max_epochs=1).fit(X[:17])
+    sizes = encoder.history_[0, "batches", :, "train_batch_size"]
+    assert sorted(sizes) == [5, 6, 6]
+
+
+def test_held_out_subjects_give_a_validation_loss():
+    encoder = make_encoder(train_split=ValidSplit(GroupKFold(3)))
+    encoder.fit(X, groups=GROUPS)
+    assert len(encoder.history_[:, ("valid_loss", "valid_accuracy_eda")]) == 2
+    assert sum(encoder.history_[0, "batches", :, "train_batch_size"]) == 16
+
+
+def test_partial_fit_trains_on():
+    encoder = make_encoder().fit(X)
+    before = encoder.transform(X)
+    encoder.partial_fit(X)
+    assert len(encoder.history_) == 4
+    assert not np.allclose(before, encoder.transform(X))
+
+
+def test_a_progress_bar_is_shown_on_request(capsys):
+    make_encoder(verbose=1).fit(X)
+    shown = capsys.readouterr().err
+    assert "pre-train: 100%" in shown
+    assert "accuracy_bvp=" in shown
+    make_encoder().fit(X)
+    assert capsys.readouterr().err == ""
+
+
+def test_it_predicts_nothing():
+    assert not hasattr(make_encoder(), "predict")
+    assert not hasattr(make_encoder().fit(X), "score")
+
+
+def changed(name, array):
+    return SignalDict({**X, name: array})
+
+
+@pytest.mark.parametrize(
+    "bad, match",
+    [
+        (changed("eda", np.full((24, 1, 40), np.nan)), "Input eda contains NaN"),
+        (changed("eda", np.full((24, 1, 40), np.inf)), "Input eda contains infinity"),
+        (
+            changed("eda", np.full((24, 1, 40), 33.3)),
+            "channel 0 of 'eda' is constant at 33.3",
+        ),
+        (changed("eda", np.zeros((24, 1, 40), complex)), "'eda' must hold real numbers"),
+        (changed("eda", X["eda"][..., :20]), "receptive field of 31 samples, got eda: 20"),
+        (X[:0], "0 sample"),
+    ],
+)
+def test_fit_refuses(bad, match):
+    with pytest.raises(ValueError, match=match):
+        make_encoder().fit(bad)
+
+
+@pytest.mark.parametrize(
+    "bad, match",
+    [
+        (
+            SignalDict(bvp=X["bvp"], eda=X["eda"]),
+            "those of fit, bvp, eda, acc, got bvp, eda",
+        ),
+        (changed("ecg", X["eda"]), "got bvp, eda, acc, ecg"),
+        (X["bvp"], "got signal"),
+        (
+            changed("eda", X["bvp"]),
+            r"'eda' .* \(1, 40\), got \(1, 160\): is their duration",
+        ),
+        (changed("acc", X["acc"][:, :2]), r"\(3, 80\), got \(2, 80\)"),
+        (changed("eda", np.full((24, 1, 40), np.nan)), "NaN"),
+    ],
+)
+def test_transform_refuses(bad, match):
+    encoder = make_encoder(max_epochs=1).fit(X)
+    with pytest.raises(ValueError, match=match):
+        encoder.transform(bad)
+
+
+def test_a_single_window_in_a_single_view_is_refused():
+    with pytest.raises(ValueError, match="at least 2 windows, got 1"):
+        make_encoder(pretext__views="one").fit(X[:1])
+
+
+def test_an_unknown_argument_is_refused():
+    with pytest.raises((TypeError, ValueError), match="d_modell"):
+        make_encoder(module__d_modell=3).fit(X)
+
+
+@pytest.mark.parametrize("threads", [0, 1.5, "two"])
+def test_a_bad_number_of_threads_is_refused(threads):
+    with pytest.raises(ValueError, match="n_threads must be a positive"):
+        make_encoder(n_threads=threads).fit(X)
+
+
+def test_build_gives_an_untrained_encoder():
+    shapes = {name: array.shape[1:] for name, array in X.items()}
+    encoder = make_encoder(standardize=False).build(shapes)
+    assert encoder.transform(X).shape == (24, 48)
+    with pytest.raises(ValueError, match="standardize=False"):
+        make_encoder().build(shapes)
+
+
+def test_nothing_is_warned_about():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        transforms = [GaussianNoise(), Negation()]
+        make_encoder(pretext__transforms=transforms).fit(X).transform(X)
