@@ -65,7 +65,9 @@ def main():
     recordings, corpus, tasks = load(options)
     print(f"{len(recordings)} recordings to test on, {read_clock(start)}")
 
-    encoder = SSLEncoder(max_epochs=options.epochs, random_state=options.seed, verbose=1)
+    encoder = SSLEncoder(
+        max_epochs=options.epochs, random_state=options.seed, n_threads=2, verbose=1
+    )
     if corpus is None:
         print("No corpus: the encoder is pre-trained in each fold, on its training subjects.")
     else:
@@ -253,16 +255,15 @@ def plot_views(windows, path):
     for column, name in zip(axes.T, names, strict=True):
         window = windows.X[name][middle : middle + 1]
         times = np.arange(window.shape[-1]) / windows.sampling_rate[name]
-        for ax, transform in zip(column, [None, *transforms], strict=True):
-            view = window
-            if transform is not None:
-                view = transform.set_params(random_state=0).transform(window)
-                ax.plot(times, window[0, 0], color="0.8", linewidth=1)
+        column[0].plot(times, window[0, 0], linewidth=1)
+        for ax, transform in zip(column[1:], transforms, strict=True):
+            view = transform.set_params(random_state=0).transform(window)
+            ax.plot(times, window[0, 0], color="0.8", linewidth=1)
             ax.plot(times, view[0, 0], color="C0", linewidth=1)
-            if column is axes.T[0]:
-                ax.set_ylabel("original" if transform is None else type(transform).__name__)
         column[0].set_title(f"{name} (z-score)")
         column[-1].set_xlabel("time (s)")
+    for ax, transform in zip(axes[:, 0], [None, *transforms], strict=True):
+        ax.set_ylabel("original" if transform is None else type(transform).__name__)
     figure.suptitle("One window and its five views (grey: as it was)")
     figure.savefig(path, dpi=110)
     plt.close(figure)

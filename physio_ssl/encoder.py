@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from math import ceil
 from numbers import Integral
 
 import numpy as np
@@ -12,77 +11,17 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, PassthroughScoring
-from torch.utils.data import DataLoader, Dataset, Sampler
-from tqdm.auto import tqdm
+from skorch.callbacks import EpochTimer, PassthroughScoring
+from torch.utils.data import DataLoader, Dataset
 
 from ._check import check_windows
+from ._training import EvenBatches, ProgressBar, WindowDataset
 from .containers import SignalDict
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
 
 # More windows at once would leave the processor's cache, and are slower.
 _EMBEDDED_AT_ONCE = 32
-
-
-class _Windows(Dataset):
-    """Windows that are read a whole batch at a time, not one by one."""
-
-    def __init__(self, X, y=None):
-        self.X = X
-        self.y = y
-
-    def __len__(self):
-        return len(self.X)
-
-    def __getitem__(self, index):
-        signals = {name: torch.from_numpy(array[index]) for name, array in self.X.items()}
-        y = np.zeros(len(index)) if self.y is None else np.asarray(self.y)[index]
-        return signals, y
-
-
-class _Batches(Sampler):
-    """Index arrays of nearly equal size: no last batch of one, where batch norm fails."""
-
-    def __init__(self, n_windows, batch_size, shuffle):
-        self.n_windows = n_windows
-        self.n_batches = max(1, ceil(n_windows / batch_size))
-        self.shuffle = shuffle
-
-    def __len__(self):
-        return self.n_batches
-
-    def __iter__(self):
-        order = torch.randperm(self.n_windows) if self.shuffle else torch.arange(self.n_windows)
-        return iter(np.array_split(order.numpy(), self.n_batches))
-
-
-class _ProgressBar(Callback):
-    """One bar over all of the training where the net's ``verbose`` is not 0."""
-
-    def on_train_begin(self, net, **kwargs):
-        self.bar_ = None
-
-    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
-        if self.bar_ is None and net.verbose:
-            n_batches = ceil(len(dataset_train) / net.batch_size)
-            self.bar_ = tqdm(total=net.max_epochs * n_batches, desc="pre-train", unit="batch")
-
-    def on_batch_end(self, net, training=False, **kwargs):
-        if self.bar_ is not None and training:
-            self.bar_.update()
-
-    def on_epoch_end(self, net, **kwargs):
-        if self.bar_ is not None:
-            row = net.history[-1]
-            names = [name for name in row if name.startswith("train_accuracy_")]
-            shown = {name.removeprefix("train_"): f"{row[name]:.2f}" for name in names}
-            self.bar_.set_postfix(epoch=row["epoch"], loss=f"{row['train_loss']:.2f}", **shown)
-
-    def on_train_end(self, net, **kwargs):
-        if self.bar_ is not None:
-            self.bar_.close()
-            self.bar_ = None  # an open bar could not be pickled
 
 
 class SSLEncoder(TransformerMixin, NeuralNet):
@@ -258,7 +197,7 @@ class SSLEncoder(TransformerMixin, NeuralNet):
                 # Always as many windows: sums are then split alike, and a window has the
                 # same embedding, to the last bit, whatever it is embedded with.
                 rows = np.arange(first, first + _EMBEDDED_AT_ONCE).clip(max=len(X) - 1)
-                signals, _ = _Windows(X)[rows]
+                signals, _ = WindowDataset(X)[rows]
                 parts.append(self.infer(signals).cpu().numpy())
         return np.concatenate(parts)[: len(X)]
 
@@ -395,13 +334,13 @@ class SSLEncoder(TransformerMixin, NeuralNet):
 
     def get_dataset(self, X, y=None):
         """Wrap windows for reading by the batch."""
-        return X if isinstance(X, Dataset) else _Windows(X, y)
+        return X if isinstance(X, Dataset) else WindowDataset(X, y)
 
     def get_iterator(self, dataset, training=False):
         """Return an iterator over batches."""
         prefix = "iterator_train" if training else "iterator_valid"
         kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
-        batches = _Batches(len(dataset), kwargs.pop("batch_size"), shuffle=training)
+        batches = EvenBatches(len(dataset), kwargs.pop("batch_size"), shuffle=training)
         # Its own generator: a DataLoader draws a seed for workers, even where it has none.
         kwargs = {"generator": torch.Generator(), **kwargs, "batch_size": None}
         return DataLoader(dataset, sampler=batches, **kwargs)
@@ -441,7 +380,7 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring("train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring("valid_loss")),
-            ("progress_bar", _ProgressBar()),
+            ("progress_bar", ProgressBar()),
         ]
 
     def _scaled(self, signals):

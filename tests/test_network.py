@@ -81,8 +81,8 @@ def test_tokens_come_per_modality_each_at_its_own_rate():
     assert tokens["acc"].shape == (3, 48, 128)
 
 
-@pytest.mark.parametrize("n_times, n_tokens", [(40, 40), (60, 60), (240, 60), (250, 50)])
-def test_a_window_has_at_most_sixty_tokens_by_default(n_times, n_tokens):
+@pytest.mark.parametrize("n_times, n_tokens", [(40, 20), (60, 30), (240, 30), (250, 28)])
+def test_a_window_has_at_most_thirty_tokens_by_default(n_times, n_tokens):
     tokens = make_network(n_times=n_times).tokens(**make_signals(n_times=n_times))
     assert tokens["eda"].shape[1] == n_tokens
 

@@ -11,10 +11,11 @@ PACKAGE = Path(physio_ssl.__file__).parent
 
 # What each module or folder may import of ours, beside itself. Imports point one way.
 _BASE = {"_check", "containers"}
-_NET = {*_BASE, "networks", "pretext", "transforms"}
+_NET = {*_BASE, "_training", "networks", "pretext", "transforms"}
 ALLOWED = {
     "__init__": set(),
     "_check": set(),
+    "_training": set(),
     "containers": {"_check"},
     "functional": {"_check"},
     "networks": {"_check"},

@@ -127,7 +127,7 @@ class MultimodalTransformer(nn.Module):
     The embedding is, per modality, the mean over its tokens.
 
     With ``token_size=1`` and ``attention_dropout=0.2`` this is the published network; the
-    defaults differ in these two, which makes training some tens of times faster on a CPU.
+    defaults differ in these two, which makes training much faster on a CPU.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class MultimodalTransformer(nn.Module):
         Samples per window of each modality. ``SSLEncoder`` fills this in.
     token_size : int, mapping from str to int, or None, default=None
         Samples pooled into one token after the TCN. None chooses, per modality, the
-        smallest that gives at most 60 tokens per window: 1 s of a 60 s window.
+        smallest that gives at most 30 tokens per window: 2 s of a 60 s window.
     d_model : int, default=128
         Width of the tokens.
     n_heads : int, default=4
@@ -246,7 +246,7 @@ class MultimodalTransformer(nn.Module):
 def _token_sizes(token_size, n_times):
     """Return the token size of each modality, in order."""
     if token_size is None:
-        return [-(-n // 60) for n in n_times.values()]
+        return [-(-n // 30) for n in n_times.values()]
     if isinstance(token_size, int):
         token_size = dict.fromkeys(n_times, token_size)
     if set(token_size) != set(n_times) or any(size < 1 for size in token_size.values()):
