@@ -31,10 +31,12 @@ from physio_ssl.transforms import (
 NAMES = ("eda", "bvp", "temp")
 PAPER = {
     "module__token_size": 1,
+    "module__d_model": 128,
     "optimizer": torch.optim.SGD,
     "optimizer__momentum": 0.9,
     "optimizer__weight_decay": 5e-7,
     "lr": 5e-3,
+    "batch_size": 32,
 }
 
 
@@ -82,7 +84,7 @@ def bench_pretraining(rounds, n_windows, **settings):
     loops, _ = make_windows(32, np.float64)
     _, X = make_windows(n_windows)
     rng = np.random.default_rng(0)
-    encoder = SSLEncoder(max_epochs=1, random_state=0, standardize=False, **settings)
+    encoder = SSLEncoder(max_epochs=1, random_state=0, standardize=False, n_threads=2, **settings)
     encoder.fit(X[:64])
     return compare(
         lambda: (measure(encoder.fit, X), n_windows),

@@ -115,7 +115,7 @@ def parse_options():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=1, help="folds at a time")
     options = parser.parse_args()
-    options.epochs = options.epochs or (2 if options.data else 10)
+    options.epochs = options.epochs or (1 if options.data else 6)
     options.step = options.step or (5 if options.data else 15)
     return options
 

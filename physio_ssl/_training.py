@@ -41,6 +41,29 @@ class EvenBatches(Sampler):
         return iter(np.array_split(order.numpy(), self.n_batches))
 
 
+class LinearDecay(Callback):
+    """Lower the learning rate from batch to batch, in a line that ends at 0."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.first_ = [group["lr"] for group in net.optimizer_.param_groups]
+        self.step_, self.n_steps_ = 0, None
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        if self.n_steps_ is None:
+            self.n_steps_ = net.max_epochs * ceil(len(dataset_train) / net.batch_size)
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if training:
+            left = 1 - self.step_ / self.n_steps_
+            for group, first in zip(net.optimizer_.param_groups, self.first_, strict=True):
+                group["lr"] = first * left
+            self.step_ += 1
+
+    def on_train_end(self, net, **kwargs):
+        for group, first in zip(net.optimizer_.param_groups, self.first_, strict=True):
+            group["lr"] = first  # partial_fit starts again from here
+
+
 class ProgressBar(Callback):
     """One bar over all of the training where the net's ``verbose`` is not 0."""
 

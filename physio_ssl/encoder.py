@@ -15,7 +15,7 @@ from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch.utils.data import DataLoader, Dataset
 
 from ._check import check_windows
-from ._training import EvenBatches, ProgressBar, WindowDataset
+from ._training import EvenBatches, LinearDecay, ProgressBar, WindowDataset
 from .containers import SignalDict
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
@@ -40,12 +40,14 @@ class SSLEncoder(TransformerMixin, NeuralNet):
     max_epochs : int, default=15
         Passes over the windows.
     lr : float, default=1e-3
-        Learning rate.
-    batch_size : int, default=32
+        Learning rate of the first batch; it falls in a line to 0 at the last one.
+        ``callbacks__linear_decay=None`` keeps it constant.
+    batch_size : int, default=16
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
         Optimiser, with the arguments ``optimizer__...``. The paper's is ``torch.optim.SGD``
-        with ``lr=5e-3``, ``optimizer__momentum=0.9``, ``optimizer__weight_decay=5e-7``.
+        with ``lr=5e-3``, ``optimizer__momentum=0.9``, ``optimizer__weight_decay=5e-7``, in
+        batches of 32 and without decay.
     standardize : bool, default=True
         Whether to centre and scale each channel by its mean and standard deviation over
         all training windows (one pair of numbers per channel, so differences between
@@ -111,7 +113,7 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         *,
         max_epochs=15,
         lr=1e-3,
-        batch_size=32,
+        batch_size=16,
         optimizer=torch.optim.Adam,
         standardize=True,
         random_state=None,
@@ -380,6 +382,7 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring("train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring("valid_loss")),
+            ("linear_decay", LinearDecay()),
             ("progress_bar", ProgressBar()),
         ]
 

@@ -62,11 +62,14 @@ def load_wer_ssl_checkpoint(path, n_times=240):
 
     encoder = SSLEncoder(
         module__token_size=1,
+        module__d_model=128,
         module__attention_dropout=0.2,
         optimizer=torch.optim.SGD,
         optimizer__momentum=0.9,
         optimizer__weight_decay=5e-7,
         lr=5e-3,
+        callbacks__linear_decay=None,
+        batch_size=32,
         standardize=False,
         random_state=0,
     )

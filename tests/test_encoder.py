@@ -17,6 +17,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 
 from physio_ssl import SignalDict, SSLEncoder
@@ -194,6 +195,23 @@ def test_held_out_subjects_give_a_validation_loss():
     encoder.fit(X, groups=GROUPS)
     assert len(encoder.history_[:, ("valid_loss", "valid_accuracy_eda")]) == 2
     assert sum(encoder.history_[0, "batches", :, "train_batch_size"]) == 16
+
+
+def test_the_learning_rate_falls_in_a_line_and_is_put_back():
+    rates = []
+
+    class Watch(Callback):
+        def on_batch_end(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    encoder = make_encoder(callbacks=[Watch()], lr=0.6).fit(X)
+    assert_allclose(rates, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+    assert encoder.optimizer_.param_groups[0]["lr"] == 0.6
+
+
+def test_the_learning_rate_can_be_kept():
+    encoder = make_encoder(callbacks__linear_decay=None).fit(X)
+    assert not np.allclose(encoder.transform(X), make_encoder().fit_transform(X))
 
 
 def test_partial_fit_trains_on():

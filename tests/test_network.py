@@ -67,7 +67,7 @@ def test_a_published_checkpoint_gives_the_published_tokens_and_logits(published,
 
 
 def test_the_parameters_are_as_many_as_published():
-    network = make_network(token_size=1)
+    network = make_network(token_size=1, d_model=128)
     assert count(network.tokenizers["bvp"].tcn) == 4864
     assert count(network) == 121_472
     assert count(network) + count(TransformRecognition().make_heads(network)) == 147_794
@@ -77,8 +77,8 @@ def test_tokens_come_per_modality_each_at_its_own_rate():
     channels, times = {"bvp": 1, "acc": 3}, {"bvp": 3840, "acc": 1920}
     network = make_network(channels, times, token_size={"bvp": 64, "acc": 40})
     tokens = network.tokens(**make_signals(channels, times))
-    assert tokens["bvp"].shape == (3, 60, 128)
-    assert tokens["acc"].shape == (3, 48, 128)
+    assert tokens["bvp"].shape == (3, 60, 64)
+    assert tokens["acc"].shape == (3, 48, 64)
 
 
 @pytest.mark.parametrize("n_times, n_tokens", [(40, 20), (60, 30), (240, 30), (250, 28)])
@@ -93,7 +93,7 @@ def test_a_token_is_the_mean_of_its_samples():
     y = torch.sigmoid(fine.tokenizers["eda"].tcn(x))
     parts = torch.stack([part.mean(-1) for part in y.split(7, dim=-1)], dim=1)
     tokenizer = coarse.tokenizers["eda"]
-    expected = tokenizer.norm(tokenizer.project(parts) * 128**0.5)
+    expected = tokenizer.norm(tokenizer.project(parts) * 64**0.5)
     assert_allclose(tokenizer(x).detach(), expected.detach(), atol=1e-5)
 
 
@@ -153,7 +153,7 @@ def test_dropout_is_off_when_not_training():
     "kwargs, match",
     [
         ({"n_times": 30}, "receptive field of 31 samples, got eda: 30"),
-        ({"n_heads": 3}, "n_heads must divide d_model, got 3 and 128"),
+        ({"n_heads": 3}, "n_heads must divide d_model, got 3 and 64"),
         ({"token_size": 0}, "got eda: 0"),
         ({"token_size": {"eda": 4}}, "modalities eda, bvp, temp, got eda: 4"),
         ({"dropout": 1.0}, "dropout .* below 1, got 1.0"),
