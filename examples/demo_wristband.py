@@ -66,12 +66,15 @@ def main():
     print(f"{len(recordings)} recordings to test on, {read_clock(start)}")
 
     encoder = SSLEncoder(
-        max_epochs=options.epochs, random_state=options.seed, n_threads=2, verbose=1
+        max_epochs=options.epochs,
+        random_state=options.seed,
+        n_threads=1 if corpus is None else 2,  # folds run side by side
+        verbose=1,
     )
     if corpus is None:
         print("No corpus: the encoder is pre-trained in each fold, on its training subjects.")
     else:
-        unlabelled = make_windows(prepare_wristband(corpus), DURATION)
+        unlabelled = make_windows(prepare_wristband(corpus), DURATION, options.corpus_step)
         print(f"Pre-training on {unlabelled}")
         encoder.fit(unlabelled.X)
         plot_curve(encoder, options.output / "pretraining.png")
@@ -83,7 +86,8 @@ def main():
         "seed": options.seed,
         "epochs": options.epochs,
         "protocol": "leave one subject out; windows of 60 s every "
-        f"{options.step:g} s; each signal z-scored over its recording",
+        f"{options.step:g} s; each signal z-scored over its recording; unlabelled windows "
+        f"every {options.corpus_step:g} s; logistic regression with C=0.1",
         "tasks": {},
     }
     prepared = prepare_wristband(recordings)
@@ -112,10 +116,12 @@ def parse_options():
     parser.add_argument("--output", type=Path, default=Path("demo_results"))
     parser.add_argument("--epochs", type=int, help="passes over the unlabelled windows")
     parser.add_argument("--step", type=float, help="seconds between test windows")
+    parser.add_argument("--corpus-step", type=float, help="seconds between unlabelled windows")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n-jobs", type=int, default=1, help="folds at a time")
+    parser.add_argument("--n-jobs", type=int, default=2, help="folds at a time")
     options = parser.parse_args()
     options.epochs = options.epochs or (1 if options.data else 6)
+    options.corpus_step = options.corpus_step or (15 if options.corpus else 60)
     options.step = options.step or (5 if options.data else 15)
     return options
 
@@ -181,11 +187,9 @@ def predict_all(recordings, windows, label, pretrained, options):
 
 
 def classify(features):
-    return make_pipeline(
-        features,
-        StandardScaler(),
-        LogisticRegression(class_weight="balanced", max_iter=2000),
-    )
+    # C below its default of 1: windows overlap, so they are fewer than they seem.
+    classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
+    return make_pipeline(features, StandardScaler(), classifier)
 
 
 def count(X):
@@ -270,19 +274,23 @@ def plot_views(windows, path):
 
 
 def plot_curve(encoder, path):
-    """Draw the pretext task's loss and accuracy over the epochs."""
-    history = encoder.history_
-    epochs = history[:, "epoch"]
+    """Draw the pretext task's loss and accuracy, as running means over batches."""
+    batches = [batch for epoch in encoder.history_ for batch in epoch["batches"]]
+    n_windows = np.cumsum([batch["train_batch_size"] for batch in batches])
+    width = max(1, len(batches) // 20)
+
+    def smooth(name):
+        values = np.convolve([batch[name] for batch in batches], np.ones(width) / width, "valid")
+        return n_windows[width - 1 :], values
+
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    left.plot(epochs, history[:, "train_loss"], "o-", color="0.3")
-    left.set(xlabel="epoch", ylabel="loss (sum over modalities)")
+    left.plot(*smooth("train_loss"), color="0.3")
+    left.set(xlabel="windows seen", ylabel="loss (sum over modalities)")
     for name in encoder.n_channels_:
-        right.plot(epochs, history[:, f"train_accuracy_{name}"], "o-", label=name)
+        right.plot(*smooth(f"train_accuracy_{name}"), label=name)
     right.axhline(1 / 6, color="0.6", linestyle=":", label="chance")
-    right.set(xlabel="epoch", ylabel="accuracy of recognition", ylim=(0, 1))
+    right.set(xlabel="windows seen", ylabel="accuracy of recognition", ylim=(0, 1))
     right.legend()
-    for ax in (left, right):
-        ax.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle("Pre-training: which transform was applied?")
     figure.savefig(path, dpi=110)
     plt.close(figure)

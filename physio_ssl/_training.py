@@ -41,6 +41,10 @@ class EvenBatches(Sampler):
         return iter(np.array_split(order.numpy(), self.n_batches))
 
 
+def _count_batches(net, dataset):
+    return len(net.get_iterator(dataset, training=True))
+
+
 class LinearDecay(Callback):
     """Lower the learning rate from batch to batch, in a line that ends at 0."""
 
@@ -50,7 +54,7 @@ class LinearDecay(Callback):
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.n_steps_ is None:
-            self.n_steps_ = net.max_epochs * ceil(len(dataset_train) / net.batch_size)
+            self.n_steps_ = net.max_epochs * _count_batches(net, dataset_train)
 
     def on_batch_begin(self, net, training=False, **kwargs):
         if training:
@@ -72,8 +76,8 @@ class ProgressBar(Callback):
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.bar_ is None and net.verbose:
-            n_batches = ceil(len(dataset_train) / net.batch_size)
-            self.bar_ = tqdm(total=net.max_epochs * n_batches, desc="pre-train", unit="batch")
+            total = net.max_epochs * _count_batches(net, dataset_train)
+            self.bar_ = tqdm(total=total, desc="pre-train", unit="batch")
 
     def on_batch_end(self, net, training=False, **kwargs):
         if self.bar_ is not None and training:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import TransformerMixin, clone
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import assert_all_finite, check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PassthroughScoring
@@ -264,7 +264,12 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         self.center_, self.scale_ = {}, {}
         for name, array in X.items():
             center = array.mean(axis=(0, 2), dtype=np.float64)
-            scale = array.std(axis=(0, 2), dtype=np.float64)
+            # In blocks, as differences of all windows at once could fill the memory.
+            squares = [
+                np.square(array[rows] - center[:, np.newaxis]).sum(axis=(0, 2))
+                for rows in gen_batches(len(array), 1024)
+            ]
+            scale = np.sqrt(sum(squares) / (len(array) * array.shape[2]))
             # Rounding leaves a constant of 33.3 with a tiny spread: compare with its size.
             flat = np.flatnonzero(scale <= 1e-6 * np.abs(center))
             if self.standardize and len(flat):

@@ -125,7 +125,7 @@ def make_windows(
     step = duration if step is None else step
     rates = _check_recordings(recordings)
     n_times = _check_durations(duration, step, rates)
-    _check_label(label, min_share, bins)
+    _check_label(label, min_share, bins, recordings)
     for name in valid_range or ():
         if name not in rates:
             raise ValueError(f"valid_range names {name!r}, but there is only {', '.join(rates)}.")
@@ -204,12 +204,24 @@ def _check_durations(duration, step, rates):
     return n_times
 
 
-def _check_label(label, min_share, bins):
+def _check_label(label, min_share, bins, recordings):
     if label is not None and not isinstance(label, (str, Mapping)):
         raise TypeError(
             "label must be a mapping from descriptions to classes, the name of a rating "
             f"scale, or None, got {label!r}."
         )
+    if isinstance(label, Mapping):
+        known = {
+            description
+            for recording in recordings
+            for description in (recording.annotations or {}).get("description", ())
+        }
+        unknown = [description for description in label if description not in known]
+        if known and (unknown or not label):
+            raise ValueError(
+                "label must give classes to descriptions in the recordings' annotations, "
+                f"{', '.join(sorted(map(str, known)))}, got {', '.join(unknown) or 'none'}."
+            )
     if not 0.5 < min_share <= 1:
         raise ValueError(f"min_share must be above 0.5 and at most 1, got {min_share}.")
     if bins is not None and not isinstance(label, str):

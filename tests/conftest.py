@@ -20,6 +20,15 @@ def data_folder():
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def reference_folder(data_folder):
+    """Folder of published values, beside that of the recordings."""
+    folder = data_folder.parent / "reference"
+    if not folder.is_dir():
+        pytest.skip(f"the published values are not at {folder}")
+    return folder
+
+
 @pytest.fixture
 def signals():
     """Twelve windows of 10 s, as of a wristband."""

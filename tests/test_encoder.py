@@ -184,6 +184,12 @@ def test_a_pretext_is_a_class_or_an_object(pretext):
         assert pretext.head_size == 64
 
 
+@pytest.mark.parametrize("batch_size, n_batches", [(-1, 1), (100, 1), (7, 4)])
+def test_any_batch_size_trains_with_a_positive_rate(batch_size, n_batches):
+    encoder = make_encoder(batch_size=batch_size, max_epochs=1).fit(X)
+    assert len(encoder.history_[0, "batches"]) == n_batches
+
+
 def test_no_batch_is_a_single_window():
     encoder = make_encoder(pretext__views="one", batch_size=8, max_epochs=1).fit(X[:17])
     sizes = encoder.history_[0, "batches", :, "train_batch_size"]

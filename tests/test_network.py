@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,11 +33,8 @@ def count(module):
 
 
 @pytest.fixture(scope="module")
-def published(data_folder):
-    path = Path(data_folder).parent / "reference" / "wer_ssl_forward.npz"
-    if not path.is_file():
-        pytest.skip(f"the published values are not at {path}")
-    return np.load(path)
+def published(reference_folder):
+    return np.load(reference_folder / "wer_ssl_forward.npz")
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_stages_that_overlap_count_once():
     stages = {"onset": [0, 10], "duration": [20, 10], "description": ["rest", "rest"]}
     windows = make_recording(annotations=stages)
     with pytest.raises(ValueError, match="No window of 40 s is left"):
-        make_windows(windows, 40, label=CLASSES, min_share=0.6)
+        make_windows(windows, 40, label={"rest": 0}, min_share=0.6)
 
 
 def test_stages_that_are_not_asked_for_are_left_out():
@@ -139,6 +139,8 @@ def test_the_report_says_what_was_dropped():
             ValueError,
             "'arousal', but those of S1 have",
         ),
+        ({"duration": 30, "label": {}}, ValueError, "annotations, rest, stress, got none"),
+        ({"duration": 30, "label": {"rset": 0, "stress": 1}}, ValueError, "got rset"),
         ({"duration": 30, "label": CLASSES, "min_share": 0.5}, ValueError, "got 0.5"),
         (
             {"duration": 30, "label": CLASSES, "bins": [1]},
