@@ -120,8 +120,9 @@ def parse_options():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=2, help="folds at a time")
     options = parser.parse_args()
-    options.epochs = options.epochs or (1 if options.data else 6)
-    options.corpus_step = options.corpus_step or (15 if options.corpus else 60)
+    if options.epochs is None:
+        options.epochs = 1 if options.data else 2
+    options.corpus_step = options.corpus_step or 15
     options.step = options.step or (5 if options.data else 15)
     return options
 
@@ -156,14 +157,14 @@ def predict_all(recordings, windows, label, pretrained, options):
     ]
     native = make_windows(native, DURATION, options.step, label=label)
     assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
-    features = make_pipeline(HandcraftedFeatures(native.sampling_rate), SimpleImputer())
+    features = HandcraftedFeatures(native.sampling_rate)
     untrained = SSLEncoder(max_epochs=0, random_state=options.seed)
     models = dict(
         zip(
             MODELS,
             [
                 (make_pipeline(FunctionTransformer(count), DummyClassifier()), windows.X),
-                (classify(FunctionTransformer()), features.fit_transform(native.X)),
+                (classify(SimpleImputer()), features.fit_transform(native.X)),
                 (classify(untrained), windows.X),
                 (classify(pretrained), windows.X),
             ],

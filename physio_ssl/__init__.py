@@ -16,7 +16,7 @@ _PUBLIC_NAMES = {
     "load_wer_ssl_checkpoint": "persistence",
     "make_windows": "windows",
 }
-_PUBLIC_MODULES = {"datasets", "networks", "preprocessing", "pretext", "transforms"}
+_PUBLIC_MODULES = {"datasets", "functional", "networks", "preprocessing", "pretext", "transforms"}
 
 __all__ = sorted({*_PUBLIC_NAMES, *_PUBLIC_MODULES})
 

@@ -61,8 +61,6 @@ def check_windows(X, estimator=None, *, reset=False):
             "Windows need at least one channel and one sample, got an array of shape "
             f"{X.shape} for (n_windows, n_channels, n_times)."
         )
-    if reset and estimator is not None:
-        estimator.n_features_in_ = X.shape[-1]
     return X
 
 

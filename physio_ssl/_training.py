@@ -29,6 +29,8 @@ class EvenBatches(Sampler):
     """Index arrays of nearly equal size: no last batch of one, where batch norm fails."""
 
     def __init__(self, n_windows, batch_size, shuffle):
+        if batch_size == 0:
+            raise ValueError("batch_size must be positive, or -1 for all windows, got 0.")
         self.n_windows = n_windows
         self.n_batches = max(1, ceil(n_windows / batch_size))
         self.shuffle = shuffle
@@ -58,7 +60,7 @@ class LinearDecay(Callback):
 
     def on_batch_begin(self, net, training=False, **kwargs):
         if training:
-            left = 1 - self.step_ / self.n_steps_
+            left = max(0, 1 - self.step_ / self.n_steps_)
             for group, first in zip(net.optimizer_.param_groups, self.first_, strict=True):
                 group["lr"] = first * left
             self.step_ += 1

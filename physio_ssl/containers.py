@@ -146,6 +146,8 @@ def _check_annotations(annotations):
             columns[name] = columns[name].astype(float)
             if not np.isfinite(columns[name]).all():
                 raise ValueError(f"Annotation column {name!r} must be finite, in seconds.")
+    if "time" in columns and (np.diff(columns["time"]) < 0).any():
+        raise ValueError("Annotation column 'time' must not go back, in seconds.")
     if "duration" in columns and (columns["duration"] < 0).any():
         raise ValueError(
             f"Annotation durations must not be negative, got {columns['duration'].min()} s."

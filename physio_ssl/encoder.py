@@ -1,5 +1,6 @@
 """SSLEncoder: a network pre-trained on a pretext task, as a scikit-learn transformer."""
 
+import copy
 from collections.abc import Mapping
 from contextlib import contextmanager
 from numbers import Integral
@@ -50,11 +51,11 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         batches of 32 and without decay.
     standardize : bool, default=True
         Whether to centre and scale each channel by its mean and standard deviation over
-        all training windows (one pair of numbers per channel, so differences between
+        all windows given to ``fit`` (one pair of numbers per channel, so differences between
         windows remain). False for windows that are standardised already.
     random_state : int, RandomState instance or None, default=None
         Seed of initial values, batches, dropout and views. The same seed gives the same
-        embedding to the last bit on one machine and torch version.
+        embedding to the last bit on the CPU of one machine and torch version.
     device : str, default="cpu"
         Where to compute, e.g. "cuda".
     n_threads : int, default=1
@@ -66,7 +67,8 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         None trains on all windows. ``skorch.dataset.ValidSplit(GroupKFold(5))`` holds out
         subjects, with ``fit(X, groups=groups)``.
     callbacks : list of skorch callbacks, default=None
-        E.g. early stopping.
+        E.g. early stopping. A learning rate scheduler needs
+        ``callbacks__linear_decay=None`` beside it.
     verbose : int, default=0
         Whether to show a progress bar.
     **kwargs
@@ -163,12 +165,15 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         self
         """
         if not self.warm_start or not self.initialized_:
+            self.initialized_ = False  # should a check fail, no mixture of fits is left
             self._check(X, reset=True)
             self._initialize_seeded()
         return self.partial_fit(X, **fit_params)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Train on, from where the last call ended, for ``max_epochs`` more."""
+        if "epochs" in fit_params:
+            raise ValueError("The number of passes is max_epochs; fit takes no epochs.")
         X = self._check(X, reset=not self.initialized_)
         if not self.initialized_:
             self._initialize_seeded()
@@ -261,6 +266,9 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         return SignalDict({name: X[name].astype(np.float32, copy=False) for name in self.n_times_})
 
     def _set_scale(self, X):
+        if not self.standardize:
+            self.center_ = self.scale_ = None
+            return
         self.center_, self.scale_ = {}, {}
         for name, array in X.items():
             center = array.mean(axis=(0, 2), dtype=np.float64)
@@ -272,15 +280,13 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             scale = np.sqrt(sum(squares) / (len(array) * array.shape[2]))
             # Rounding leaves a constant of 33.3 with a tiny spread: compare with its size.
             flat = np.flatnonzero(scale <= 1e-6 * np.abs(center))
-            if self.standardize and len(flat):
+            if len(flat):
                 raise ValueError(
                     f"Every channel needs spread to be scaled, but channel {flat[0]} of "
                     f"{name!r} is constant at {center[flat[0]]:g} in all windows: leave it "
                     "out, or set standardize=False."
                 )
             self.center_[name], self.scale_[name] = center[:, None], scale[:, None]
-        if not self.standardize:
-            self.center_ = self.scale_ = None
 
     def _check_like_fit(self, X):
         if set(X) != set(self.n_channels_):
@@ -329,8 +335,16 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         """Build the network for the windows at hand, and the pretext task's heads."""
         shapes = {"n_channels": self.n_channels_, "n_times": self.n_times_}
         kwargs = {**shapes, **self.get_params_for("module")}
-        is_built = isinstance(self.module, torch.nn.Module)
-        self.module_ = self.initialized_instance(self.module, {} if is_built else kwargs)
+        if isinstance(self.module, torch.nn.Module):
+            # A copy: folds must not share weights, and the user's network stays as it is.
+            self.module_ = copy.deepcopy(self.module)
+        else:
+            self.module_ = self.module(**kwargs)
+        if list(self.module_.embedding_size) != list(self.n_channels_):
+            raise ValueError(
+                f"The network embeds {', '.join(self.module_.embedding_size)}, but the "
+                f"windows hold {', '.join(self.n_channels_)}."
+            )
         kwargs = self.get_params_for("pretext")
         if isinstance(self.pretext, type):
             self.pretext_ = self.pretext(**kwargs)

@@ -142,16 +142,23 @@ def resampling_ratio(sampling_rate, new_sampling_rate):
     -------
     Fraction
         New over old rate. Neither number is more than 10,000, so that filters stay short,
-        and the new clock drifts by less than a hundredth of a sample in a million.
+        and the new clock drifts by at most a millionth.
 
     Raises
     ------
     ValueError
-        If a rate is not positive, or one is more than 10,000 times the other.
+        If a rate is not positive, one is more than 10,000 times the other, or no such
+        fraction is close.
     """
     old = check_sampling_rate(sampling_rate)
     new = check_sampling_rate(new_sampling_rate, "new_sampling_rate")
-    ratio = Fraction(min(old, new) / max(old, new)).limit_denominator(10_000)
+    exact = min(old, new) / max(old, new)
+    ratio = Fraction(exact).limit_denominator(10_000)
+    if ratio and abs(float(ratio) / exact - 1) > 1e-6:
+        raise ValueError(
+            "The ratio of sampling rates must be one of whole numbers up to 10000, to a "
+            f"millionth, got sampling_rate={old!r} and new_sampling_rate={new!r} Hz."
+        )
     if not ratio:
         raise ValueError(
             "Sampling rates must not differ by more than a factor of 10000, got "

@@ -297,7 +297,9 @@ def _union(start, stop):
 def _label_by_rating(time, rating, onset, duration, min_share, bins):
     first, last = np.searchsorted(time, [onset, onset + duration])
     count = last - first
-    total = np.concatenate([[0], np.cumsum(rating, dtype=float)])
+    # A missing rating spoils the windows that hold it, not those after it.
+    missing = np.concatenate([[0], np.cumsum(~np.isfinite(rating))])
+    total = np.concatenate([[0], np.cumsum(np.nan_to_num(rating, posinf=0, neginf=0))])
     mean = (total[last] - total[first]) / np.maximum(count, 1)
     if len(time) == 0:
         return mean, np.zeros(len(onset), dtype=bool)
@@ -305,4 +307,5 @@ def _label_by_rating(time, rating, onset, duration, min_share, bins):
     # A rating holds until the next one: the last covers one more interval.
     interval = np.median(np.diff(time)) if len(time) > 1 else duration
     keep = (count > 0) & (covered + interval >= min_share * duration)
-    return (mean if bins is None else np.digitize(mean, bins)), keep & np.isfinite(mean)
+    keep &= missing[last] == missing[first]
+    return (mean if bins is None else np.digitize(mean, bins)), keep

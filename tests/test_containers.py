@@ -195,6 +195,7 @@ def test_apply_refuses_an_unknown_modality():
             ValueError,
             "'time' .* finite",
         ),
+        ({"annotations": {"time": [2, 1], "arousal": [1, 1]}}, ValueError, "not go back"),
     ],
 )
 def test_bad_recordings_are_refused(changes, error, match):

@@ -21,6 +21,7 @@ from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 
 from physio_ssl import SignalDict, SSLEncoder
+from physio_ssl.networks import MultimodalTransformer
 from physio_ssl.pretext import TransformRecognition
 from physio_ssl.transforms import GaussianNoise, Negation
 
@@ -161,6 +162,22 @@ def test_a_frozen_encoder_is_not_trained_again():
     scores = cross_val_score(model, X, Y, groups=GROUPS, cv=LeaveOneGroupOut(), n_jobs=2)
     assert len(scores) == 3
     assert all(torch.equal(weights[n], p) for n, p in encoder.module_.named_parameters())
+
+
+def test_a_network_that_is_given_is_copied_not_trained():
+    shapes = [{name: array.shape[i] for name, array in X.items()} for i in (1, 2)]
+    network = MultimodalTransformer(*shapes, d_model=16)
+    encoder = make_encoder(module=network)
+    first = encoder.fit_transform(X)
+    assert encoder.module_ is not network
+    assert_array_equal(encoder.fit_transform(X), first)
+    with pytest.raises(ValueError, match="embeds bvp, eda, acc, but the windows hold bvp"):
+        encoder.fit(SignalDict(bvp=X["bvp"]))
+
+
+def test_epochs_are_not_an_argument_of_fit():
+    with pytest.raises(ValueError, match="max_epochs"):
+        make_encoder().fit(X, epochs=3)
 
 
 def test_pickle_and_clone():

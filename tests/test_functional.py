@@ -157,8 +157,13 @@ def test_resample_keeps_an_offset_with_a_trend(new):
     np.testing.assert_allclose(resample(line, 64, new), expected)
 
 
+def test_resample_refuses_rates_without_a_close_ratio():
+    with pytest.raises(ValueError, match="up to 10000, to a millionth, got .*667.53125"):
+        resample(np.ones(67), 1.0, 667.53125)
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 200), st.floats(1, 1000), st.floats(1, 1000))
+@given(st.integers(1, 200), st.integers(1, 1000), st.integers(1, 1000))
 def test_resample_keeps_the_duration(n_times, old, new):
     n_new_times = resample(np.ones(n_times), old, new).shape[-1]
     assert abs(n_new_times - n_times * new / old) <= 1

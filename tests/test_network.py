@@ -104,6 +104,14 @@ def test_a_tcn_sees_the_past_only_and_as_far_as_its_receptive_field():
     assert reached.min() >= 60 - 30
 
 
+def test_token_sizes_go_by_name_not_by_order():
+    network = MultimodalTransformer({"a": 1, "b": 1}, {"b": 60, "a": 300})
+    assert network.tokenizers["a"].token_size == 10
+    assert network.tokenizers["b"].token_size == 2
+    with pytest.raises(ValueError, match="same modalities, got a and b"):
+        MultimodalTransformer({"a": 1}, {"b": 60})
+
+
 def test_the_embedding_joins_the_means_of_the_tokens():
     network, signals = make_network(), make_signals()
     parts = [tokens.mean(1) for tokens in network.tokens(**signals).values()]

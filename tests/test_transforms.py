@@ -223,6 +223,12 @@ def test_more_pieces_than_samples_are_refused(function):
         function(make_windows((2, 1, 11)), 12, rng=np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("piece", [[4, 0], [-1, 0]])
+def test_a_piece_outside_the_window_is_refused(piece):
+    with pytest.raises(ValueError, match="piece must be from 0 to 3, got"):
+        tf.crop_resize(make_windows((2, 1, 240)), piece=piece)
+
+
 def test_a_stretch_that_leaves_nothing_is_refused():
     with pytest.raises(ValueError, match="5 of 9 pieces of 26 samples by 2.5"):
         tf.time_warp(make_windows(), stretch=2.5, rng=np.random.default_rng(0))

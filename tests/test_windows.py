@@ -100,6 +100,15 @@ def test_windows_beyond_the_ratings_are_dropped():
     assert windows.dropped == {"unlabelled": 1}
 
 
+def test_a_missing_rating_spoils_only_its_windows():
+    time = np.arange(0, 100, 0.5)
+    rating = np.where(time == 30, np.nan, 3.0)
+    recording = make_recording(duration=100, annotations={"time": time, "arousal": rating})
+    windows = make_windows(recording, 20, label="arousal")
+    assert_array_equal(windows.onset, [0, 40, 60, 80])
+    assert_allclose(windows.y, 3)
+
+
 def test_subjects_become_groups():
     windows = make_windows([make_recording("S1"), make_recording("S2", 60)], 30)
     assert_array_equal(windows.groups, ["S1"] * 4 + ["S2"] * 2)

@@ -1,8 +1,12 @@
 """Paper A's encoder: a TCN per modality, then one transformer over all tokens."""
 
+from numbers import Integral
+
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+_TOKENS_AT_ONCE = 12_000
 
 
 def _dropout(x, p, training):
@@ -14,7 +18,7 @@ def _dropout(x, p, training):
     # PyTorch draws one 64-bit number per value, a quarter of a training step on a CPU.
     # Eight values can share one.
     bits = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-    dropped = round(256 * p)
+    dropped = min(round(256 * p), 255)
     kept = bits.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
     return x * (kept * (256 / (256 - dropped)))
 
@@ -195,6 +199,12 @@ class MultimodalTransformer(nn.Module):
                 "dropout and attention_dropout must be at least 0 and below 1, got "
                 f"{dropout} and {attention_dropout}."
             )
+        if set(n_channels) != set(n_times):
+            raise ValueError(
+                "n_channels and n_times must name the same modalities, got "
+                f"{', '.join(n_channels)} and {', '.join(n_times)}."
+            )
+        n_times = {name: n_times[name] for name in n_channels}
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**n_blocks - 1)
         short = {name: n for name, n in n_times.items() if n < self.receptive_field}
         if short:
@@ -231,10 +241,16 @@ class MultimodalTransformer(nn.Module):
         """
         tokens = [tokenizer(signals[name]) for name, tokenizer in self.tokenizers.items()]
         x = torch.cat(tokens, dim=1)  # (batch, all tokens, d_model)
-        for layer in self.layers:
-            x = layer(x)
+        # More at once would leave the processor's cache, and are slower.
+        at_once = max(1, _TOKENS_AT_ONCE // x.shape[1]) if x.device.type == "cpu" else len(x)
+        x = torch.cat([self._fuse(part) for part in x.split(at_once)])
         parts = x.split([part.shape[1] for part in tokens], dim=1)
         return dict(zip(self.tokenizers, parts, strict=True))
+
+    def _fuse(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
 
     def embed(self, tokens):
         """Turn tokens into the embedding of each modality, (batch, d_model)."""
@@ -249,7 +265,7 @@ def _token_sizes(token_size, n_times):
     """Return the token size of each modality, in order."""
     if token_size is None:
         return [-(-n // 30) for n in n_times.values()]
-    if isinstance(token_size, int):
+    if isinstance(token_size, Integral):
         token_size = dict.fromkeys(n_times, token_size)
     if set(token_size) != set(n_times) or any(size < 1 for size in token_size.values()):
         raise ValueError(

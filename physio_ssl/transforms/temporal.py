@@ -208,6 +208,11 @@ def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
     if piece is None:
         piece = rng.integers(ceil(n_times / length), size=n_windows)
     piece = np.asarray(piece)
+    if piece.min() < 0 or piece.max() >= ceil(n_times / length):
+        raise ValueError(
+            f"piece must be from 0 to {ceil(n_times / length) - 1}, got {piece.min()} to "
+            f"{piece.max()}."
+        )
     last = n_times // length  # the one shorter piece, if any
     rows = np.argsort(piece == last, kind="stable")
     n_full = n_windows - int((piece == last).sum())
