@@ -85,9 +85,9 @@ def main():
         "data": describe(options),
         "seed": options.seed,
         "epochs": options.epochs,
-        "protocol": "leave one subject out; windows of 60 s every "
-        f"{options.step:g} s; each signal z-scored over its recording; unlabelled windows "
-        f"every {options.corpus_step:g} s; logistic regression with C=0.1",
+        "protocol": f"leave one subject out; windows of 60 s every {options.step:g} s; each "
+        "signal z-scored over its recording, which uses a test subject's unlabelled data; "
+        "logistic regression with C=0.1",
         "tasks": {},
     }
     prepared = prepare_wristband(recordings)
@@ -128,10 +128,11 @@ def parse_options():
 
 
 def describe(options):
-    if options.data is None:
-        return "simulated cohort"
-    corpus = "WESAD, in each fold" if options.corpus is None else options.corpus.name
-    return f"WESAD, pre-trained on {corpus}"
+    tested = "simulated cohort" if options.data is None else "WESAD"
+    if options.data is not None and options.corpus is None:
+        return f"{tested}; pre-trained in each fold, on its labelled subjects' windows"
+    corpus = "other simulated people" if options.corpus is None else options.corpus.name
+    return f"{tested}; pre-trained on {corpus}, windows every {options.corpus_step:g} s"
 
 
 def load(options):
