@@ -177,7 +177,8 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         X = self._check(X, reset=not self.initialized_)
         if not self.initialized_:
             self._initialize_seeded()
-        with self._reproducible() as seed:
+        # A later call draws anew: the same views and batches again would teach less.
+        with self._reproducible(n_before=len(self.history)) as seed:
             self._rng_ = np.random.default_rng(seed)
             super().partial_fit(X, **fit_params)
         return self
@@ -317,9 +318,9 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             torch.set_num_threads(before)
 
     @contextmanager
-    def _reproducible(self):
+    def _reproducible(self, n_before=0):
         """Seed torch, which skorch draws from, and put its state back afterwards."""
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        seed = check_random_state(self.random_state).randint(2**31 - 1) + n_before
         devices = [] if torch.device(self.device).type == "cpu" else None
         with self._threads(), torch.random.fork_rng(devices):
             torch.manual_seed(seed)
@@ -438,6 +439,9 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         """Set parameters, also those of the network and the pretext, as ``module__d_model``."""
         if "callbacks" in params:  # skorch would try them out at once; fit does
             self.callbacks = params.pop("callbacks")
+        if any(name.startswith(("module", "pretext")) for name in params):
+            # skorch would build a new network at once, from the global generator.
+            self.initialized_ = False
         return super().set_params(**params)
 
     def _hidden(self):

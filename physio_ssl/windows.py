@@ -216,6 +216,9 @@ def _check_label(label, min_share, bins, recordings):
             for recording in recordings
             for description in (recording.annotations or {}).get("description", ())
         }
+        kinds = {isinstance(value, str) for value in label.values()}
+        if len(kinds) > 1:
+            raise ValueError(f"Classes must be all numbers or all str, got {dict(label)}.")
         unknown = [description for description in label if description not in known]
         if known and (unknown or not label):
             raise ValueError(

@@ -245,6 +245,21 @@ def test_partial_fit_trains_on():
     assert not np.allclose(before, encoder.transform(X))
 
 
+def test_partial_fit_draws_anew():
+    encoder = make_encoder(max_epochs=1, lr=0.0, module__dropout=0.0).fit(X)
+    encoder.partial_fit(X)
+    first, second = encoder.history_[:, "train_loss"]
+    assert first != second
+
+
+def test_parameters_of_a_fitted_encoder_count_from_the_next_fit():
+    encoder = make_encoder().fit(X)
+    before = encoder.transform(X)
+    encoder.set_params(module__d_model=8, pretext__views="one")
+    assert_array_equal(encoder.transform(X), before)
+    assert encoder.fit_transform(X).shape == (24, 24)
+
+
 def test_a_progress_bar_is_shown_on_request(capsys):
     make_encoder(verbose=1).fit(X)
     shown = capsys.readouterr().err

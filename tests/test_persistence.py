@@ -2,10 +2,12 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
-from physio_ssl import load_wer_ssl_checkpoint
+from physio_ssl import SignalDict, SSLEncoder, load_wer_ssl_checkpoint
+from physio_ssl.persistence import _rename_wer_ssl
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -31,6 +33,31 @@ def test_a_missing_weight_is_named(tmp_path):
     torch.save({"state_dict_fusion": {}}, tmp_path / "empty.pth")
     with pytest.raises(ValueError, match=r"model_fusion\.tcn1\.network\.0\.conv1\.weight_g"):
         load_wer_ssl_checkpoint(tmp_path / "empty.pth")
+
+
+class _EveryName(dict):
+    """Holds any weight; its value is its name."""
+
+    def __contains__(self, name):
+        return True
+
+    def __getitem__(self, name):
+        return name
+
+
+def test_a_checkpoint_gives_back_its_weights(tmp_path):
+    network, heads = _rename_wer_ssl(_EveryName(), "any")
+    names = {"eda": (1, 240), "bvp": (1, 240), "temp": (1, 240)}
+    encoder = SSLEncoder(
+        module__token_size=1, module__d_model=128, standardize=False, random_state=5
+    ).build(names)
+    state = {network[name]: value for name, value in encoder.module_.state_dict().items()}
+    state |= {heads[name]: value for name, value in encoder.heads_.state_dict().items()}
+    torch.save({"state_dict_fusion": state}, tmp_path / "checkpoint.pth")
+    X = np.random.default_rng(0).standard_normal((2, 240)).astype(np.float32)
+    X = SignalDict(dict.fromkeys(names, X))
+    again = load_wer_ssl_checkpoint(tmp_path / "checkpoint.pth")
+    np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
 
 
 class _Evil:

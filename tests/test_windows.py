@@ -148,6 +148,7 @@ def test_the_report_says_what_was_dropped():
             ValueError,
             "'arousal', but those of S1 have",
         ),
+        ({"duration": 30, "label": {"rest": 0, "stress": "1"}}, ValueError, "all numbers or all"),
         ({"duration": 30, "label": {}}, ValueError, "annotations, rest, stress, got none"),
         ({"duration": 30, "label": {"rset": 0, "stress": 1}}, ValueError, "got rset"),
         ({"duration": 30, "label": CLASSES, "min_share": 0.5}, ValueError, "got 0.5"),
