@@ -197,32 +197,26 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             Per modality, the mean of its tokens.
         """
         check_is_fitted(self)
-        X = self._check(X)
-        parts = []
+        windows, parts = WindowDataset(self._check(X)), []
         with torch.inference_mode():
             self._set_training(False)
-            for first in range(0, len(X), _EMBEDDED_AT_ONCE):
+            for first in range(0, len(windows), _EMBEDDED_AT_ONCE):
                 # Always as many windows: sums are then split alike, and a window has the
                 # same embedding, to the last bit, whatever it is embedded with.
-                rows = np.arange(first, first + _EMBEDDED_AT_ONCE).clip(max=len(X) - 1)
-                signals, _ = WindowDataset(X)[rows]
+                rows = np.arange(first, first + _EMBEDDED_AT_ONCE)
+                signals, _ = windows[rows.clip(max=len(windows) - 1)]
                 parts.append(self.infer(signals).cpu().numpy())
-        return np.concatenate(parts)[: len(X)]
+        return np.concatenate(parts)[: len(windows)]
 
     def get_feature_names_out(self, input_features=None):
         """Name the columns: modality and number, or class name and number for one array."""
         check_is_fitted(self)
-        if list(self.n_channels_) == ["signal"]:
-            names = [
-                f"{type(self).__name__.lower()}{i}"
-                for i in range(self.module_.embedding_size["signal"])
-            ]
-        else:
-            names = [
-                f"{modality}_{i}"
-                for modality, size in self.module_.embedding_size.items()
-                for i in range(size)
-            ]
+        one_array = list(self.n_channels_) == ["signal"]
+        names = [
+            f"{type(self).__name__.lower()}{i}" if one_array else f"{modality}_{i}"
+            for modality, size in self.module_.embedding_size.items()
+            for i in range(size)
+        ]
         return np.asarray(names, dtype=object)
 
     def build(self, shapes):
