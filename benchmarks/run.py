@@ -139,6 +139,9 @@ def main():
         "the same, fused Adam, batches of 32": lambda: bench_pretraining(
             rounds, 512, optimizer__fused=True, batch_size=32
         ),
+        "pre-training, default network, three views": lambda: bench_pretraining(
+            rounds, 1024, pretext__views=3
+        ),
         "pre-training, default network, one view": lambda: bench_pretraining(
             rounds, 2048, pretext__views="one"
         ),

@@ -68,6 +68,16 @@ def test_one_view_draws_all_classes_alike():
     assert np.abs(counts / 2000 - 1 / 6).max() < 0.03
 
 
+def test_a_number_of_views_shows_each_window_in_so_many_versions():
+    names = torch.arange(1.0, 41).reshape(-1, 1, 1).expand(-1, 1, 80)
+    task = TransformRecognition([Negation(), Scaling(100), Scaling(10)], views=2)
+    inputs, target = task.make_views({"a": names}, np.random.default_rng(0))
+    original = inputs["a"] / torch.tensor([1.0, -1, 100, 10])[target].reshape(-1, 1, 1)
+    pairs = set(zip(original[:, 0, 0].tolist(), target.tolist(), strict=True))
+    assert len(pairs) == 80  # no version of a window is shown twice
+    assert_array_equal(np.bincount(original[:, 0, 0].int()), [0] + [2] * 40)
+
+
 def test_any_callable_is_a_transform():
     def shift(X, *, rng):
         return X + 1
@@ -104,7 +114,8 @@ def test_it_learns_to_tell_a_scaling_from_the_window():
 @pytest.mark.parametrize(
     "task, match",
     [
-        (TransformRecognition(views="two"), "'all' or 'one', got 'two'"),
+        (TransformRecognition(views="two"), "'one' or a number from 1 to 6, got 'two'"),
+        (TransformRecognition(views=7), "from 1 to 6, got 7"),
         (TransformRecognition([]), "at least one transform"),
     ],
 )

@@ -1,5 +1,7 @@
 """Paper A's pretext task: recognise which signal transform was applied."""
 
+from numbers import Integral
+
 import torch
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -22,9 +24,9 @@ class TransformRecognition(BaseEstimator):
         Signal transforms, called as ``transform(X, rng=rng)`` on tensors of shape
         (n_windows, n_channels, n_times). None stands for those of the paper: noise,
         permutation, time warp, crop, magnitude warp, with its parameters.
-    views : {"all", "one"}, default="all"
-        Whether a window is shown in all versions at each pass (the paper), or in one drawn
-        at random: as many times cheaper as there are classes.
+    views : {"all", "one"} or int, default="all"
+        In how many versions a window is shown at each pass: all of them (the paper), or so
+        many, drawn at random. A pass over few is as much cheaper.
     head_size : int, default=64
         Hidden units of each head.
     head_dropout : float, default=0.1
@@ -45,11 +47,10 @@ class TransformRecognition(BaseEstimator):
 
     def make_heads(self, network):
         """Return the trainable heads that this task puts on a network."""
-        if self.views not in ("all", "one"):
-            raise ValueError(f"views must be 'all' or 'one', got {self.views!r}.")
         n_classes = 1 + len(self._transforms())
         if n_classes == 1:
             raise ValueError("TransformRecognition needs at least one transform, got none.")
+        self._count_views(n_classes)
         return nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -81,23 +82,26 @@ class TransformRecognition(BaseEstimator):
             The class of each view.
         """
         versions = [_unchanged, *self._transforms()]
+        n_views = self._count_views(len(versions))
         first = next(iter(signals.values()))
-        if self.views == "all":
+        if n_views == len(versions):
             inputs = {
                 name: torch.cat([version(x, rng=rng) for version in versions])
                 for name, x in signals.items()
             }
             target = torch.arange(len(versions)).repeat_interleave(len(first))
         else:
-            if len(first) < 2:
+            if len(first) * n_views < 2:
                 raise ValueError(f"views='one' needs at least 2 windows, got {len(first)}.")
-            # A sorted draw makes the views of a class one slice of the batch.
-            target = torch.as_tensor(rng.integers(len(versions), size=len(first))).sort()[0]
-            order = torch.as_tensor(rng.permutation(len(first)), device=first.device)
+            # In the order of their classes, the views of a class are one slice of the batch.
+            drawn = rng.random((len(first), len(versions))).argsort(axis=1)[:, :n_views]
+            order = drawn.ravel().argsort(kind="stable")
+            target = torch.as_tensor(drawn.ravel()[order])
+            rows = torch.as_tensor(order // n_views, device=first.device)
             counts = torch.bincount(target, minlength=len(versions)).tolist()
             inputs = {}
             for name, x in signals.items():
-                parts = zip(versions, x[order].split(counts), strict=True)
+                parts = zip(versions, x[rows].split(counts), strict=True)
                 views = [version(part, rng=rng) for version, part in parts if len(part)]
                 inputs[name] = torch.cat(views)
         return inputs, target.to(first.device)
@@ -111,6 +115,14 @@ class TransformRecognition(BaseEstimator):
             loss = loss + F.cross_entropy(logits, target)
             accuracy[f"accuracy_{name}"] = (logits.argmax(1) == target).float().mean().item()
         return loss, accuracy
+
+    def _count_views(self, n_classes):
+        n_views = {"all": n_classes, "one": 1}.get(self.views, self.views)
+        if not isinstance(n_views, Integral) or not 1 <= n_views <= n_classes:
+            raise ValueError(
+                f"views must be 'all', 'one' or a number from 1 to {n_classes}, got {self.views!r}."
+            )
+        return n_views
 
     def _transforms(self):
         if self.transforms is None:
