@@ -2,6 +2,13 @@
 
 from .empatica import load_empatica, load_empatica_corpus
 from .simulate import simulate_wristband
+from .stress_predict import load_stress_predict
 from .wesad import load_wesad
 
-__all__ = ["load_empatica", "load_empatica_corpus", "load_wesad", "simulate_wristband"]
+__all__ = [
+    "load_empatica",
+    "load_empatica_corpus",
+    "load_stress_predict",
+    "load_wesad",
+    "simulate_wristband",
+]

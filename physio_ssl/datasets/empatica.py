@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 
 from ..containers import Recording
 from ._empatica_csv import parse_signal
+from ._signals import check_signals
 
 _FILES = {
     "bvp": "BVP.csv",
@@ -22,15 +23,6 @@ _FILES = {
     "hr": "HR.csv",
 }
 _HIGHEST_TEMPERATURE = 100  # degrees C; an unsettled sensor reports about 382
-
-
-def _check_signals(signals):
-    """Return the names of signals as a tuple, or raise if an E4 has no such signal."""
-    if isinstance(signals, str) or not signals or any(name not in _FILES for name in signals):
-        raise ValueError(
-            f"signals must be one or more of {', '.join(_FILES)}, in a tuple, got {signals!r}."
-        )
-    return tuple(signals)
 
 
 def _is_tags(name):
@@ -197,7 +189,7 @@ def load_empatica(path, signals=("bvp", "eda", "temp"), subject=None, trim_start
     >>> recording  # doctest: +SKIP
     Recording(S2_E4_Data: 7872 s, bvp 1 x 64 Hz, eda 1 x 4 Hz, temp 1 x 4 Hz)
     """
-    session, signals = Path(path), _check_signals(signals)
+    session, signals = Path(path), check_signals(signals, _FILES)
     contents = _read_files(session, [_FILES[name] for name in signals])
     starts, rates, samples, n_unsettled = {}, {}, {}, dict.fromkeys(signals, 0)
     for name in signals:
@@ -265,7 +257,7 @@ def load_empatica_corpus(folder, signals=("bvp", "eda", "temp"), n_jobs=None):
     ValueError
         If there is no session below the folder, or none can be used.
     """
-    folder, signals = Path(folder), _check_signals(signals)
+    folder, signals = Path(folder), check_signals(signals, _FILES)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder}.")
     sessions = _find_sessions(folder)

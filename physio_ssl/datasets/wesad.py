@@ -11,6 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from ..containers import Recording
+from ._signals import check_signals
 from .empatica import load_empatica
 
 _LABEL_RATE = 700
@@ -305,13 +306,10 @@ def load_wesad(folder, subjects=None, signals=("bvp", "eda", "temp"), source="au
        Introducing WESAD, a multimodal dataset for wearable stress and affect detection.
        ICMI.
     """
-    if isinstance(signals, str) or not signals or any(name not in _SIGNALS for name in signals):
-        raise ValueError(
-            f"signals must be one or more of {', '.join(_SIGNALS)}, in a tuple, got {signals!r}."
-        )
+    signals = check_signals(signals, _SIGNALS)
     if source not in ("auto", *_SOURCES):
         raise ValueError(f"source must be auto, {' or '.join(_SOURCES)}, got {source!r}.")
     return Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_load_subject)(path, tuple(signals), source)
+        delayed(_load_subject)(path, signals, source)
         for path in _find_subjects(Path(folder), subjects)
     )
