@@ -9,14 +9,26 @@ _PUBLIC_NAMES = {
     "HandcraftedFeatures": "features",
     "PerModality": "compose",
     "Recording": "containers",
+    "SSLClassifier": "classifier",
     "SSLEncoder": "encoder",
     "SelectModality": "compose",
     "SignalDict": "containers",
     "Windows": "windows",
+    "load_encoder": "persistence",
     "load_wer_ssl_checkpoint": "persistence",
     "make_windows": "windows",
+    "save_encoder": "persistence",
 }
-_PUBLIC_MODULES = {"datasets", "functional", "networks", "preprocessing", "pretext", "transforms"}
+_PUBLIC_MODULES = {
+    "datasets",
+    "evaluation",
+    "functional",
+    "networks",
+    "plotting",
+    "preprocessing",
+    "pretext",
+    "transforms",
+}
 
 __all__ = sorted({*_PUBLIC_NAMES, *_PUBLIC_MODULES})
 

@@ -1,12 +1,18 @@
-"""How windows reach a skorch net that trains, and how its progress is shown."""
+"""What the skorch nets share: how windows reach them, seeds, threads, rates, progress."""
 
+from contextlib import contextmanager
 from math import ceil
+from numbers import Integral
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm.auto import tqdm
+
+# More windows at once would leave the processor's cache, and are slower.
+_INFERRED_AT_ONCE = 32
 
 
 class WindowDataset(Dataset):
@@ -21,7 +27,7 @@ class WindowDataset(Dataset):
 
     def __getitem__(self, index):
         signals = {name: torch.from_numpy(array[index]) for name, array in self.X.items()}
-        y = np.zeros(len(index)) if self.y is None else np.asarray(self.y)[index]
+        y = np.zeros(len(index)) if self.y is None else self.y[index]
         return signals, y
 
 
@@ -43,8 +49,78 @@ class EvenBatches(Sampler):
         return iter(np.array_split(order.numpy(), self.n_batches))
 
 
-def _count_batches(net, dataset):
-    return len(net.get_iterator(dataset, training=True))
+class WindowNetMixin:
+    """Batches of windows, and training that repeats itself to the last bit.
+
+    For a skorch net with the parameters ``random_state`` and ``n_threads``.
+    """
+
+    _built_by = ("module",)  # parameters that the network depends on
+
+    @contextmanager
+    def _threads(self):
+        if not isinstance(self.n_threads, Integral) or self.n_threads < 1:
+            raise ValueError(f"n_threads must be a positive integer, got {self.n_threads!r}.")
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.n_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    @contextmanager
+    def _reproducible(self, n_before=0):
+        """Seed torch, which skorch draws from, and put its state back afterwards."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1) + n_before
+        devices = [] if torch.device(self.device).type == "cpu" else None
+        with self._threads(), torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            yield seed
+
+    def _initialize_seeded(self):
+        with self._reproducible():
+            self.initialize()
+
+    def get_dataset(self, X, y=None):
+        """Wrap windows for reading by the batch."""
+        return X if isinstance(X, Dataset) else WindowDataset(X, y)
+
+    def get_iterator(self, dataset, training=False):
+        """Return an iterator over batches."""
+        prefix = "iterator_train" if training else "iterator_valid"
+        kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
+        batches = EvenBatches(len(dataset), kwargs.pop("batch_size"), shuffle=training)
+        # Its own generator: a DataLoader draws a seed for workers, even where it has none.
+        kwargs = {"generator": torch.Generator(), **kwargs, "batch_size": None}
+        return DataLoader(dataset, sampler=batches, **kwargs)
+
+    def _infer_all(self, X):
+        """Return what ``infer`` makes of all windows, as an array."""
+        windows, parts = WindowDataset(X), []
+        with torch.inference_mode():
+            self._set_training(False)
+            for first in range(0, len(windows), _INFERRED_AT_ONCE):
+                # Always as many windows: sums are then split alike, and a window has the
+                # same result, to the last bit, whatever it is in a batch with.
+                rows = np.arange(first, first + _INFERRED_AT_ONCE)
+                signals, _ = windows[rows.clip(max=len(windows) - 1)]
+                parts.append(self.infer(signals).cpu().numpy())
+        return np.concatenate(parts)[: len(windows)]
+
+    def set_params(self, **params):
+        """Set parameters, also those of the parts, as ``module__d_model``."""
+        if "callbacks" in params:  # skorch would try them out at once; fit does
+            self.callbacks = params.pop("callbacks")
+        if any(name.startswith(self._built_by) for name in params):
+            # skorch would build a new network at once, from the global generator.
+            self.initialized_ = False
+        return super().set_params(**params)
+
+
+def _count_steps(net, dataset):
+    """Return the number of batches that the training will take."""
+    n_epochs = getattr(net, "n_epochs_", net.max_epochs)
+    return n_epochs * len(net.get_iterator(dataset, training=True))
 
 
 class LinearDecay(Callback):
@@ -56,7 +132,7 @@ class LinearDecay(Callback):
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.n_steps_ is None:
-            self.n_steps_ = net.max_epochs * _count_batches(net, dataset_train)
+            self.n_steps_ = _count_steps(net, dataset_train)
 
     def on_batch_begin(self, net, training=False, **kwargs):
         if training:
@@ -73,13 +149,16 @@ class LinearDecay(Callback):
 class ProgressBar(Callback):
     """One bar over all of the training where the net's ``verbose`` is not 0."""
 
+    def __init__(self, title="pre-train"):
+        self.title = title
+
     def on_train_begin(self, net, **kwargs):
         self.bar_ = None
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.bar_ is None and net.verbose:
-            total = net.max_epochs * _count_batches(net, dataset_train)
-            self.bar_ = tqdm(total=total, desc="pre-train", unit="batch")
+            total = _count_steps(net, dataset_train)
+            self.bar_ = tqdm(total=total, desc=self.title, unit="batch")
 
     def on_batch_end(self, net, training=False, **kwargs):
         if self.bar_ is not None and training:

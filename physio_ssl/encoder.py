@@ -2,30 +2,24 @@
 
 import copy
 from collections.abc import Mapping
-from contextlib import contextmanager
-from numbers import Integral
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import TransformerMixin, clone
-from sklearn.utils import assert_all_finite, check_random_state, gen_batches
+from sklearn.utils import assert_all_finite, check_consistent_length, gen_batches
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PassthroughScoring
-from torch.utils.data import DataLoader, Dataset
 
 from ._check import check_windows
-from ._training import EvenBatches, LinearDecay, ProgressBar, WindowDataset
+from ._training import LinearDecay, ProgressBar, WindowNetMixin
 from .containers import SignalDict
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
 
-# More windows at once would leave the processor's cache, and are slower.
-_EMBEDDED_AT_ONCE = 32
 
-
-class SSLEncoder(TransformerMixin, NeuralNet):
+class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     """Embed windows with a network that was pre-trained, in ``fit``, without labels.
 
     A skorch net that is a scikit-learn transformer: ``fit`` trains the network on a pretext
@@ -83,6 +77,9 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         The trained network.
     n_channels_, n_times_ : dict from str to int
         What windows of each modality must look like.
+    groups_seen_ : ndarray or None
+        The subjects trained on, where each training was told ``groups``: with it,
+        ``audit_leakage`` finds an encoder that has seen test subjects.
     center_, scale_ : dict from str to ndarray of shape (n_channels, 1)
         Mean and standard deviation of each channel; only where ``standardize``.
     n_features_in_ : int
@@ -107,6 +104,7 @@ class SSLEncoder(TransformerMixin, NeuralNet):
     """
 
     prefixes_ = (*NeuralNet.prefixes_, "pretext")
+    _built_by = ("module", "pretext")
 
     def __init__(
         self,
@@ -148,7 +146,7 @@ class SSLEncoder(TransformerMixin, NeuralNet):
 
     # What users call
 
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, groups=None, **fit_params):
         """Pre-train the network on windows; labels ``y`` are ignored.
 
         Parameters
@@ -157,8 +155,10 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             Windows.
         y : ignored
             Present for scikit-learn.
+        groups : array-like of shape (n_windows,), default=None
+            Subject of each window, for ``train_split``; remembered as ``groups_seen_``.
         **fit_params
-            Passed to ``train_split``, e.g. ``groups``.
+            Passed to ``train_split``.
 
         Returns
         -------
@@ -168,15 +168,19 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             self.initialized_ = False  # should a check fail, no mixture of fits is left
             self._check(X, reset=True)
             self._initialize_seeded()
-        return self.partial_fit(X, **fit_params)
+        return self.partial_fit(X, groups=groups, **fit_params)
 
-    def partial_fit(self, X, y=None, classes=None, **fit_params):
+    def partial_fit(self, X, y=None, classes=None, groups=None, **fit_params):
         """Train on, from where the last call ended, for ``max_epochs`` more."""
         if "epochs" in fit_params:
             raise ValueError("The number of passes is max_epochs; fit takes no epochs.")
         X = self._check(X, reset=not self.initialized_)
         if not self.initialized_:
             self._initialize_seeded()
+        if groups is not None:
+            check_consistent_length(X, groups)
+            fit_params["groups"] = groups
+        self.remember_groups(groups, anew=not len(self.history))
         # A later call draws anew: the same views and batches again would teach less.
         with self._reproducible(n_before=len(self.history)) as seed:
             self._rng_ = np.random.default_rng(seed)
@@ -197,16 +201,7 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             Per modality, the mean of its tokens.
         """
         check_is_fitted(self)
-        windows, parts = WindowDataset(self._check(X)), []
-        with torch.inference_mode():
-            self._set_training(False)
-            for first in range(0, len(windows), _EMBEDDED_AT_ONCE):
-                # Always as many windows: sums are then split alike, and a window has the
-                # same embedding, to the last bit, whatever it is embedded with.
-                rows = np.arange(first, first + _EMBEDDED_AT_ONCE)
-                signals, _ = windows[rows.clip(max=len(windows) - 1)]
-                parts.append(self.infer(signals).cpu().numpy())
-        return np.concatenate(parts)[: len(windows)]
+        return self._infer_all(self._check(X))
 
     def get_feature_names_out(self, input_features=None):
         """Name the columns: modality and number, or class name and number for one array."""
@@ -235,11 +230,37 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             raise ValueError("Without windows nothing can be scaled: set standardize=False.")
         self.n_channels_ = {name: shape[0] for name, shape in shapes.items()}
         self.n_times_ = {name: shape[1] for name, shape in shapes.items()}
-        self.center_ = self.scale_ = None
+        self.center_ = self.scale_ = self.groups_seen_ = None
         self._initialize_seeded()
         return self
 
-    # Checks
+    # Checks and scaling
+
+    def remember_groups(self, groups, anew):
+        """Note the subjects trained on; None, if those of any training are not known."""
+        if groups is None or not (anew or self.groups_seen_ is not None):
+            self.groups_seen_ = None
+        else:
+            self.groups_seen_ = np.unique(groups if anew else [*self.groups_seen_, *groups])
+
+    def check_signals(self, X):
+        """Return windows like those of ``fit`` as a float32 ``SignalDict``, or raise."""
+        check_is_fitted(self)
+        return self._check(X)
+
+    def scale_signals(self, signals):
+        """Centre and scale a batch, a dict of tensors, as the network was trained on it."""
+        signals = {name: x.to(self.device) for name, x in signals.items()}
+        if self.center_ is None:
+            return signals
+        return {
+            name: (x - self._like(self.center_[name], x)) / self._like(self.scale_[name], x)
+            for name, x in signals.items()
+        }
+
+    @staticmethod
+    def _like(array, x):
+        return torch.as_tensor(array, dtype=x.dtype, device=x.device)
 
     def _check(self, X, reset=False):
         """Return windows as a float32 SignalDict, or raise."""
@@ -298,32 +319,6 @@ class SSLEncoder(TransformerMixin, NeuralNet):
                     "rate another?"
                 )
 
-    # Randomness and threads
-
-    @contextmanager
-    def _threads(self):
-        if not isinstance(self.n_threads, Integral) or self.n_threads < 1:
-            raise ValueError(f"n_threads must be a positive integer, got {self.n_threads!r}.")
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.n_threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-    @contextmanager
-    def _reproducible(self, n_before=0):
-        """Seed torch, which skorch draws from, and put its state back afterwards."""
-        seed = check_random_state(self.random_state).randint(2**31 - 1) + n_before
-        devices = [] if torch.device(self.device).type == "cpu" else None
-        with self._threads(), torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
-            yield seed
-
-    def _initialize_seeded(self):
-        with self._reproducible():
-            self.initialize()
-
     # skorch's hooks
 
     def initialize_module(self):
@@ -348,22 +343,9 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         self.heads_ = self.pretext_.make_heads(self.module_)
         return self
 
-    def get_dataset(self, X, y=None):
-        """Wrap windows for reading by the batch."""
-        return X if isinstance(X, Dataset) else WindowDataset(X, y)
-
-    def get_iterator(self, dataset, training=False):
-        """Return an iterator over batches."""
-        prefix = "iterator_train" if training else "iterator_valid"
-        kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
-        batches = EvenBatches(len(dataset), kwargs.pop("batch_size"), shuffle=training)
-        # Its own generator: a DataLoader draws a seed for workers, even where it has none.
-        kwargs = {"generator": torch.Generator(), **kwargs, "batch_size": None}
-        return DataLoader(dataset, sampler=batches, **kwargs)
-
     def infer(self, x, **fit_params):
         """Embed one batch; ``fit_params`` such as groups are not the network's."""
-        return self.module_(**self._scaled(x))
+        return self.module_(**self.scale_signals(x))
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients of one batch."""
@@ -400,22 +382,9 @@ class SSLEncoder(TransformerMixin, NeuralNet):
             ("progress_bar", ProgressBar()),
         ]
 
-    def _scaled(self, signals):
-        signals = {name: x.to(self.device) for name, x in signals.items()}
-        if self.center_ is None:
-            return signals
-        return {
-            name: (x - self._like(self.center_[name], x)) / self._like(self.scale_[name], x)
-            for name, x in signals.items()
-        }
-
-    @staticmethod
-    def _like(array, x):
-        return torch.as_tensor(array, dtype=x.dtype, device=x.device)
-
     def _pretext_loss(self, batch, prefix):
         signals, _ = batch
-        inputs, target = self.pretext_.make_views(self._scaled(signals), self._rng_)
+        inputs, target = self.pretext_.make_views(self.scale_signals(signals), self._rng_)
         loss, metrics = self.pretext_.loss(self.module_, self.heads_, inputs, target)
         for name, value in metrics.items():
             self.history.record_batch(f"{prefix}_{name}", value)
@@ -428,15 +397,6 @@ class SSLEncoder(TransformerMixin, NeuralNet):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-    def set_params(self, **params):
-        """Set parameters, also those of the network and the pretext, as ``module__d_model``."""
-        if "callbacks" in params:  # skorch would try them out at once; fit does
-            self.callbacks = params.pop("callbacks")
-        if any(name.startswith(("module", "pretext")) for name in params):
-            # skorch would build a new network at once, from the global generator.
-            self.initialized_ = False
-        return super().set_params(**params)
 
     def _hidden(self):
         raise AttributeError(f"{type(self).__name__} embeds windows; it predicts nothing.")

@@ -8,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
@@ -16,9 +17,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNet
+from torch import nn
 
 import physio_ssl
-from physio_ssl import HandcraftedFeatures, PerModality, SelectModality, SSLEncoder
+from physio_ssl import HandcraftedFeatures, PerModality, SelectModality, SSLClassifier, SSLEncoder
 from physio_ssl.preprocessing import (
     BandpassFilter,
     Clip,
@@ -27,6 +29,7 @@ from physio_ssl.preprocessing import (
     Resample,
     Standardize,
 )
+from physio_ssl.pretext import TransformRecognition
 from physio_ssl.transforms import (
     CropResize,
     GaussianNoise,
@@ -38,6 +41,38 @@ from physio_ssl.transforms import (
     TimeWarp,
 )
 
+TINY = SSLEncoder(
+    max_epochs=1,
+    module__d_model=8,
+    module__kernel_size=1,
+    pretext__transforms=[GaussianNoise(), Negation()],
+    random_state=0,
+)
+
+
+class Linear(nn.Module):
+    """A network that keeps the order of samples, by which scikit-learn's checks tell classes."""
+
+    def __init__(self, n_channels, n_times, size=8):
+        super().__init__()
+        self.embedding_size = dict.fromkeys(n_times, size)
+        self.layers = nn.ModuleDict(
+            {name: nn.Linear(n_channels[name] * n_times[name], size) for name in n_times}
+        )
+
+    def tokens(self, **signals):
+        return {name: self.layers[name](x.flatten(1))[:, None] for name, x in signals.items()}
+
+    def embed(self, tokens):
+        return {name: part.mean(dim=1) for name, part in tokens.items()}
+
+    def forward(self, **signals):
+        return torch.cat(list(self.embed(self.tokens(**signals)).values()), dim=1)
+
+
+LINEAR = SSLEncoder(
+    Linear, TransformRecognition([GaussianNoise(), Negation()]), max_epochs=1, random_state=0
+)
 # One instance or more of every public estimator, with parameters that suit the data of
 # scikit-learn's checks: windows of 1 to 10 samples, at times constant.
 INSTANCES = [
@@ -55,13 +90,9 @@ INSTANCES = [
     Permutation(n_pieces=1),
     Resample(2, 1),
     Resample(2, 3),
-    SSLEncoder(
-        max_epochs=1,
-        module__d_model=8,
-        module__kernel_size=1,
-        pretext__transforms=[GaussianNoise(), Negation()],
-        random_state=0,
-    ),
+    SSLClassifier(LINEAR, max_epochs=10, lr=1e-2, random_state=0),
+    SSLClassifier(LINEAR, "fine_tuned", max_epochs=10, lr=1e-2, random_state=0),
+    TINY,
     Scaling(),
     SelectModality("signal"),
     Standardize(constant="zero"),

@@ -349,3 +349,13 @@ def test_nothing_is_warned_about():
         warnings.simplefilter("error")
         transforms = [GaussianNoise(), Negation()]
         make_encoder(pretext__transforms=transforms).fit(X).transform(X)
+
+
+def test_it_remembers_whom_it_has_seen_only_where_it_was_always_told():
+    assert make_encoder().fit(X).groups_seen_ is None
+    encoder = make_encoder().fit(X, groups=GROUPS)
+    assert_array_equal(encoder.groups_seen_, [0, 1, 2])
+    assert_array_equal(encoder.partial_fit(X, groups=GROUPS + 2).groups_seen_, [0, 1, 2, 3, 4])
+    assert encoder.partial_fit(X).groups_seen_ is None
+    assert encoder.partial_fit(X, groups=GROUPS).groups_seen_ is None
+    assert_array_equal(encoder.fit(X, groups=GROUPS).groups_seen_, [0, 1, 2])

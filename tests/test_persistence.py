@@ -1,13 +1,400 @@
-"""Checkpoints of others: read without running their code, or refused."""
+"""Encoders in files: the same after saving and loading, and no code of a file is run."""
 
+import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
+from safetensors import safe_open
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
 
-from physio_ssl import SignalDict, SSLEncoder, load_wer_ssl_checkpoint
-from physio_ssl.persistence import _rename_wer_ssl
+from physio_ssl import (
+    SignalDict,
+    SSLEncoder,
+    load_encoder,
+    load_wer_ssl_checkpoint,
+    save_encoder,
+)
+from physio_ssl.networks import MultimodalTransformer
+from physio_ssl.persistence._wer_ssl import _rename_wer_ssl
+from physio_ssl.pretext import TransformRecognition
+from physio_ssl.transforms import GaussianNoise, Negation, Permutation
+
+SMALL = {"max_epochs": 2, "module__d_model": 8, "random_state": 0}
+RECOGNITION = TransformRecognition([GaussianNoise(10.0), Permutation(n_pieces=3)], head_size=8)
+GROUPS = np.repeat(["S2", "S3", "S4"], 4)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "encoder.safetensors"
+
+
+@pytest.fixture
+def X():
+    rng = np.random.default_rng(0)
+    return SignalDict(
+        temp=rng.normal(33, 1, size=(12, 1, 40)),
+        acc=rng.normal(size=(12, 3, 64)) * [[[1], [2], [3]]],
+    )
+
+
+@pytest.fixture
+def saved(X, path):
+    """The file of a small encoder that was fitted."""
+    save_encoder(SSLEncoder(**SMALL).fit(X, groups=GROUPS), path)
+    return path
+
+
+def rewrite(path, change=None, **tensors):
+    """Write a file anew, with its settings changed and some tensors replaced or left out."""
+    with safe_open(path, framework="pt") as file:
+        content = json.loads(file.metadata()["physio_ssl"])
+        found = {name: file.get_tensor(name) for name in file.keys()} | tensors
+    if change is not None:
+        change(content)
+    found = {name: tensor for name, tensor in found.items() if tensor is not None}
+    safetensors.torch.save_file(found, path, {"physio_ssl": json.dumps(content)})
+
+
+def save_and_load(encoder, path):
+    save_encoder(encoder, path)
+    return load_encoder(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"standardize": False},
+        {"pretext": RECOGNITION},
+        {"pretext": RECOGNITION, "pretext__views": "one"},
+        {"pretext__transforms": [Negation()]},
+        {"module__token_size": {"temp": 5, "acc": 16}, "module__n_layers": np.int64(2)},
+        {"optimizer__betas": (0.8, 0.99), "lr": np.float64(1e-2), "batch_size": -1},
+        {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "callbacks__linear_decay": None},
+    ],
+)
+def test_a_loaded_encoder_is_the_saved_one(settings, X, path):
+    encoder = SSLEncoder(**{**SMALL, **settings}).fit(X)
+    loaded = save_and_load(encoder, path)
+    np.testing.assert_array_equal(loaded.transform(X), encoder.transform(X))
+    new, first = clone(loaded).fit(X), clone(encoder).fit(X)
+    np.testing.assert_array_equal(new.transform(X), first.transform(X))
+    settings = {name: str(value) for name, value in encoder.get_params(deep=False).items()}
+    assert settings.keys() == loaded.get_params(deep=False).keys()
+    for name, value in loaded.get_params(deep=False).items():
+        assert name == "_params_to_validate" or str(value) == settings[name]
+
+
+def test_a_default_encoder_is_loaded(X, path):
+    encoder = SSLEncoder(random_state=0).fit(X)
+    loaded = save_and_load(encoder, path)
+    np.testing.assert_array_equal(loaded.transform(X), encoder.transform(X))
+
+
+@pytest.mark.parametrize("shape", [(12, 40), (12, 2, 40)])
+def test_an_encoder_of_one_array_is_loaded(shape, path):
+    X = np.random.default_rng(0).normal(size=shape)
+    encoder = SSLEncoder(**SMALL).fit(X)
+    loaded = save_and_load(encoder, path)
+    np.testing.assert_array_equal(loaded.transform(X), encoder.transform(X))
+    assert getattr(loaded, "n_features_in_", None) == getattr(encoder, "n_features_in_", None)
+
+
+def test_an_untrained_encoder_is_loaded(X, path):
+    encoder = SSLEncoder(**SMALL, standardize=False).build({"acc": (3, 64), "temp": (1, 40)})
+    loaded = save_and_load(encoder, path)
+    np.testing.assert_array_equal(loaded.transform(X), encoder.transform(X))
+    assert loaded.history_ == []
+
+
+def test_a_frozen_encoder_is_loaded_and_used_by_folds(X, path):
+    encoder = SSLEncoder(**SMALL).fit(X)
+    frozen = FrozenEstimator(save_and_load(FrozenEstimator(encoder), path))
+    y = np.tile([0, 1], 6)
+    scores = [
+        cross_val_score(make_pipeline(step, LogisticRegression()), X, y, cv=3)
+        for step in (frozen, FrozenEstimator(encoder))
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
+def test_a_loaded_encoder_names_the_columns(X, path):
+    encoder = SSLEncoder(**SMALL).fit(X)
+    names = save_and_load(encoder, path).get_feature_names_out()
+    assert list(names) == list(encoder.get_feature_names_out())
+
+
+def test_a_loaded_encoder_asks_for_windows_like_those_of_fit(X, saved):
+    with pytest.raises(ValueError, match=r"'temp' must have .* of fit, \(1, 40\)"):
+        load_encoder(saved).transform(SignalDict(temp=X["temp"][..., :39], acc=X["acc"]))
+
+
+def test_a_loaded_encoder_remembers_how_training_went(X, path):
+    encoder = SSLEncoder(**SMALL).fit(X)
+    loaded = save_and_load(encoder, path)
+    assert loaded.history_[:, "train_accuracy_acc"] == encoder.history_[:, "train_accuracy_acc"]
+    assert loaded.history_[:, "train_loss"] == encoder.history_[:, "train_loss"]
+
+
+@pytest.mark.parametrize("groups", [GROUPS, np.repeat([2, 3, 4], 4), None])
+def test_a_loaded_encoder_remembers_the_subjects(groups, X, path):
+    encoder = SSLEncoder(**SMALL).fit(X, groups=groups)
+    np.testing.assert_equal(save_and_load(encoder, path).groups_seen_, encoder.groups_seen_)
+
+
+def test_a_loaded_encoder_can_be_trained_on(X, saved):
+    encoder = load_encoder(saved)
+    before = encoder.transform(X)
+    assert len(encoder.partial_fit(X).history_) == 4
+    assert not np.array_equal(encoder.transform(X), before)
+
+
+def test_a_loaded_encoder_can_be_pickled(X, saved):
+    encoder = load_encoder(saved)
+    again = pickle.loads(pickle.dumps(encoder))
+    np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
+
+
+def test_loading_draws_no_random_number(X, path):
+    save_encoder(SSLEncoder(**{**SMALL, "random_state": None}).fit(X), path)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    assert load_encoder(path).random_state is None
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_a_file_that_exists_is_replaced_whole_or_not_at_all(X, saved, monkeypatch):
+    before = saved.read_bytes()
+    encoder = load_encoder(saved).partial_fit(X)
+    write = Path.write_bytes
+
+    def fail(path, data):
+        write(path, data[:100])
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_encoder(encoder, saved)
+    assert list(saved.parent.iterdir()) == [saved]
+    assert saved.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "settings, left_out",
+    [
+        ({"callbacks": [("stop", EarlyStopping("train_loss"))]}, "callbacks"),
+        ({"train_split": ValidSplit(GroupKFold(3))}, "train_split"),
+        ({"random_state": np.random.RandomState(0)}, "random_state"),
+        (
+            {"optimizer": type("Own", (torch.optim.SGD,), {}), "optimizer__momentum": 0.5},
+            "optimizer, optimizer__momentum",
+        ),
+    ],
+)
+def test_what_only_training_needs_is_left_out_with_a_warning(settings, left_out, X, path):
+    encoder = SSLEncoder(**{**SMALL, **settings}).fit(X, groups=GROUPS)
+    with pytest.warns(UserWarning, match=f"cannot be written as JSON: {left_out}. The"):
+        save_encoder(encoder, path)
+    loaded = load_encoder(path)
+    np.testing.assert_array_equal(loaded.transform(X), encoder.transform(X))
+    for name in left_out.split(", "):
+        assert getattr(loaded, name, None) == getattr(SSLEncoder(), name, None)
+
+
+class OwnNetwork(MultimodalTransformer):
+    pass
+
+
+def unchanged(X, *, rng):
+    return X
+
+
+SHAPES = {"temp": 1, "acc": 3}, {"temp": 40, "acc": 64}
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"module": MultimodalTransformer(*SHAPES)}, "'module' .* give its class"),
+        ({"module": OwnNetwork}, r"'module' .* test_persistence\.OwnNetwork is neither"),
+        ({"pretext": TransformRecognition([unchanged])}, "'pretext' .*function is neither"),
+        ({"pretext__transforms": [unchanged]}, "'pretext__transforms' .*function is neither"),
+        (
+            {"pretext__transforms": [Permutation(random_state=np.random.RandomState(0))]},
+            "'pretext__transforms' .*RandomState is neither",
+        ),
+    ],
+)
+def test_a_network_or_pretext_that_cannot_be_written_is_refused(settings, message, X, path):
+    settings = {"max_epochs": 1, **settings}
+    encoder = SSLEncoder(**settings).fit(X)
+    with pytest.raises(ValueError, match=f"Parameter {message}"):
+        save_encoder(encoder, path)
+    assert not path.exists()
+
+
+def test_subjects_that_cannot_be_written_are_refused(X, path):
+    encoder = SSLEncoder(**SMALL).fit(X, groups=np.repeat([b"S2", b"S3"], 6))
+    with pytest.raises(ValueError, match="groups_seen_ .*bytes is neither a plain value"):
+        save_encoder(encoder, path)
+
+
+def test_only_an_encoder_can_be_saved(path):
+    with pytest.raises(TypeError, match="Only an SSLEncoder can be saved, got LogisticRegression"):
+        save_encoder(LogisticRegression(), path)
+
+
+def test_only_a_fitted_encoder_can_be_saved(X, path):
+    with pytest.raises(NotFittedError, match="must be fitted"):
+        save_encoder(SSLEncoder(), path)
+    encoder = SSLEncoder(**SMALL).fit(X).set_params(module__d_model=16)
+    with pytest.raises(NotFittedError, match="with the parameters it has"):
+        save_encoder(encoder, path)
+
+
+def test_the_file_name_says_what_the_file_is(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.safetensors, got encoder\.pkl"):
+        save_encoder(SSLEncoder(), tmp_path / "encoder.pkl")
+
+
+def test_other_defaults_of_a_later_version_do_not_matter(X, path):
+    encoder = SSLEncoder(**SMALL, module__n_heads=2).fit(X)
+    save_encoder(encoder, path)
+
+    def leave_to_default(content):  # as if 2 had been the default when it was saved
+        content["defaults"]["module__n_heads"] = content["params"].pop("module__n_heads")
+
+    rewrite(path, leave_to_default)
+    np.testing.assert_array_equal(load_encoder(path).transform(X), encoder.transform(X))
+
+
+def test_no_file_is_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "none.safetensors"):
+        with pytest.raises(FileNotFoundError, match="No encoder at"):
+            load_encoder(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"epoch 3", pickle.dumps(np.zeros(100)), b"\xff" * 99])
+def test_a_file_of_another_kind_is_refused(content, path):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is no safetensors file, or damaged"):
+        load_encoder(path)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.999])
+def test_a_truncated_file_is_refused(share, saved):
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match="is no safetensors file, or damaged"):
+        load_encoder(saved)
+
+
+@pytest.mark.parametrize("text", [None, "[]", '{"format": "physio_ssl.study", "version": 1}'])
+def test_weights_of_something_else_are_refused(text, path):
+    metadata = None if text is None else {"physio_ssl": text}
+    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, metadata)
+    with pytest.raises(ValueError, match=r"its format is not 'physio_ssl\.encoder'"):
+        load_encoder(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_settings_that_are_no_json_are_refused(text, path):
+    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, {"physio_ssl": text})
+    with pytest.raises(ValueError, match="damaged"):
+        load_encoder(path)
+
+
+@pytest.mark.parametrize("version", [2, 0, None, "1"])
+def test_another_version_of_the_format_is_refused(version, saved):
+    rewrite(saved, lambda content: content.update(version=version))
+    with pytest.raises(ValueError, match=f"of version {version!r}, but .* reads up to 1"):
+        load_encoder(saved)
+
+
+def test_settings_that_are_missing_are_named(saved):
+    rewrite(saved, lambda content: [content.pop(name) for name in ("params", "n_times")])
+    with pytest.raises(ValueError, match="lacks params, n_times"):
+        load_encoder(saved)
+
+
+@pytest.mark.parametrize("name", ["module.layers.0.qkv.bias", "heads.acc.0.weight", "scale.temp"])
+def test_a_tensor_that_is_missing_is_named(name, saved):
+    rewrite(saved, **{name: None})
+    with pytest.raises(ValueError, match=f"lacks the tensors {name}"):
+        load_encoder(saved)
+
+
+def test_a_tensor_too_many_is_named(saved):
+    rewrite(saved, **{"module.extra": torch.zeros(1)})
+    with pytest.raises(ValueError, match=r"should not hold the tensors module\.extra"):
+        load_encoder(saved)
+
+
+@pytest.mark.parametrize(
+    "name, tensor",
+    [
+        ("module.layers.0.qkv.bias", torch.zeros(25)),
+        ("module.layers.0.qkv.bias", torch.zeros(24, dtype=torch.float16)),
+        ("center.acc", torch.zeros(1, 1, dtype=torch.float64)),
+    ],
+)
+def test_a_tensor_that_does_not_fit_is_named(name, tensor, saved):
+    rewrite(saved, **{name: tensor})
+    with pytest.raises(ValueError, match=f"the tensor {name} does not fit the settings"):
+        load_encoder(saved)
+
+
+def test_settings_that_do_not_fit_the_tensors_are_refused(saved):
+    rewrite(saved, lambda content: content["n_channels"].update(temp=2))
+    with pytest.raises(ValueError, match="does not fit the settings"):
+        load_encoder(saved)
+
+
+@pytest.mark.parametrize("parameter", ["module", "pretext", "optimizer", "train_split"])
+@pytest.mark.parametrize("name", ["trap.Trap", "os.system", "torch.nn.Linear", "", ["x"]])
+def test_a_class_that_a_file_may_not_name_is_not_imported(
+    parameter, name, saved, tmp_path, monkeypatch
+):
+    (tmp_path / "trap.py").write_text("open('ran', 'w')\nclass Trap: pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    rewrite(saved, lambda content: content["params"].update({parameter: {"class": name}}))
+    with pytest.raises(ValueError, match="does not describe an encoder"):
+        load_encoder(saved)
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"module": {"class": "torch.optim.Adam"}},
+        {"pretext": {"class": "physio_ssl.transforms.Negation"}},
+        {"pretext": {"class": "torch.optim.Adam", "params": {}}},
+        {"module__n_heads": 0},
+        {"module__unknown": 1},
+        {"unknown": 1},
+        {"build": "x"},
+        {"lr": {"function": "x"}},
+    ],
+)
+def test_settings_that_make_no_encoder_are_refused(params, saved):
+    rewrite(saved, lambda content: content["params"].update(params))
+    with pytest.raises(ValueError, match="does not describe an encoder"):
+        load_encoder(saved)
 
 
 def test_a_missing_file_is_refused(tmp_path):

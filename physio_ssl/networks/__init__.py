@@ -1,5 +1,6 @@
 """Networks: PyTorch modules that map signals to tokens and tokens to an embedding."""
 
+from .classification_head import ClassificationHead, NetworkWithHead
 from .multimodal_transformer import MultimodalTransformer
 
-__all__ = ["MultimodalTransformer"]
+__all__ = ["ClassificationHead", "MultimodalTransformer", "NetworkWithHead"]

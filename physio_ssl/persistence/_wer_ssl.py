@@ -1,11 +1,11 @@
-"""Load encoders from files, without running code that a file may hold."""
+"""Checkpoints published with Wu, Daoudi & Amad, read without running their code."""
 
 import warnings
 from pathlib import Path
 
 import torch
 
-from .encoder import SSLEncoder
+from ..encoder import SSLEncoder
 
 _WER_SSL_MODALITIES = ("eda", "bvp", "temp")  # tcn1, tcn2, tcn3
 _WER_SSL_TRANSFORMER = {

@@ -1,0 +1,63 @@
+"""Paper A's classification head, alone or on a network."""
+
+from torch import nn
+
+
+class ClassificationHead(nn.Module):
+    """Turn embeddings into scores of classes: linear, batch norm, ReLU, dropout, linear.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the embedding. ``SSLClassifier`` fills this in.
+    n_classes : int
+        Number of classes. ``SSLClassifier`` fills this in.
+    hidden_size : int, default=128
+        Units of the hidden layer.
+    dropout : float, default=0.2
+        Dropout of the hidden layer.
+    standardize : bool, default=True
+        Whether each feature is centred and scaled first, by batch norm. Features of a
+        pre-trained encoder differ little from window to window beside their means. The
+        paper's head does without.
+
+    References
+    ----------
+    Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
+    learning for wearable emotion recognition", IEEE Transactions on Affective Computing
+    15(1), 2024.
+    """
+
+    def __init__(self, n_features, n_classes, hidden_size=128, dropout=0.2, standardize=True):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(n_features, affine=False) if standardize else nn.Identity(),
+            nn.Linear(n_features, hidden_size),
+            nn.BatchNorm1d(hidden_size),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_size, n_classes),
+        )
+
+    def forward(self, embedding):  # (batch, n_features)
+        return self.layers(embedding)  # (batch, n_classes)
+
+
+class NetworkWithHead(nn.Module):
+    """A network that embeds signals, and a head on the embedding.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Called with one keyword argument per modality.
+    head : torch.nn.Module
+        Called with the embedding.
+    """
+
+    def __init__(self, network, head):
+        super().__init__()
+        self.network = network
+        self.head = head
+
+    def forward(self, **signals):  # each (batch, n_channels, n_times)
+        return self.head(self.network(**signals))  # (batch, n_classes)
