@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from physio_ssl.evaluation import StudyResults
+
 DEMO = Path(__file__).parents[1] / "examples" / "demo_wristband.py"
 
 
@@ -17,14 +19,17 @@ def test_the_demo_prints_tables_and_writes_results_and_figures(tmp_path):
     assert "sim14" in run.stdout
     results = json.loads((tmp_path / "out put" / "results.json").read_text())
     task = results["tasks"]["stress vs rest"]
-    assert len(task["subjects"]) == 14
-    assert list(task["summary"]) == [
+    study = StudyResults.load(tmp_path / "out put" / "study_stress_vs_rest.json")
+    assert len(study.subjects) == 14
+    assert study.protocol["audit"]["ok"]
+    assert list(task) == study.estimators
+    assert list(task) == [
         "majority class",
         "hand-crafted features",
         "untrained encoder",
         "pre-trained encoder",
     ]
-    mean, low, high = task["summary"]["pre-trained encoder"]["macro-F1"]
+    mean, low, high = task["pre-trained encoder"]["macro_f1"]
     assert 0 <= low <= mean <= high <= 1
     figures = {path.name for path in (tmp_path / "out put").glob("*.png")}
     assert figures == {"views.png", "pretraining.png", "scores_stress_vs_rest.png"}

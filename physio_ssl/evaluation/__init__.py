@@ -1,0 +1,15 @@
+"""Studies over subjects: who is held out, how it is scored, and what leaks."""
+
+from .efficiency import label_efficiency
+from .leakage import LeakageError, LeakageReport, audit_leakage
+from .results import StudyResults
+from .study import leave_subjects_out
+
+__all__ = [
+    "LeakageError",
+    "LeakageReport",
+    "StudyResults",
+    "audit_leakage",
+    "label_efficiency",
+    "leave_subjects_out",
+]

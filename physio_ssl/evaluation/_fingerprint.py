@@ -1,0 +1,106 @@
+"""Tell whether two estimators, or two data sets, are the same from one run to the next."""
+
+import copyreg
+import hashlib
+from collections.abc import Mapping, Set
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType, ModuleType
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+# A net's weights and settings tell it apart; what its training left behind does not.
+_LEFT_BEHIND = {"history_", "optimizer_", "criterion_", "callbacks_", "heads_", "bar_"}
+
+
+def fingerprint(*things):
+    """Return a text that is the same in every process for equal things.
+
+    Arrays count with their samples, estimators with their parameters and what they have
+    learned, networks with their weights, functions with their code. Addresses do not count,
+    unlike in ``repr``.
+
+    Raises
+    ------
+    TypeError
+        If something cannot be taken apart, as a lock or an open file.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for thing in things:
+        _update(digest, thing, ())
+    return digest.hexdigest()
+
+
+def _update(digest, thing, parents):
+    if any(thing is parent for parent in parents):
+        return  # a cycle
+    parents = (*parents, thing)
+    kind = type(thing)
+    digest.update(f"<{kind.__module__}.{kind.__qualname__}:".encode())
+    if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes, np.generic)):
+        digest.update(repr(thing).encode())
+    elif type(thing) is np.ndarray and thing.dtype != object:
+        digest.update(f"{thing.dtype.str}{thing.shape}".encode())
+        digest.update(thing.tobytes())
+    else:
+        for part in _take_apart(thing):
+            _update(digest, part, parents)
+    digest.update(b">")
+
+
+def _take_apart(thing):
+    """Return what a thing consists of."""
+    if isinstance(thing, Mapping):
+        return [part for item in thing.items() for part in item]
+    if isinstance(thing, Set):
+        return sorted(fingerprint(part) for part in thing)
+    if type(thing) in (list, tuple) or type(thing) is np.ndarray:
+        return list(thing)
+    if isinstance(thing, ModuleType):
+        return [thing.__name__]
+    if isinstance(thing, type):
+        return [thing.__module__, thing.__qualname__]
+    if isinstance(thing, FunctionType):
+        cells = [cell.cell_contents for cell in thing.__closure__ or ()]
+        name = (thing.__module__, thing.__qualname__)
+        return [*name, thing.__code__, thing.__defaults__, thing.__kwdefaults__, cells]
+    if isinstance(thing, CodeType):
+        return [thing.co_code, thing.co_names, thing.co_varnames, thing.co_consts]
+    if isinstance(thing, MethodType):
+        return [thing.__func__, thing.__self__]
+    if isinstance(thing, BaseEstimator):
+        return [_read_files(thing.get_params(deep=False)), _learned(thing)]
+    if hasattr(thing, "detach") and hasattr(thing, "cpu"):  # a tensor: its pickle holds addresses
+        return [thing.detach().cpu().numpy()]
+    # As a pickle would; raises where that fails.
+    reduce = copyreg.dispatch_table.get(type(thing), lambda thing: thing.__reduce_ex__(4))
+    reduced = reduce(thing)
+    if isinstance(reduced, str):
+        return [reduced]
+    function, arguments, state, *items = (*reduced, None)[: max(3, len(reduced))]
+    return [function, arguments, state, *map(_as_list, items)]
+
+
+def _as_list(items):
+    return None if items is None else list(items)
+
+
+def _read_files(params):
+    """Replace the path of an encoder's weights by what the file holds."""
+    path = params.get("encoder")
+    if isinstance(path, (str, Path)) and Path(path).is_file():
+        return {**params, "encoder": Path(path).read_bytes()}
+    return params
+
+
+def _learned(estimator):
+    """Return the state of a fitted estimator, without its parameters."""
+    params = estimator.get_params(deep=False)
+    is_net = hasattr(estimator, "module_")
+    return {
+        name: value
+        for name, value in sorted(vars(estimator).items())
+        if name not in params
+        and name not in _LEFT_BEHIND
+        and (not is_net or (name.endswith("_") and not name.startswith("_")))
+    }

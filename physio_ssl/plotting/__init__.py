@@ -1,0 +1,15 @@
+"""Displays of studies, embeddings and pre-training, in scikit-learn's manner."""
+
+from .confusion import SubjectConfusionDisplay
+from .embedding import EmbeddingDisplay
+from .label_efficiency import LabelEfficiencyDisplay
+from .pretraining import PretrainingCurveDisplay
+from .subject_scores import SubjectScoresDisplay
+
+__all__ = [
+    "EmbeddingDisplay",
+    "LabelEfficiencyDisplay",
+    "PretrainingCurveDisplay",
+    "SubjectConfusionDisplay",
+    "SubjectScoresDisplay",
+]

@@ -1,0 +1,90 @@
+"""What the displays share: figures and their panels, colours and markers, text."""
+
+import re
+import textwrap
+from math import ceil
+
+import numpy as np
+
+# Okabe and Ito's colours, told apart by the colour-blind; without yellow, faint on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = "osD^vPX"
+N_MARKS = len(COLORS) * len(MARKERS)
+GREY = "0.45"
+
+
+def import_pyplot(display):
+    """Return matplotlib.pyplot, or say how to install it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        name = type(display).__name__
+        raise ImportError(
+            f'{name}.plot needs matplotlib: pip install "physio_ssl[plot]".'
+        ) from error
+    return plt
+
+
+def make_panels(display, ax, n_panels, panel_size, n_columns=None):
+    """Return a figure and an array of ``n_panels`` axes of it.
+
+    They are new ones of ``panel_size`` inches (width, height) where ``ax`` is None, the
+    given ones where it is an array, and where it is one axes for several panels they share
+    its place.
+    """
+    plt = import_pyplot(display)
+    if isinstance(ax, (list, tuple, np.ndarray)):
+        axes = np.asarray(ax, dtype=object).ravel()
+        if len(axes) != n_panels:
+            raise ValueError(f"ax must be one axes or {n_panels} of them, got {len(axes)}.")
+        return axes[0].figure, axes
+    if ax is not None and n_panels == 1:
+        return ax.figure, np.array([ax], dtype=object)
+    n_columns = n_columns or n_panels
+    shape = (ceil(n_panels / n_columns), n_columns)
+    if ax is None:
+        size = (panel_size[0] * shape[1], panel_size[1] * shape[0])
+        figure = plt.figure(figsize=size, layout="constrained")
+        grid = figure.add_gridspec(*shape)
+    else:
+        if ax.get_subplotspec() is None:
+            raise ValueError(f"ax must be a subplot of a grid to be divided in {n_panels}.")
+        figure = ax.figure
+        grid = ax.get_subplotspec().subgridspec(*shape)
+        ax.set_axis_off()
+    axes = [figure.add_subplot(grid[i // n_columns, i % n_columns]) for i in range(n_panels)]
+    return figure, np.array(axes, dtype=object)
+
+
+def mark(i):
+    """Return the colour and marker of the ``i``-th of several things, ``N_MARKS`` of them."""
+    color = i % len(COLORS)
+    return COLORS[color], MARKERS[(color + i // len(COLORS)) % len(MARKERS)]
+
+
+def legend_beside(ax, **kwargs):
+    """Put the legend at the right of the axes, where it covers no data."""
+    return ax.legend(
+        loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0, frameon=False, **kwargs
+    )
+
+
+def count_characters(ax):
+    """Return about how many characters of tick labels fit side by side into the axes' width."""
+    return int(11 * ax.get_window_extent().width / ax.figure.dpi)
+
+
+def wrap(name, width):
+    """Break a text into lines of about ``width`` characters, at spaces and underscores."""
+    lines = textwrap.wrap(str(name).replace("_", "_ "), width, break_long_words=False)
+    return "\n".join(line.replace("_ ", "_") for line in lines)
+
+
+def natural_order(names):
+    """Return the distinct names with S2 before S10."""
+
+    def key(name):
+        parts = re.split(r"(\d+)", str(name))
+        return [int(part) if part.isdecimal() else part for part in parts], str(name)
+
+    return sorted(set(names), key=key)
