@@ -10,7 +10,7 @@ simulation) once, on another set of recordings; with ``--data`` alone in each fo
 training subjects. Every signal is standardised over its whole recording, so a test subject's
 unlabelled data is used; labels never are.
 
-Writes ``results.json`` and three figures.
+Writes ``results.json``, the scores of every subject as ``study_....json``, and figures.
 """
 
 import argparse
@@ -28,13 +28,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from physio_ssl import HandcraftedFeatures, SSLEncoder, make_windows
+from physio_ssl import HandcraftedFeatures, SignalDict, SSLEncoder, make_windows
 from physio_ssl.datasets import load_empatica_corpus, load_wesad, simulate_wristband
+from physio_ssl.evaluation import leave_subjects_out
+from physio_ssl.plotting import PretrainingCurveDisplay, SubjectScoresDisplay
 from physio_ssl.preprocessing import Standardize, prepare_wristband
 from physio_ssl.transforms import (
     CropResize,
@@ -45,17 +45,7 @@ from physio_ssl.transforms import (
 )
 
 DURATION = 60  # seconds
-MODELS = (
-    "majority class",
-    "hand-crafted features",
-    "untrained encoder",
-    "pre-trained encoder",
-)
-METRICS = {
-    "accuracy": accuracy_score,
-    "balanced accuracy": balanced_accuracy_score,
-    "macro-F1": lambda y, p: f1_score(y, p, average="macro", labels=np.unique(y)),
-}
+METRICS = ["accuracy", "balanced_accuracy", "macro_f1"]
 
 
 def main():
@@ -67,6 +57,7 @@ def main():
 
     encoder = SSLEncoder(
         max_epochs=options.epochs,
+        pretext__views=options.views,
         random_state=options.seed,
         n_threads=1 if corpus is None else 2,  # folds run side by side
         verbose=1,
@@ -76,35 +67,46 @@ def main():
     else:
         unlabelled = make_windows(prepare_wristband(corpus), DURATION, options.corpus_step)
         print(f"Pre-training on {unlabelled}")
-        encoder.fit(unlabelled.X)
-        plot_curve(encoder, options.output / "pretraining.png")
+        # Told whose windows these are, the encoder can be audited.
+        encoder.fit(unlabelled.X, groups=[f"corpus {subject}" for subject in unlabelled.groups])
+        save_figure(PretrainingCurveDisplay.from_encoder(encoder), options, "pretraining.png")
         print(f"pre-trained, {read_clock(start)}")
+        encoder = FrozenEstimator(encoder)
 
     results = {
         "date": date.today().isoformat(),
         "data": describe(options),
         "seed": options.seed,
         "epochs": options.epochs,
+        "views": options.views,
         "protocol": f"leave one subject out; windows of 60 s every {options.step:g} s; each "
         "signal z-scored over its recording, which uses a test subject's unlabelled data; "
         "logistic regression with C=0.1",
         "tasks": {},
     }
-    prepared = prepare_wristband(recordings)
     for task, label in tasks.items():
-        windows = make_windows(prepared, DURATION, options.step, label=label)
+        windows, X = cut(recordings, label, options.step)
         print(f"\n{task}: {windows}")
-        pretrained = encoder if corpus is None else FrozenEstimator(encoder)
-        predictions = predict_all(recordings, windows, label, pretrained, options)
-        scores = score_by_subject(windows, predictions)
-        summary = summarise(scores)
-        print_table(scores, summary)
-        plot_scores(scores, task, options.output / f"scores_{task.replace(' ', '_')}.png")
-        results["tasks"][task] = {"summary": summary, "subjects": scores}
+        study = leave_subjects_out(
+            make_models(encoder, options),
+            X,
+            windows.y,
+            windows.groups,
+            onset=windows.onset,
+            duration=windows.duration,
+            transductive="each signal is z-scored over its recording",
+            n_jobs=options.n_jobs,
+            random_state=options.seed,
+        )
+        name = task.replace(" ", "_")
+        study.save(options.output / f"study_{name}.json")
+        print_tables(study)
+        save_figure(SubjectScoresDisplay.from_results(study), options, f"scores_{name}.png")
+        results["tasks"][task] = summarise(study)
     plot_views(windows, options.output / "views.png")
     results["seconds"] = round(time.perf_counter() - start, 1)
     (options.output / "results.json").write_text(json.dumps(results, indent=1))
-    print(f"\nFigures and results.json are in {options.output}/ ({read_clock(start)})")
+    print(f"\nFigures and results are in {options.output}/ ({read_clock(start)})")
 
 
 def parse_options():
@@ -115,6 +117,7 @@ def parse_options():
     parser.add_argument("--corpus", type=Path, help="folder of Empatica E4 sessions")
     parser.add_argument("--output", type=Path, default=Path("demo_results"))
     parser.add_argument("--epochs", type=int, help="passes over the unlabelled windows")
+    parser.add_argument("--views", type=int, default=6, help="versions shown of a window")
     parser.add_argument("--step", type=float, help="seconds between test windows")
     parser.add_argument("--corpus-step", type=float, help="seconds between unlabelled windows")
     parser.add_argument("--seed", type=int, default=0)
@@ -150,94 +153,71 @@ def load(options):
     return recordings, corpus, {"stress vs rest": {"rest": 0, "stress": 1}}
 
 
-def predict_all(recordings, windows, label, pretrained, options):
-    """Return the predictions of each model for each window, by leave-one-subject-out."""
-    native = [
-        recording.apply({name: Standardize() for name in recording.signals})
-        for recording in recordings
-    ]
-    native = make_windows(native, DURATION, options.step, label=label)
+def cut(recordings, label, step):
+    """Return windows, and their signals with the pulse twice: at 4 Hz, and at 64 Hz."""
+    windows = make_windows(prepare_wristband(recordings), DURATION, step, label=label)
+    native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
+    native = make_windows(native, DURATION, step, label=label)
     assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
-    features = HandcraftedFeatures(native.sampling_rate)
-    untrained = SSLEncoder(max_epochs=0, random_state=options.seed)
-    models = dict(
-        zip(
-            MODELS,
-            [
-                (make_pipeline(FunctionTransformer(count), DummyClassifier()), windows.X),
-                (classify(SimpleImputer()), features.fit_transform(native.X)),
-                (classify(untrained), windows.X),
-                (classify(pretrained), windows.X),
-            ],
-            strict=True,
-        )
-    )
-    predictions = {}
-    for name, (model, X) in models.items():
-        if isinstance(model[0], FrozenEstimator):
-            # What is frozen embeds a window alike in every fold: once is enough.
-            X, model = model[0].transform(X), model[1:]
-        predictions[name] = cross_val_predict(
-            model,
-            X,
-            windows.y,
-            groups=windows.groups,
-            cv=LeaveOneGroupOut(),
-            n_jobs=options.n_jobs,
-        )
-    return predictions
+    return windows, SignalDict(windows.X, bvp_64hz=native.X["bvp"])
 
 
-def classify(features):
-    # C below its default of 1: windows overlap, so they are fewer than they seem.
-    classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
-    return make_pipeline(features, StandardScaler(), classifier)
+def at_4_hz(X):
+    return SignalDict({name: X[name] for name in ("bvp", "eda", "temp")})
+
+
+def at_native_rates(X):
+    return SignalDict(bvp=X["bvp_64hz"], eda=X["eda"], temp=X["temp"])
 
 
 def count(X):
     return np.zeros((len(X), 1))
 
 
-def score_by_subject(windows, predictions):
-    """Return {subject: {model: {metric: score}}}."""
-    scores = {}
-    for subject in dict.fromkeys(windows.groups.tolist()):
-        mine = windows.groups == subject
-        scores[subject] = {
-            model: {
-                metric: float(function(windows.y[mine], predicted[mine]))
-                for metric, function in METRICS.items()
-            }
-            for model, predicted in predictions.items()
-        }
-    return scores
+def make_models(encoder, options):
+    rates = {"bvp": 64, "eda": 4, "temp": 4}
+    untrained = SSLEncoder(max_epochs=0, random_state=options.seed)
+    return {
+        "majority class": make_pipeline(FunctionTransformer(count), DummyClassifier()),
+        "hand-crafted features": classify(
+            FunctionTransformer(at_native_rates), HandcraftedFeatures(rates), SimpleImputer()
+        ),
+        "untrained encoder": classify(FunctionTransformer(at_4_hz), untrained),
+        "pre-trained encoder": classify(FunctionTransformer(at_4_hz), encoder),
+    }
 
 
-def summarise(scores, n_draws=5000):
-    """Return the mean over subjects and its 95 % interval, from resampled subjects."""
-    rng = np.random.default_rng(0)
-    draws = rng.integers(len(scores), size=(n_draws, len(scores)))
-    summary = {}
-    for model in MODELS:
-        summary[model] = {}
-        for metric in METRICS:
-            values = np.array([row[model][metric] for row in scores.values()])
-            low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
-            summary[model][metric] = [float(values.mean()), float(low), float(high)]
+def classify(*steps):
+    # C below its default of 1: windows overlap, so they are fewer than they seem.
+    classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
+    return make_pipeline(*steps, StandardScaler(), classifier)
+
+
+def print_tables(study):
+    scores = study.to_frame().query("metric == 'macro_f1'")
+    scores = scores.pivot(index="subject", columns="estimator", values="value")
+    print("\nmacro-F1 of each held-out subject")
+    print(scores.loc[study.subjects, study.estimators].to_string(float_format="{:.3f}".format))
+    summary = study.summary(METRICS)
+    summary["score"] = [
+        f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" for _, row in summary.iterrows()
+    ]
+    table = summary.pivot(index="estimator", columns="metric", values="score")
+    print("\nmean over subjects [95 % interval]")
+    print(table.loc[study.estimators, METRICS].to_string())
+
+
+def summarise(study):
+    """Return {estimator: {metric: [mean, low, high]}}."""
+    summary = {name: {} for name in study.estimators}
+    for _, row in study.summary(METRICS).iterrows():
+        summary[row["estimator"]][row["metric"]] = [row["mean"], row["low"], row["high"]]
     return summary
 
 
-def print_table(scores, summary):
-    print(f"\n{'macro-F1':>10}" + "".join(f"{model:>23}" for model in MODELS))
-    for subject, row in scores.items():
-        print(f"{subject:>10}" + "".join(f"{row[m]['macro-F1']:23.3f}" for m in MODELS))
-    print(f"\n{'mean over subjects [95 % interval]':>23}")
-    print(f"{'':>23}" + "".join(f"{metric:>23}" for metric in METRICS))
-    for model in MODELS:
-        cells = (
-            f"{mean:.3f} [{low:.3f}, {high:.3f}]" for mean, low, high in summary[model].values()
-        )
-        print(f"{model:>23}" + "".join(f"{cell:>23}" for cell in cells))
+def save_figure(display, options, name):
+    display.figure_.savefig(options.output / name, dpi=110, bbox_inches="tight")
+    plt.close(display.figure_)
 
 
 def read_clock(start):
@@ -271,50 +251,6 @@ def plot_views(windows, path):
     for ax, transform in zip(axes[:, 0], [None, *transforms], strict=True):
         ax.set_ylabel("original" if transform is None else type(transform).__name__)
     figure.suptitle("One window and its five views (grey: as it was)")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def plot_curve(encoder, path):
-    """Draw the pretext task's loss and accuracy, as running means over batches."""
-    batches = [batch for epoch in encoder.history_ for batch in epoch["batches"]]
-    n_windows = np.cumsum([batch["train_batch_size"] for batch in batches])
-    width = max(1, len(batches) // 20)
-
-    def smooth(name):
-        values = np.convolve([batch[name] for batch in batches], np.ones(width) / width, "valid")
-        return n_windows[width - 1 :], values
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    left.plot(*smooth("train_loss"), color="0.3")
-    left.set(xlabel="windows seen", ylabel="loss (sum over modalities)")
-    for name in encoder.n_channels_:
-        right.plot(*smooth(f"train_accuracy_{name}"), label=name)
-    right.axhline(1 / 6, color="0.6", linestyle=":", label="chance")
-    right.set(xlabel="windows seen", ylabel="accuracy of recognition", ylim=(0, 1))
-    right.legend()
-    figure.suptitle("Pre-training: which transform was applied?")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def plot_scores(scores, task, path):
-    """Draw each subject's score under each model, joined by a line, and the means."""
-    values = np.array([[row[m]["macro-F1"] for m in MODELS] for row in scores.values()])
-    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    places = np.arange(len(MODELS))
-    ax.plot(places, values.T, "o-", color="0.7", linewidth=0.7, markersize=4)
-    ax.plot(
-        places,
-        values.mean(axis=0),
-        "D",
-        color="C3",
-        markersize=8,
-        label="mean over subjects",
-    )
-    ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in MODELS])
-    ax.set(ylabel="macro-F1 of a held-out subject", ylim=(0, 1.02), title=task)
-    ax.legend(loc="lower right")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
