@@ -68,7 +68,7 @@ def main():
         unlabelled = make_windows(prepare_wristband(corpus), DURATION, options.corpus_step)
         print(f"Pre-training on {unlabelled}")
         # Told whose windows these are, the encoder can be audited.
-        encoder.fit(unlabelled.X, groups=[f"corpus {subject}" for subject in unlabelled.groups])
+        encoder.fit(unlabelled.X, groups=name_subjects(options.corpus or "other", unlabelled))
         save_figure(PretrainingCurveDisplay.from_encoder(encoder), options, "pretraining.png")
         print(f"pre-trained, {read_clock(start)}")
         encoder = FrozenEstimator(encoder)
@@ -91,7 +91,7 @@ def main():
             make_models(encoder, options),
             X,
             windows.y,
-            windows.groups,
+            name_subjects(options.data or "cohort", windows),
             onset=windows.onset,
             duration=windows.duration,
             transductive="each signal is z-scored over its recording",
@@ -162,6 +162,11 @@ def cut(recordings, label, step):
     return windows, SignalDict(windows.X, bvp_64hz=native.X["bvp"])
 
 
+def name_subjects(folder, windows):
+    """Return subjects with the name of their data set, as an S2 is in many."""
+    return np.array([f"{Path(folder).name} {subject}" for subject in windows.groups])
+
+
 def at_4_hz(X):
     return SignalDict({name: X[name] for name in ("bvp", "eda", "temp")})
 
@@ -170,15 +175,11 @@ def at_native_rates(X):
     return SignalDict(bvp=X["bvp_64hz"], eda=X["eda"], temp=X["temp"])
 
 
-def count(X):
-    return np.zeros((len(X), 1))
-
-
 def make_models(encoder, options):
     rates = {"bvp": 64, "eda": 4, "temp": 4}
     untrained = SSLEncoder(max_epochs=0, random_state=options.seed)
     return {
-        "majority class": make_pipeline(FunctionTransformer(count), DummyClassifier()),
+        "majority class": DummyClassifier(),
         "hand-crafted features": classify(
             FunctionTransformer(at_native_rates), HandcraftedFeatures(rates), SimpleImputer()
         ),

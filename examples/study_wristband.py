@@ -15,24 +15,20 @@ on from there.
 """
 
 import argparse
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
+import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from physio_ssl import (
-    HandcraftedFeatures,
     SignalDict,
     SSLClassifier,
     SSLEncoder,
@@ -46,7 +42,7 @@ from physio_ssl.datasets import (
     load_wesad,
     simulate_wristband,
 )
-from physio_ssl.evaluation import label_efficiency, leave_subjects_out
+from physio_ssl.evaluation import label_efficiency, leave_subjects_out, make_baselines
 from physio_ssl.plotting import SubjectScoresDisplay
 from physio_ssl.preprocessing import Standardize, prepare_wristband
 
@@ -56,8 +52,8 @@ TRANSDUCTIVE = "each signal is z-scored over its whole recording"
 
 def main():
     options = parse_options()
-    options.output.mkdir(parents=True, exist_ok=True)
     recordings, tasks = load(options)
+    options.output.mkdir(parents=True, exist_ok=True)
     encoder = pretrain(options)
     for number, (task, label) in enumerate(tasks.items()):
         windows = cut(recordings, label, options.step)
@@ -105,18 +101,19 @@ def load(options):
 
 def pretrain(options):
     """Return an encoder pre-trained on other people, from its file where there is one."""
-    path = options.output / "encoder.safetensors"
+    corpus = "other people" if options.corpus is None else options.corpus.name
+    path = options.output / f"encoder of {corpus}, seed {options.seed}.safetensors"
     if path.exists():
         return load_encoder(path)
     if options.corpus is None:
-        corpus = simulate_wristband(30, random_state=options.seed + 1)
+        recordings = simulate_wristband(30, random_state=options.seed + 1)
     else:
-        corpus = load_empatica_corpus(options.corpus)
-    unlabelled = make_windows(prepare_wristband(corpus), DURATION, step=15)
+        recordings = load_empatica_corpus(options.corpus)
+    unlabelled = make_windows(prepare_wristband(recordings), DURATION, step=15)
     print(f"Pre-training on {unlabelled}", flush=True)
     encoder = SSLEncoder(max_epochs=1, random_state=options.seed, n_threads=2, verbose=1)
     # Told whose windows these are, the encoder can be audited.
-    encoder.fit(unlabelled.X, groups=[f"corpus {subject}" for subject in unlabelled.groups])
+    encoder.fit(unlabelled.X, groups=name_subjects(corpus, unlabelled))
     encoder.set_params(n_threads=1, verbose=0)  # folds run side by side
     save_encoder(encoder, path)
     return load_encoder(path)
@@ -127,7 +124,13 @@ def cut(recordings, label, step):
     windows = make_windows(prepare_wristband(recordings), DURATION, step, label=label)
     native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
     native = make_windows(native, DURATION, step, label=label)
+    assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
     return replace(windows, X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]))
+
+
+def name_subjects(data_set, windows):
+    """Return subjects with the name of their data set, as an S2 is in many."""
+    return np.array([f"{data_set} {subject}" for subject in windows.groups])
 
 
 def at_4_hz(X):
@@ -138,25 +141,18 @@ def at_native_rates(X):
     return SignalDict(bvp=X["bvp_64hz"], eda=X["eda"], temp=X["temp"])
 
 
-def count(X):
-    return [[0]] * len(X)
-
-
 def make_models(encoder, options):
     frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
-    rates = {"bvp": 64, "eda": 4, "temp": 4}
+    baselines = make_baselines({"bvp": 64, "eda": 4, "temp": 4})
 
     def classify(mode):
-        settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
-        return make_pipeline(slow, SSLClassifier(frozen, mode, **settings))
+        net = SSLClassifier(frozen, mode, max_epochs=options.epochs, class_weight="balanced")
+        return make_pipeline(slow, net)
 
     return {
-        "majority class": make_pipeline(FunctionTransformer(count), DummyClassifier()),
+        "majority class": baselines["majority class"],
         "hand-crafted, random forest": make_pipeline(
-            FunctionTransformer(at_native_rates),
-            HandcraftedFeatures(rates),
-            SimpleImputer(),
-            RandomForestClassifier(300, class_weight="balanced"),
+            FunctionTransformer(at_native_rates), baselines["hand-crafted, random forest"]
         ),
         "frozen, logistic regression": make_pipeline(
             slow,
@@ -172,7 +168,7 @@ def make_models(encoder, options):
 
 def run(task, windows, encoder, options, published):
     models = make_models(encoder, options)
-    place = {
+    settings = {
         "onset": windows.onset,
         "duration": windows.duration,
         "transductive": TRANSDUCTIVE,
@@ -181,16 +177,18 @@ def run(task, windows, encoder, options, published):
         "folder": options.output / "folds",
         "verbose": 1,
     }
-    data = (windows.X, windows.y, windows.groups)
-    name = task.replace(" ", "_")
+    folder = options.wesad or options.stress_predict
+    data_set = "simulated" if folder is None else folder.name
+    data = (windows.X, windows.y, name_subjects(data_set, windows))
+    name = f"{data_set}_{task}".replace(" ", "_")
 
     few = label_efficiency(
-        models, *data, shares=[options.share], n_repeats=options.repeats, **place
+        models, *data, shares=[options.share], n_repeats=options.repeats, **settings
     )
     few.save(options.output / f"{name}_few_labels.json")
     show(few, f"{task}, {options.share:.0%} of the labels")
 
-    study = leave_subjects_out(models, *data, **place)
+    study = leave_subjects_out(models, *data, **settings)
     study.save(options.output / f"{name}.json")
     show(study, f"{task}, all labels")
     SubjectScoresDisplay.from_results(study).figure_.savefig(
@@ -198,29 +196,47 @@ def run(task, windows, encoder, options, published):
     )
 
     if published:
-        nets = {model: models[model] for model in ("F frozen", "T fine-tuned")}
+        nets = {name: models[name] for name in ("F frozen", "T fine-tuned")}
+        protocols = {"leak-free": study}
         for protocol in ("published_a", "published_b"):
-            study = leave_subjects_out(nets, *data, protocol=protocol, **place)
-            study.save(options.output / f"{name}_{protocol}.json")
-            show(study, f"{task}, all labels, protocol {protocol}", compare=False)
+            protocols[protocol] = leave_subjects_out(nets, *data, protocol=protocol, **settings)
+            protocols[protocol].save(options.output / f"{name}_{protocol}.json")
+        print(f"\n{task}, the same models by three protocols\n")
+        tables = {
+            name: tabulate(study, ["accuracy", "macro_f1"]) for name, study in protocols.items()
+        }
+        print(pd.concat(tables, names=["protocol"]).query("estimator in @nets").to_string())
 
 
-def show(study, title, compare=True):
-    start = time.strftime("%H:%M:%S")
-    print(f"\n{title} ({start})\n")
-    summary = study.summary(["accuracy", "balanced_accuracy", "macro_f1", "auroc", "kappa"])
-    cells = summary.apply(
-        lambda row: f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]", axis=1
+def tabulate(study, metrics):
+    """Return mean and interval over subjects, estimators by metrics."""
+    summary = study.summary(metrics)
+    summary["score"] = [
+        f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" for _, row in summary.iterrows()
+    ]
+    table = summary.pivot(index="estimator", columns="metric", values="score")
+    return table.loc[study.estimators, metrics]
+
+
+def show(study, title):
+    print(f"\n{title}\n")
+    print(
+        tabulate(study, ["accuracy", "balanced_accuracy", "macro_f1", "auroc", "kappa"]).to_string()
     )
-    table = pd.DataFrame(
-        {"estimator": summary["estimator"], "metric": summary["metric"], "score": cells}
-    )
-    print(table.pivot(index="estimator", columns="metric", values="score").to_string())
-    if compare:
-        for model in ("F frozen", "T fine-tuned"):
-            columns = ["estimator", "other", "difference", "low", "high", "p_value", "effect_size"]
-            row = study.compare(model, ["S supervised", "hand-crafted, random forest"])
-            print(row[[*columns, "p_holm"]].to_string(index=False, float_format="{:.3f}".format))
+    print("\nmacro-F1, paired by subject; p_holm is corrected for the two comparisons of a model")
+    columns = [
+        "estimator",
+        "other",
+        "difference",
+        "low",
+        "high",
+        "p_value",
+        "effect_size",
+        "p_holm",
+    ]
+    for model in ("F frozen", "T fine-tuned"):
+        row = study.compare(model, ["S supervised", "hand-crafted, random forest"])
+        print(row[columns].to_string(index=False, float_format="{:.3f}".format))
     print(flush=True)
 
 

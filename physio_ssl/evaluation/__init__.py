@@ -1,5 +1,6 @@
 """Studies over subjects: who is held out, how it is scored, and what leaks."""
 
+from .baselines import make_baselines
 from .efficiency import label_efficiency
 from .leakage import LeakageError, LeakageReport, audit_leakage
 from .results import StudyResults
@@ -12,4 +13,5 @@ __all__ = [
     "audit_leakage",
     "label_efficiency",
     "leave_subjects_out",
+    "make_baselines",
 ]
