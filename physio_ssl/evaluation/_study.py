@@ -93,6 +93,13 @@ def run_study(
         "scoring": scoring,
         "keep_predictions": keep_predictions,
     }
+    audited = {
+        "onset": onset,
+        "duration": duration,
+        "recording": recording,
+        "estimators": estimators,
+        "transductive": transductive,
+    }
     if folder is not None:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,10 +109,8 @@ def run_study(
     audits, tasks, embedded = {}, [], {}
     for target, labels in targets.items():
         splits = _split(cv, X, labels, groups, protocol, random_state)
-        audits[target] = _audit(
-            splits, X, labels, groups, onset, duration, recording, estimators, settings,
-            transductive, on_leak,
-        )  # fmt: skip
+        report = audit_leakage(splits, X, labels, groups, **audited, on_leak="record")
+        audits[target] = _judge(report, protocol, on_leak)
         classes = np.unique(labels)
         draws = [
             draw_labels(train, labels, groups, number, random_state)
@@ -237,24 +242,10 @@ def _split(cv, X, y, groups, protocol, random_state):
     return folds
 
 
-def _audit(
-    splits, X, y, groups, onset, duration, recording, estimators, settings, transductive, on_leak
-):
+def _judge(report, protocol, on_leak):
     """Return the audit's verdict; raise on leaks but those that the protocol consists of."""
-    report = audit_leakage(
-        splits,
-        X,
-        y,
-        groups,
-        onset=onset,
-        duration=duration,
-        recording=recording,
-        estimators=estimators,
-        transductive=transductive,
-        on_leak="record",
-    )
     verdict = report.to_dict()
-    if settings["protocol"] == "published_a":
+    if protocol == "published_a":
         verdict["ok"] = False
         verdict["leaks"].append(
             {
@@ -263,8 +254,7 @@ def _audit(
                 "on the held-out subject.",
             }
         )
-    known = _KNOWN_LEAKS[settings["protocol"]]
-    leaks = [leak for leak in report.leaks if leak.kind not in known]
+    leaks = [leak for leak in report.leaks if leak.kind not in _KNOWN_LEAKS[protocol]]
     if leaks and on_leak == "raise":
         raise LeakageError(LeakageReport(leaks, report.notes))
     return verdict
