@@ -21,6 +21,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
@@ -206,6 +207,38 @@ def run(task, windows, encoder, options, published):
             name: tabulate(study, ["accuracy", "macro_f1"]) for name, study in protocols.items()
         }
         print(pd.concat(tables, names=["protocol"]).query("estimator in @nets").to_string())
+        plot_protocols(protocols, nets, options.output / f"{name}_protocols.png")
+
+
+def plot_protocols(protocols, nets, path):
+    """Draw the accuracy of the same models by each protocol, with intervals."""
+    labels = {
+        "leak-free": "leak-free:\nunseen people,\nlast epoch",
+        "published_a": "paper A's code:\nbest epoch on the\ntest person",
+        "published_b": "paper B:\nshuffled windows,\npeople on both sides",
+    }
+    figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for shift, (net, color) in zip(
+        (-0.08, 0.08), zip(nets, ("C0", "C1"), strict=True), strict=True
+    ):
+        rows = [
+            study.summary("accuracy").set_index("estimator").loc[net]
+            for study in protocols.values()
+        ]
+        mean, low, high = (
+            np.array([row[name] for row in rows]) for name in ("mean", "low", "high")
+        )
+        places = np.arange(len(rows)) + shift
+        ax.errorbar(places, mean, [mean - low, high - mean], fmt="o", color=color, label=net)
+        for place, value in zip(places, mean, strict=True):
+            side = "left" if shift > 0 else "right"
+            ax.annotate(f"{value:.3f}", (place + shift / 2, value), ha=side, va="center")
+    ax.set_xticks(range(len(protocols)), [labels[name] for name in protocols])
+    ax.set(xlim=(-0.5, len(protocols) - 0.5), ylabel="accuracy (mean, 95 % interval)")
+    ax.set_title("The same models, scored three ways")
+    ax.legend(loc="lower right")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def tabulate(study, metrics):

@@ -27,6 +27,7 @@ from physio_ssl.evaluation import (
     StudyResults,
     label_efficiency,
     leave_subjects_out,
+    make_baselines,
 )
 
 SUBJECTS = [f"S{i}" for i in range(5)]
@@ -180,6 +181,14 @@ def test_predictions_are_kept_on_request():
     accuracy = np.mean(Y[kept["row"]] == np.array(kept["predicted"]))
     assert accuracy == results.records[2]["accuracy"]
     assert "predictions" not in leave_subjects_out(linear(), FEATURES, Y, GROUPS).records[0]
+
+
+def test_baselines_are_ready_made():
+    rng = np.random.default_rng(0)
+    windows = SignalDict(bvp=rng.normal(size=(60, 1, 640)), eda=rng.normal(5, 1, (60, 1, 40)))
+    results = leave_subjects_out(make_baselines({"bvp": 64, "eda": 4}), windows, Y, GROUPS)
+    assert results.estimators == ["majority class", "hand-crafted, random forest"]
+    assert results.records[0]["accuracy"] == pytest.approx(2 / 3)  # eight of twelve are rest
 
 
 def test_the_protocol_says_how_scores_were_made():
