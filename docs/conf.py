@@ -34,3 +34,13 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False}
 html_show_sourcelink = False
+
+
+def leave_out_requests(app, what, name, obj, skip, options):
+    """Leave out scikit-learn's generated methods, whose text refers to its own manual."""
+    return True if name.startswith("set_") and name.endswith("_request") else skip
+
+
+def setup(app):
+    """Connect what Sphinx asks."""
+    app.connect("autodoc-skip-member", leave_out_requests)
