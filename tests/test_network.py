@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 from physio_ssl import SignalDict, load_wer_ssl_checkpoint
 from physio_ssl.networks import MultimodalTransformer
-from physio_ssl.networks.multimodal_transformer import WeightNormConv1d, _dropout
+from physio_ssl.networks._layers import fast_dropout
+from physio_ssl.networks.multimodal_transformer import WeightNormConv1d
 from physio_ssl.pretext import TransformRecognition
 
 PAPER = {"eda": 1, "bvp": 1, "temp": 1}
@@ -143,14 +144,14 @@ def test_a_weight_normalised_convolution_starts_as_a_plain_one():
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.2, 0.6])
 def test_dropout_drops_its_share_and_keeps_the_mean(p):
     torch.manual_seed(0)
-    x = _dropout(torch.ones(1001, 999), p, training=True)
+    x = fast_dropout(torch.ones(1001, 999), p, training=True)
     assert (x == 0).float().mean() == pytest.approx(p, abs=0.004)
     assert x.mean() == pytest.approx(1, abs=0.006)
 
 
 def test_dropout_is_off_when_not_training():
     x = torch.randn(10)
-    assert _dropout(x, 0.5, training=False) is x
+    assert fast_dropout(x, 0.5, training=False) is x
 
 
 @pytest.mark.parametrize(

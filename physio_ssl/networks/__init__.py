@@ -1,6 +1,7 @@
 """Networks: PyTorch modules that map signals to tokens and tokens to an embedding."""
 
 from .classification_head import ClassificationHead, NetworkWithHead
+from .ecg_transformer import ECGTransformer
 from .multimodal_transformer import MultimodalTransformer
 
-__all__ = ["ClassificationHead", "MultimodalTransformer", "NetworkWithHead"]
+__all__ = ["ClassificationHead", "ECGTransformer", "MultimodalTransformer", "NetworkWithHead"]

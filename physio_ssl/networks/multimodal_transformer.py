@@ -6,21 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-_TOKENS_AT_ONCE = 12_000
-
-
-def _dropout(x, p, training):
-    """Zero a share ``p`` of ``x``, to the nearest 1/256, and scale the rest up."""
-    if not training or p == 0:
-        return x
-    if x.device.type != "cpu":
-        return F.dropout(x, p)
-    # PyTorch draws one 64-bit number per value, a quarter of a training step on a CPU.
-    # Eight values can share one.
-    bits = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-    dropped = min(round(256 * p), 255)
-    kept = bits.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
-    return x * (kept * (256 / (256 - dropped)))
+from ._layers import TransformerLayer, apply_layers, fast_dropout
 
 
 class WeightNormConv1d(nn.Module):
@@ -60,8 +46,8 @@ class TCNBlock(nn.Module):
         self.dropout = dropout
 
     def forward(self, x):  # (batch, n_in, n_times)
-        h = _dropout(F.relu(self.conv1(x)), self.dropout, self.training)
-        h = _dropout(F.relu(self.conv2(h)), self.dropout, self.training)
+        h = fast_dropout(F.relu(self.conv1(x)), self.dropout, self.training)
+        h = fast_dropout(F.relu(self.conv2(h)), self.dropout, self.training)
         return F.relu(h + self.residual(x))  # (batch, n_out, n_times)
 
 
@@ -86,40 +72,6 @@ class Tokenizer(nn.Module):
             x = F.avg_pool1d(x, self.token_size, ceil_mode=True)
         x = self.project(x.transpose(1, 2))  # (batch, n_tokens, d_model)
         return self.norm(x * x.shape[-1] ** 0.5)
-
-
-class TransformerLayer(nn.Module):
-    """A post-norm transformer encoder layer on PyTorch's fused attention."""
-
-    def __init__(self, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
-        super().__init__()
-        self.qkv = nn.Linear(d_model, 3 * d_model)
-        nn.init.xavier_uniform_(self.qkv.weight)
-        nn.init.zeros_(self.qkv.bias)
-        self.out = nn.Linear(d_model, d_model)
-        nn.init.zeros_(self.out.bias)
-        self.norm1 = nn.LayerNorm(d_model)
-        self.linear1 = nn.Linear(d_model, dim_feedforward)
-        self.linear2 = nn.Linear(dim_feedforward, d_model)
-        self.norm2 = nn.LayerNorm(d_model)
-        self.n_heads = n_heads
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-
-    def forward(self, x):  # (batch, n_tokens, d_model)
-        x = self.norm1(x + self._drop(self._attend(x)))
-        hidden = self._drop(F.relu(self.linear1(x)))
-        return self.norm2(x + self._drop(self.linear2(hidden)))
-
-    def _attend(self, x):
-        qkv = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (batch, n_heads, n_tokens, d_head)
-        dropout = self.attention_dropout if self.training else 0.0
-        heads = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-        return self.out(heads.transpose(1, 2).flatten(2))  # (batch, n_tokens, d_model)
-
-    def _drop(self, x):
-        return _dropout(x, self.dropout, self.training)
 
 
 class MultimodalTransformer(nn.Module):
@@ -226,11 +178,22 @@ class MultimodalTransformer(nn.Module):
             for _ in range(n_layers)
         )
         self.d_model = d_model
+        self.n_channels = dict(n_channels)
 
     @property
     def embedding_size(self):
         """Width of each modality's part of the embedding."""
         return dict.fromkeys(self.tokenizers, self.d_model)
+
+    @property
+    def token_width(self):
+        """Width of each modality's tokens."""
+        return self.embedding_size
+
+    @property
+    def token_size(self):
+        """Samples that a token of each modality stands for."""
+        return {name: tokenizer.token_size for name, tokenizer in self.tokenizers.items()}
 
     def tokens(self, **signals):
         """Turn signals, each (batch, n_channels, n_times), into tokens per modality.
@@ -241,16 +204,9 @@ class MultimodalTransformer(nn.Module):
         """
         tokens = [tokenizer(signals[name]) for name, tokenizer in self.tokenizers.items()]
         x = torch.cat(tokens, dim=1)  # (batch, all tokens, d_model)
-        # More at once would leave the processor's cache, and are slower.
-        at_once = max(1, _TOKENS_AT_ONCE // x.shape[1]) if x.device.type == "cpu" else len(x)
-        x = torch.cat([self._fuse(part) for part in x.split(at_once)])
+        x = apply_layers(self.layers, x)
         parts = x.split([part.shape[1] for part in tokens], dim=1)
         return dict(zip(self.tokenizers, parts, strict=True))
-
-    def _fuse(self, x):
-        for layer in self.layers:
-            x = layer(x)
-        return x
 
     def embed(self, tokens):
         """Turn tokens into the embedding of each modality, (batch, d_model)."""

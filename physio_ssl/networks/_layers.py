@@ -1,0 +1,67 @@
+"""What the transformer networks share: the layer, and a dropout that CPUs draw fast."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+_TOKENS_AT_ONCE = 12_000
+
+
+def fast_dropout(x, p, training):
+    """Zero a share ``p`` of ``x``, to the nearest 1/256, and scale the rest up."""
+    if not training or p == 0:
+        return x
+    if x.device.type != "cpu":
+        return F.dropout(x, p)
+    # PyTorch draws one 64-bit number per value, a quarter of a training step on a CPU.
+    # Eight values can share one.
+    bits = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+    dropped = min(round(256 * p), 255)
+    kept = bits.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
+    return x * (kept * (256 / (256 - dropped)))
+
+
+class TransformerLayer(nn.Module):
+    """A post-norm transformer encoder layer on PyTorch's fused attention."""
+
+    def __init__(self, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
+        super().__init__()
+        self.qkv = nn.Linear(d_model, 3 * d_model)
+        nn.init.xavier_uniform_(self.qkv.weight)
+        nn.init.zeros_(self.qkv.bias)
+        self.out = nn.Linear(d_model, d_model)
+        nn.init.zeros_(self.out.bias)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.linear1 = nn.Linear(d_model, dim_feedforward)
+        self.linear2 = nn.Linear(dim_feedforward, d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+
+    def forward(self, x):  # (batch, n_tokens, d_model)
+        x = self.norm1(x + self._drop(self._attend(x)))
+        hidden = self._drop(F.relu(self.linear1(x)))
+        return self.norm2(x + self._drop(self.linear2(hidden)))
+
+    def _attend(self, x):
+        qkv = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (batch, n_heads, n_tokens, d_head)
+        dropout = self.attention_dropout if self.training else 0.0
+        heads = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        return self.out(heads.transpose(1, 2).flatten(2))  # (batch, n_tokens, d_model)
+
+    def _drop(self, x):
+        return fast_dropout(x, self.dropout, self.training)
+
+
+def apply_layers(layers, x):
+    """Pass tokens, (batch, n_tokens, d_model), through transformer layers, some at a time."""
+    # More at once would leave the processor's cache, and are slower.
+    at_once = max(1, _TOKENS_AT_ONCE // x.shape[1]) if x.device.type == "cpu" else len(x)
+    parts = []
+    for part in x.split(at_once):
+        for layer in layers:
+            part = layer(part)
+        parts.append(part)
+    return torch.cat(parts)
