@@ -1,11 +1,13 @@
 """Readers of datasets, and a simulated one."""
 
+from .cinc2017 import load_cinc2017
 from .empatica import load_empatica, load_empatica_corpus
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
 from .wesad import load_wesad
 
 __all__ = [
+    "load_cinc2017",
     "load_empatica",
     "load_empatica_corpus",
     "load_stress_predict",
