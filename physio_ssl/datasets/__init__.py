@@ -1,5 +1,6 @@
 """Readers of datasets, and a simulated one."""
 
+from .biosppy import load_biosppy
 from .cinc2017 import load_cinc2017
 from .eegmat import load_eegmat
 from .empatica import load_empatica, load_empatica_corpus
@@ -9,6 +10,7 @@ from .stress_predict import load_stress_predict
 from .wesad import load_wesad
 
 __all__ = [
+    "load_biosppy",
     "load_cinc2017",
     "load_drivedb",
     "load_eegmat",
