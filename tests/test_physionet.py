@@ -1,0 +1,396 @@
+"""Tests of the readers of WFDB records and of drivedb."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from physio_ssl import make_windows
+from physio_ssl.datasets import load_drivedb, load_wfdb
+
+N_FRAMES = 300  # 20 s of 15 frames per second
+LINES = """{0}.dat 16x4 1000 16 0 -61 22142 0 ECG
+{0}.dat 16 1000 16 0 166 18703 0 EMG
+{0}.dat 16x2 1000 16 0 1375 31226 0 foot GSR
+{0}.dat 16x2 500(-20)/uS 16 0 4994 -13103 0 hand GSR
+{0}.dat 16 1/bpm 16 0 77 -11837 0 HR
+{0}.dat 16 100 16 7 1116 24523 0 marker
+{0}.dat 16x2 100 16 0 3831 -642 0 RESP
+"""
+PER_FRAME = {"ECG": 4, "EMG": 1, "foot GSR": 2, "hand GSR": 2, "HR": 1, "marker": 1, "RESP": 2}
+
+
+def _digital():
+    """Return the digital values of each signal, which all differ."""
+    rng = np.random.default_rng(0)
+    return {
+        name: rng.integers(-30000, 30000, N_FRAMES * count) for name, count in PER_FRAME.items()
+    }
+
+
+def _interleave(digital):
+    frames = [digital[name].reshape(-1, count) for name, count in PER_FRAME.items()]
+    return np.concatenate(frames, axis=1).astype("<i2").tobytes()
+
+
+def _write(folder, name="drive05", rate="15", lines=LINES, data=None):
+    folder.mkdir(exist_ok=True)
+    header = f"{name} {len(lines.splitlines())} {rate} {N_FRAMES}\n{lines.format(name)}"
+    (folder / f"{name}.hea").write_text(header.replace("\n", "\r\n"), newline="")
+    (folder / f"{name}.dat").write_bytes(_interleave(_digital()) if data is None else data)
+    return folder / f"{name}.hea"
+
+
+@pytest.fixture
+def header(tmp_path):
+    return _write(tmp_path)
+
+
+def _edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_each_signal_is_at_its_own_rate(header):
+    recording = load_wfdb(header)
+    assert recording.sampling_rate == {
+        "ecg": 60,
+        "emg": 15,
+        "foot_gsr": 30,
+        "hand_gsr": 30,
+        "hr": 15,
+        "marker": 15,
+        "resp": 30,
+    }
+    assert recording.duration == 20
+
+
+@pytest.mark.parametrize(
+    "modality, name, gain, baseline",
+    [
+        ("ecg", "ECG", 1000, 0),
+        ("emg", "EMG", 1000, 0),
+        ("foot_gsr", "foot GSR", 1000, 0),
+        ("hand_gsr", "hand GSR", 500, -20),
+        ("hr", "HR", 1, 0),
+        ("marker", "marker", 100, 7),
+        ("resp", "RESP", 100, 0),
+    ],
+)
+def test_samples_are_in_physical_units(header, modality, name, gain, baseline):
+    signal = load_wfdb(header).signals[modality]
+    assert signal.dtype == np.float32
+    np.testing.assert_allclose(signal[0, 0], (_digital()[name] - baseline) / gain, rtol=1e-6)
+
+
+def test_path_may_lack_the_ending(header):
+    assert load_wfdb(str(header.with_suffix(""))).signals == load_wfdb(header).signals
+
+
+def test_signals_can_be_chosen_and_named(header):
+    recording = load_wfdb(header, {"resp": "RESP", "eda": ("hand GSR", "foot GSR")})
+    whole = load_wfdb(header)
+    assert list(recording.signals) == ["resp", "eda"]
+    assert recording.sampling_rate == {"resp": 30, "eda": 30}
+    np.testing.assert_array_equal(recording.signals["resp"], whole.signals["resp"])
+    np.testing.assert_array_equal(recording.signals["eda"][:, :1], whole.signals["hand_gsr"])
+    np.testing.assert_array_equal(recording.signals["eda"][:, 1:], whole.signals["foot_gsr"])
+
+
+def test_subject_is_the_record_unless_given(header):
+    assert load_wfdb(header).subject == "drive05"
+    assert load_wfdb(header, subject="anna").subject == "anna"
+
+
+def test_comments_and_empty_lines_are_skipped(header):
+    expected = load_wfdb(header).signals
+    header.write_text("# made by hand\n\n" + header.read_text() + "#<<<<<<< no conflict\n")
+    assert load_wfdb(header).signals == expected
+
+
+def test_time_of_day_and_counter_are_skipped(header):
+    expected = load_wfdb(header).signals
+    _edit(header, "7 15 300", "7 15/100(3) 300 12:30:00 01/02/2000")
+    assert load_wfdb(header).signals == expected
+
+
+def test_record_may_have_several_files(tmp_path):
+    header = _write(tmp_path)
+    digital = _digital()["ECG"]
+    _edit(header, "drive05.dat 16x4", "ecg.dat 16x4+6")
+    (tmp_path / "ecg.dat").write_bytes(b"before" + digital.astype("<i2").tobytes())
+    others = np.frombuffer(_interleave(_digital()), "<i2").reshape(N_FRAMES, -1)[:, 4:]
+    (tmp_path / "drive05.dat").write_bytes(others.tobytes())
+    recording = load_wfdb(header)
+    np.testing.assert_allclose(recording.signals["ecg"][0, 0], digital / 1000, rtol=1e-6)
+    np.testing.assert_allclose(recording.signals["hr"][0, 0], _digital()["HR"], rtol=1e-6)
+
+
+def test_packed_samples_are_read(tmp_path):
+    # Format 212 packs two samples of 12 bits into three bytes.
+    samples = np.arange(-300, 300) * 3
+    low, high = (samples & 0xFFF).reshape(-1, 2).T
+    packed = np.stack([low & 0xFF, low >> 8 | (high >> 8) << 4, high & 0xFF], axis=1)
+    header = _write(
+        tmp_path,
+        lines="{0}.dat 212x2 200 12 0 0 0 0 ECG\n",
+        data=packed.astype(np.uint8).tobytes(),
+    )
+    np.testing.assert_allclose(load_wfdb(header).signals["ecg"][0, 0], samples / 200, rtol=1e-6)
+
+
+def test_length_that_the_header_does_not_say_follows_from_the_file(header):
+    expected = load_wfdb(header).signals
+    _edit(header, "7 15 300", "7 15")
+    assert load_wfdb(header).signals == expected
+
+
+def test_samples_marked_as_invalid_are_nan_and_not_in_windows(tmp_path):
+    digital = _digital()
+    digital["ECG"][400:500] = -32768
+    header = _write(tmp_path, data=_interleave(digital))
+    recording = load_wfdb(header, {"ecg": "ECG"})
+    assert np.flatnonzero(np.isnan(recording.signals["ecg"])).tolist() == list(range(400, 500))
+    windows = make_windows(recording, 4)
+    assert windows.onset.tolist() == [0, 12, 16]
+    assert windows.dropped == {"non-finite": 2}
+
+
+@pytest.mark.parametrize("gain", ["0", ""])
+def test_signal_that_is_not_calibrated_is_read_with_a_warning(tmp_path, gain):
+    lines = f"{{0}}.dat 16 {gain}\n"
+    header = _write(tmp_path, lines=lines, data=np.arange(N_FRAMES).astype("<i2").tobytes())
+    with pytest.warns(UserWarning, match="'record drive05, signal 0' .* 200 digital units per mV"):
+        recording = load_wfdb(header)
+    signal = recording.signals["record_drive05_signal_0"]
+    np.testing.assert_allclose(signal[0, 0], np.arange(N_FRAMES) / 200, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "signals, message",
+    [
+        ({"ecg": "ECG lead II"}, "each signal of 'ecg' once, ECG lead II, found ECG, EMG, foot"),
+        ({"eda": ("foot GSR", "GSR")}, "each signal of 'eda' once, foot GSR, GSR, found"),
+        ({"ecg": ()}, "each signal of 'ecg' once"),
+        ({"both": ("ECG", "EMG")}, "channels of 'both' must have the same sampling rate"),
+        ({}, "signals must name one or more modalities"),
+    ],
+)
+def test_signals_that_are_not_there_are_refused(header, signals, message):
+    with pytest.raises(ValueError, match=message):
+        load_wfdb(header, signals)
+
+
+@pytest.mark.parametrize("name", ["EMG", "emg", "12", "%"])
+def test_names_that_make_no_modalities_must_be_given(header, name):
+    _edit(header, "0 ECG", f"0 {name}")
+    with pytest.raises(ValueError, match=f"different names .* got {name}, EMG, .* by signals"):
+        load_wfdb(header)
+    assert list(load_wfdb(header, {"resp": "RESP"}).signals) == ["resp"]
+
+
+def test_a_name_that_is_there_twice_cannot_be_chosen(header):
+    _edit(header, "0 ECG", "0 EMG")
+    with pytest.raises(ValueError, match="each signal of 'emg' once, EMG, found EMG, EMG, foot"):
+        load_wfdb(header, {"emg": "EMG"})
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("drive05 7", "<<<<<<< HEAD\ndrive05 7", "Line 1 .*'<<<<<<< HEAD': the conflict marker"),
+        ("0 RESP\n", "0 RESP\n=======\n", "Line 9 .*'=======': the conflict marker of"),
+        ("0 RESP\n", "0 RESP\n>>>>>>> 1a2b3c\n", "Line 9 .*'>>>>>>> 1a2b3c': the conflict"),
+        ("7 15 300", "7", "Line 1 .* must hold the sampling rate, in Hz, got 'drive05 7'"),
+        ("7 15 300", "7 ? 300", "Line 1 .* must be a record's name, .* got 'drive05 7"),
+        ("7 15 300", "7 1e 300", "Line 1 .* must hold the sampling rate, in Hz, got"),
+        ("7 15 300", "7 0 300", "must be positive and finite, in Hz, got 0.0"),
+        ("7 15 300", "7 -15 300", "must be positive and finite, in Hz, got -15.0"),
+        ("7 15 300", "7 1e999 300", "must be positive and finite, in Hz, got inf"),
+        ("16x4", "16x0", "samples per frame in line 2 .* must be positive, got 0"),
+        ("7 15 300", "8 15 300", r"one line for each of its signals, .* got 7 line\(s\) for 8"),
+        ("7 15 300", "6 15 300", r"one line for each of its signals, .* got 7 line\(s\) for 6"),
+        ("drive05 7", "drive06 7", "must name the record drive05, got 'drive06'"),
+        ("drive05 7", "drive05/3 7", "one continuous record, got one of several segments"),
+        ("drive05.dat 16x4", "../../secret.dat 16x4", r"any path, got '\.\./\.\./secret\.dat'"),
+        ("drive05.dat 16x4", "/etc/passwd 16x4", "any path, got '/etc/passwd'"),
+        ("drive05.dat 16x4", "..\\secret.dat 16x4", "in the header's folder, without any path"),
+        ("drive05.dat 16x4", "s3://a/b.dat 16x4", "in the header's folder, without any path"),
+        ("drive05.dat 16x4", "~ 16x4", "in the header's folder, without any path"),
+        ("drive05.dat 16x4", "gone.dat 16x4", r"must hold gone\.dat, which drive05\.hea names"),
+        ("drive05.dat 16x4", "drive05.dat 17x4", "one of the formats 8, 16, .* got 16, 17"),
+        ("drive05.dat 16x4", "drive05.dat pcm", "Line 2 .* must be a signal's file, format"),
+        ("16x4 1000", "16x4 many", "Line 2 .* must be a signal's file, format, gain and so on"),
+        ("16x4 1000", "16x4 1e", "must hold the gain as a number, got '1e'"),
+        ("16x4 1000", "16x4 1E3", "must be written as wfdb reads it, which takes gains .*1.0"),
+        ("7 15 300", "7 15 301", r"drive05\.dat is cut off: it must have 7826 bytes .* got 7800"),
+        ("7 15 300", "7 15 300 99:99:99", "cannot be read as a WFDB record: "),
+    ],
+)
+def test_malformed_header_is_refused(header, old, new, message):
+    _edit(header, old, new)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_wfdb(header)
+    assert "drive05" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\x00\xff\x12" * 40])
+def test_header_of_nothing_or_noise_is_refused(header, content):
+    header.write_bytes(content)
+    with pytest.raises(ValueError, match=r"drive05\.hea must "):
+        load_wfdb(header)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 7799])
+def test_samples_that_are_cut_off_are_refused(header, n_bytes):
+    data = header.with_suffix(".dat")
+    data.write_bytes(data.read_bytes()[:n_bytes])
+    with pytest.raises(ValueError, match=rf"drive05\.dat is cut off: .* 7800 .* got {n_bytes}\."):
+        load_wfdb(header)
+
+
+@pytest.mark.parametrize("n_bytes, expected", [(0, 26), (1, 26), (7799, 7774)])
+def test_incomplete_frame_is_refused_where_the_length_is_not_known(header, n_bytes, expected):
+    _edit(header, "7 15 300", "7 15")
+    data = header.with_suffix(".dat")
+    data.write_bytes(data.read_bytes()[:n_bytes])
+    with pytest.raises(ValueError, match=f"cut off: it must have {expected} bytes .* {n_bytes}"):
+        load_wfdb(header)
+
+
+def test_samples_beyond_the_length_in_the_header_are_not_read(header):
+    _edit(header, "7 15 300", "7 15 200")
+    digital = _digital()["ECG"][:800]
+    np.testing.assert_allclose(load_wfdb(header).signals["ecg"][0, 0], digital / 1000, rtol=1e-6)
+
+
+def test_file_outside_the_folder_is_not_read(tmp_path):
+    header = _write(tmp_path / "records")
+    (tmp_path / "secret.dat").write_bytes(header.with_suffix(".dat").read_bytes())
+    _edit(header, "drive05.dat", "../secret.dat")
+    with pytest.raises(ValueError, match=r"without any path, got '\.\./secret\.dat'"):
+        load_wfdb(header)
+
+
+def test_missing_header_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no WFDB header .*drive01\.hea"):
+        load_wfdb(tmp_path / "drive01")
+
+
+def test_missing_library_is_named_and_how_to_install_it(header, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wfdb", None)
+    with pytest.raises(ImportError, match=r'needs wfdb: pip install "physio_ssl\[data\]"'):
+        load_wfdb(header)
+
+
+@pytest.fixture
+def drives(tmp_path):
+    for name, rate in [("drive17b", "15.5"), ("drive05", "15"), ("drive17a", "15")]:
+        _write(tmp_path, name, rate)
+    (tmp_path / "drivers.hea").touch()
+    return tmp_path
+
+
+def test_signals_of_drives_have_the_names_of_the_field(drives):
+    recording = load_drivedb(drives)[0]
+    assert recording.sampling_rate == {
+        "ecg": 60,
+        "emg": 15,
+        "eda_foot": 30,
+        "eda_hand": 30,
+        "hr": 15,
+        "marker": 15,
+        "resp": 30,
+    }
+    digital = _digital()
+    np.testing.assert_allclose(
+        recording.signals["eda_foot"][0, 0], digital["foot GSR"] / 1000, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        recording.signals["eda_hand"][0, 0], (digital["hand GSR"] + 20) / 500, rtol=1e-6
+    )
+
+
+def test_parts_of_a_drive_are_of_one_subject(drives):
+    recordings = load_drivedb(drives)
+    assert [recording.subject for recording in recordings] == ["drive05", "drive17", "drive17"]
+    assert [recording.sampling_rate["ecg"] for recording in recordings] == [60, 60, 62]
+
+
+def test_drives_can_be_chosen(drives):
+    recordings = load_drivedb(drives, subjects=["drive17"], signals=["ecg", "resp"])
+    assert [list(recording.signals) for recording in recordings] == [["ecg", "resp"]] * 2
+
+
+def test_drives_read_in_parallel_are_the_same(drives):
+    serial, parallel = load_drivedb(drives), load_drivedb(drives, n_jobs=2)
+    assert [one.signals for one in serial] == [one.signals for one in parallel]
+
+
+@pytest.mark.parametrize("subjects", [["drive17a"], "drive17", []])
+def test_unknown_drives_are_refused(drives, subjects):
+    with pytest.raises(ValueError, match="must be a sequence .* has drive05, drive17, got"):
+        load_drivedb(drives, subjects=subjects)
+
+
+def test_drive_without_one_of_the_signals_is_refused(drives):
+    _edit(drives / "drive05.hea", "0 EMG", "0 other")
+    with pytest.raises(ValueError, match=r"drive05\.hea must have .* 'emg' .* Leave 'emg' out of"):
+        load_drivedb(drives)
+    assert len(load_drivedb(drives, signals=["ecg"])) == 3
+
+
+@pytest.mark.parametrize("signals", [("ppg",), (), "ecg"])
+def test_unknown_signals_of_drives_are_refused(drives, signals):
+    with pytest.raises(ValueError, match="signals must be one or more of ecg, emg, eda_foot"):
+        load_drivedb(drives, signals=signals)
+
+
+def test_folder_without_drives_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no folder .*away"):
+        load_drivedb(tmp_path / "away")
+    with pytest.raises(ValueError, match=r"must hold drives, drive01\.hea and so on, found none"):
+        load_drivedb(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def real(data_folder):
+    return load_drivedb(data_folder / "drivedb")
+
+
+def test_drive_was_cut_in_two_parts(real):
+    assert [recording.subject for recording in real] == ["drive17", "drive17"]
+    assert [recording.sampling_rate["ecg"] for recording in real] == [480, 496]
+    assert real[0].duration == pytest.approx(26132 / 15)
+    assert real[1].duration == pytest.approx(23655 / 15.5)
+    for recording in real:
+        for name, signal in recording.signals.items():
+            assert signal.shape[-1] / recording.sampling_rate[name] == recording.duration
+
+
+@pytest.mark.parametrize(
+    "name, first, total",
+    [  # of the first part: first sample, and sum modulo 2 to the power of 16, of its header
+        ("ecg", -61, 22142),
+        ("emg", 166, 18703),
+        ("eda_foot", 1375, 31226),
+        ("eda_hand", 4994, -13103),
+        ("hr", 77, -11837),
+        ("marker", 1116, 24523),
+        ("resp", 3831, -642),
+    ],
+)
+def test_samples_fit_the_checksums_of_the_header(real, name, first, total):
+    gain = {"hr": 1, "marker": 100, "resp": 100}.get(name, 1000)
+    digital = np.rint(real[0].signals[name][0, 0].astype(float) * gain).astype(int)
+    assert digital[0] == first
+    assert (digital.sum() - total) % 2**16 == 0
+
+
+def test_values_of_a_drive_are_plausible(real):
+    for recording in real:
+        signals = recording.signals
+        assert 60 < np.median(signals["hr"]) < 90  # beats per minute
+        assert 0.1 < signals["ecg"].std() < 1  # mV
+        assert 0.5 < signals["eda_foot"].min() < signals["eda_hand"].max() < 25  # microsiemens
