@@ -1,11 +1,13 @@
 """Readers of datasets, and a simulated one."""
 
+from .amigos import load_amigos
 from .empatica import load_empatica, load_empatica_corpus
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
 from .wesad import load_wesad
 
 __all__ = [
+    "load_amigos",
     "load_empatica",
     "load_empatica_corpus",
     "load_stress_predict",
