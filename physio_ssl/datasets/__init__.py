@@ -1,6 +1,7 @@
 """Readers of datasets, and a simulated one."""
 
 from .amigos import load_amigos
+from .dreamer import load_dreamer
 from .empatica import load_empatica, load_empatica_corpus
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
@@ -8,6 +9,7 @@ from .wesad import load_wesad
 
 __all__ = [
     "load_amigos",
+    "load_dreamer",
     "load_empatica",
     "load_empatica_corpus",
     "load_stress_predict",
