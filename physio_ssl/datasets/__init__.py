@@ -1,6 +1,7 @@
 """Readers of datasets, and a simulated one."""
 
 from .amigos import load_amigos
+from .ascertain import load_ascertain
 from .dreamer import load_dreamer
 from .empatica import load_empatica, load_empatica_corpus
 from .simulate import simulate_wristband
@@ -9,6 +10,7 @@ from .wesad import load_wesad
 
 __all__ = [
     "load_amigos",
+    "load_ascertain",
     "load_dreamer",
     "load_empatica",
     "load_empatica_corpus",
