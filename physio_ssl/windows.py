@@ -301,9 +301,13 @@ def _label_by_rating(time, rating, onset, duration, min_share, bins):
     first, last = np.searchsorted(time, [onset, onset + duration])
     count = last - first
     # A missing rating spoils the windows that hold it, not those after it.
-    missing = np.concatenate([[0], np.cumsum(~np.isfinite(rating))])
-    total = np.concatenate([[0], np.cumsum(np.nan_to_num(rating, posinf=0, neginf=0))])
-    mean = (total[last] - total[first]) / np.maximum(count, 1)
+    finite = np.isfinite(rating)
+    missing = np.concatenate([[0], np.cumsum(~finite)])
+    # Sums of differences from the first: the mean of a rating that does not change is exactly
+    # that rating, which may be the threshold of two classes.
+    reference = float(rating[finite][0]) if finite.any() else 0.0
+    total = np.concatenate([[0], np.cumsum(np.where(finite, rating - reference, 0))])
+    mean = reference + (total[last] - total[first]) / np.maximum(count, 1)
     if len(time) == 0:
         return mean, np.zeros(len(onset), dtype=bool)
     covered = np.minimum(onset + duration, time[-1]) - np.maximum(onset, time[0])

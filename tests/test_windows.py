@@ -94,6 +94,14 @@ def test_bins_turn_ratings_into_classes():
     assert_array_equal(windows.y, [0, 1])
 
 
+@pytest.mark.parametrize("rating", [5.3, 0.1, np.uint8(3)])
+def test_a_constant_rating_at_the_threshold_is_of_the_higher_class(rating):
+    annotations = {"time": np.arange(100), "arousal": np.full(100, rating)}
+    recording = make_recording(duration=100, annotations=annotations)
+    windows = make_windows(recording, 10, label="arousal", bins=[rating])
+    assert windows.y.tolist() == [1] * 10
+
+
 def test_windows_beyond_the_ratings_are_dropped():
     windows = make_windows(rated(100), 20, label="arousal")
     assert_array_equal(windows.onset, [0, 20, 40, 60, 80])

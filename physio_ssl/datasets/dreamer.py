@@ -1,0 +1,120 @@
+"""Reader of DREAMER: ECG and EEG while watching film clips, with self-ratings."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .._check import check_sampling_rate
+from ..containers import Recording
+from ._matlab import load_mat
+from ._signals import check_signals
+from ._trials import choose_subjects, gather_trials, hold_values
+
+_SIGNALS = {  # field, number of its columns, columns to read
+    "ecg": ("ECG", 2, slice(0, 1)),
+    "ecg_2": ("ECG", 2, slice(1, 2)),
+    "eeg": ("EEG", 14, slice(0, 14)),
+}
+_RATES = {"ECG": 256, "EEG": 128}
+_RATINGS = {"arousal": "ScoreArousal", "valence": "ScoreValence", "dominance": "ScoreDominance"}
+_PARTS = ("stimuli", "baseline")
+
+
+def _read_rate(dreamer, field):
+    """Return the sampling rate that the file states, or else the documented one."""
+    name = f"{field}_SamplingRate"
+    if name not in dreamer.fields():
+        return _RATES[field]
+    rate = dreamer.field(name)
+    return check_sampling_rate(rate.number(), f"{rate.name} in {rate.path}")
+
+
+def _read_subject(subject, name, signals, rates, part):
+    """Return the recordings of one subject, and the numbers of clips without signals."""
+    ratings = {key: subject.field(field).vector() for key, field in _RATINGS.items()}
+    fields = [_SIGNALS[key][0] for key in signals]
+    clips = {field: subject.field(field).field(part).cells() for field in fields}
+    counts = {key: len(column) for key, column in {**ratings, **clips}.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(
+            f"{subject.path} must hold as many ratings as clips in {subject.name}, got "
+            f"{', '.join(f'{key}: {count}' for key, count in counts.items())}."
+        )
+    recordings, missing = [], []
+    for number in range(1, len(ratings["arousal"]) + 1):
+        cells = {field: column[number - 1] for field, column in clips.items()}
+        if any(cell.is_empty for cell in cells.values()):
+            missing.append(number)
+            continue
+        samples = {}
+        for key in signals:
+            field, n_columns, columns = _SIGNALS[key]
+            matrix = cells[field].matrix(n_columns)
+            samples[key] = matrix[:, columns].T.astype(np.float32, order="C")
+        duration = max(samples[key].shape[1] / rates[key] for key in signals)
+        values = {key: column[number - 1] for key, column in ratings.items()}
+        values = {**(values if part == "stimuli" else {}), "clip": number}
+        recordings.append(Recording(samples, rates, name, hold_values(duration, values)))
+    return recordings, missing
+
+
+def load_dreamer(path, subjects=None, signals=("ecg",), part="stimuli"):
+    """Read DREAMER: ECG and EEG of 23 subjects who watch 18 film clips, and their ratings.
+
+    Clips without signals are left out, with one warning that names them [1]_. Signals are
+    kept as they are, NaN included: ``make_windows`` leaves such windows out.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File ``DREAMER.mat``.
+    subjects : sequence of str, default=None
+        Subjects to read, "S01" to "S23" in the order of the file; by default all.
+    signals : sequence of str, default=("ecg",)
+        Signals to read, of "ecg" and "ecg_2" (the first and the second channel of the ECG,
+        256 Hz) and "eeg" (14 channels, 128 Hz), in the units of the file.
+    part : {"stimuli", "baseline"}, default="stimuli"
+        Whether to read the clips, or the neutral film before each of them, which has no
+        ratings.
+
+    Returns
+    -------
+    list of Recording
+        One recording for each subject and clip, with signals as float32. Annotations hold
+        for the whole clip, one row for each second: the self-ratings "arousal", "valence"
+        and "dominance" (1 to 5), and the number of the "clip". A baseline has the number of
+        its clip only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is malformed, a subject, signal or part is unknown, or no clip has
+        signals.
+
+    References
+    ----------
+    .. [1] Katsigiannis, S., & Ramzan, N. (2018). DREAMER: A database for emotion recognition
+       through EEG and ECG signals from wireless low-cost off-the-shelf devices. IEEE Journal
+       of Biomedical and Health Informatics, 22(1), 98-107.
+
+    Examples
+    --------
+    >>> from physio_ssl import make_windows
+    >>> from physio_ssl.datasets import load_dreamer
+    >>> recordings = load_dreamer("DREAMER.mat")  # doctest: +SKIP
+    >>> windows = make_windows(recordings, 10, label="valence", bins=[3])  # doctest: +SKIP
+    """
+    signals, path = check_signals(signals, _SIGNALS), Path(path)
+    if part not in _PARTS:
+        raise ValueError(f"part must be {' or '.join(_PARTS)}, got {part!r}.")
+    dreamer = load_mat(path, ("DREAMER",))["DREAMER"]
+    people = dreamer.field("Data").cells()
+    found = {f"S{number:02d}": person for number, person in enumerate(people, start=1)}
+    rates = {key: _read_rate(dreamer, _SIGNALS[key][0]) for key in signals}
+    results = {
+        name: _read_subject(person, name, signals, rates, part)
+        for name, person in choose_subjects(found, subjects, path).items()
+    }
+    return gather_trials(results, "clip", path)

@@ -1,0 +1,236 @@
+"""Tests of the reader of PsPM's format, on files written in its layout."""
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from physio_ssl import make_windows
+from physio_ssl.datasets import load_pspm
+
+SECONDS = 20
+
+
+def channel(kind, rate, units="mV", data=None, **header):
+    if data is None:
+        data = np.arange(SECONDS * rate)[:, np.newaxis] / rate + len(kind)
+    return {"data": data, "header": {"chantype": kind, "sr": rate, "units": units, **header}}
+
+
+def markers(times):
+    return channel("marker", 1, "events", np.array(times, dtype=float).reshape(-1, 1))
+
+
+def write(path, channels=None, duration=SECONDS, **variables):
+    if channels is None:
+        channels = [
+            channel("ecg", 100),
+            channel("scr", 10, "uS"),
+            channel("resp", 20),
+            channel("ppg", 50),
+            markers([12.5, 3.25]),
+        ]
+    data = np.empty((len(channels), 1), object)
+    for i, item in enumerate(channels):
+        data[i, 0] = item
+    content = {"infos": {"duration": duration, "sourcefile": "a.smr"}, "data": data, **variables}
+    savemat(path, {name: value for name, value in content.items() if value is not None})
+    return path
+
+
+@pytest.fixture
+def path(tmp_path):
+    """File of one recording."""
+    return write(tmp_path / "PsPM_FR_01.mat")
+
+
+@pytest.mark.parametrize(
+    "name, kind, rate", [("ecg", "ecg", 100), ("eda", "scr", 10), ("resp", "resp", 20)]
+)
+def test_signals_come_from_the_channel_of_their_type(path, name, kind, rate):
+    (recording,) = load_pspm(path, signals=[name])
+    expected = channel(kind, rate)["data"].T.astype(np.float32)
+    assert recording.signals[name].dtype == np.float32
+    np.testing.assert_array_equal(recording.signals[name][0], expected)
+    assert recording.sampling_rate == {name: rate}
+
+
+def test_signals_share_a_recording(path):
+    (recording,) = load_pspm(path, signals=("bvp", "ecg", "eda"))
+    assert recording.sampling_rate == {"bvp": 50, "ecg": 100, "eda": 10}
+    assert recording.duration == SECONDS
+
+
+def test_subject_is_the_name_of_the_file(path):
+    assert load_pspm(path)[0].subject == "PsPM_FR_01"
+
+
+def test_markers_are_annotations(path):
+    annotations = load_pspm(path)[0].annotations
+    assert annotations["onset"].tolist() == [3.25, 12.5]
+    assert annotations["duration"].tolist() == [0, 0]
+    assert annotations["description"].tolist() == ["marker", "marker"]
+
+
+def test_markers_of_several_channels_are_joined(tmp_path):
+    path = write(tmp_path / "a.mat", [channel("ecg", 100), markers([5]), markers([]), markers([2])])
+    assert load_pspm(path)[0].annotations["onset"].tolist() == [2, 5]
+
+
+def test_recording_without_marker_channel_has_no_annotations(tmp_path):
+    path = write(tmp_path / "a.mat", [channel("ecg", 100)])
+    assert load_pspm(path)[0].annotations is None
+
+
+def test_folder_gives_one_recording_for_each_file(tmp_path):
+    for name, rate in [("b", 200), ("a", 100)]:
+        write(tmp_path / f"{name}.mat", [channel("ecg", rate)])
+    (tmp_path / "readme.txt").touch()
+    recordings = load_pspm(tmp_path, n_jobs=2)
+    assert [(r.subject, r.sampling_rate["ecg"]) for r in recordings] == [("a", 100), ("b", 200)]
+
+
+def test_chosen_files_of_a_folder_are_read(tmp_path):
+    for name in "abc":
+        write(tmp_path / f"{name}.mat")
+    assert [r.subject for r in load_pspm(tmp_path, subjects=["c", "a"])] == ["a", "c"]
+
+
+def test_unusable_files_of_a_folder_are_left_out_and_named(tmp_path):
+    write(tmp_path / "a.mat")
+    write(tmp_path / "b.mat", [channel("scr", 10)])
+    savemat(tmp_path / "c_cogent.mat", {"subject": 1})
+    message = r"2 of 3 files .* left out: .*b\.mat must hold .* c_cogent\.mat must hold the var"
+    with pytest.warns(UserWarning, match=message.replace(" c_", ".* .*c_")):
+        recordings = load_pspm(tmp_path)
+    assert [r.subject for r in recordings] == ["a"]
+
+
+def test_unusable_file_that_was_asked_for_is_refused(tmp_path):
+    write(tmp_path / "a.mat")
+    savemat(tmp_path / "b.mat", {"subject": 1})
+    with pytest.raises(ValueError, match=r"b\.mat must hold the variable\(s\) infos, data, got s"):
+        load_pspm(tmp_path, subjects=["a", "b"])
+
+
+def test_folder_without_usable_files_is_refused(tmp_path):
+    savemat(tmp_path / "b.mat", {"subject": 1})
+    with pytest.raises(ValueError, match=r"None of the 1 files .* can be used: .*b\.mat must hold"):
+        load_pspm(tmp_path)
+
+
+def test_type_of_older_versions_is_read(tmp_path):
+    older = channel("ecg", 100)
+    older["header"]["channeltype"] = older["header"].pop("chantype").upper()
+    assert load_pspm(write(tmp_path / "a.mat", [older]))[0].signals["ecg"].shape == (1, 1, 2000)
+
+
+def test_row_is_read_as_a_column(tmp_path):
+    turned = channel("ecg", 100)
+    turned["data"] = turned["data"].T
+    (recording,) = load_pspm(write(tmp_path / "a.mat", [turned]))
+    expected = channel("ecg", 100)["data"][:, 0].astype(np.float32)
+    np.testing.assert_array_equal(recording.signals["ecg"][0, 0], expected)
+
+
+def test_nan_is_kept_for_make_windows_to_drop(tmp_path):
+    recording = channel("ecg", 100)
+    recording["data"][:1000] = np.nan
+    recordings = load_pspm(write(tmp_path / "a.mat", [recording]))
+    assert np.isnan(recordings[0].signals["ecg"][..., :1000]).all()
+    assert make_windows(recordings, 10).dropped == {"non-finite": 1}
+
+
+@pytest.mark.parametrize(
+    "channels, message",
+    [
+        ([channel("scr", 10)], "one channel of type 'ecg' for 'ecg', got 0 among scr"),
+        ([channel("ecg", 10)] * 2, "one channel of type 'ecg' for 'ecg', got 2 among ecg, ecg"),
+        ([channel("ecg", 0)], r"data\{1\}\.header\.sr in .* must be positive"),
+        ([channel("ecg", -5, data=np.ones(9))], r"data\{1\}\.header\.sr in .* must be positive"),
+        ([channel("ecg", np.nan, data=np.ones(9))], "must be positive and finite"),
+        ([channel("ecg", "", data=np.ones(9))], r"one number as data\{1\}\.header\.sr, got"),
+        ([channel("ecg", 50, data=channel("ecg", 100)["data"])], "20 s, got 2000 at 50 Hz"),
+        ([channel("ecg", 100, "events")], r"unit of samples as data\{1\}\.header\.units, got"),
+        ([channel("ecg", 100, data=np.zeros((0, 0)))], r"samples as data\{1\}\.data, got"),
+        ([channel("ecg", 100, data=np.ones((2000, 2)))], "numbers in one row or column"),
+        ([channel("ecg", 100, data="none")], "numbers in one row or column .* got the text"),
+        ([channel("ecg", 100), channel("marker", 100)], r"'events' as data\{2\}\.header\.units"),
+        ([channel("ecg", 100), markers([1, 21])], r"within the recording, 0 to 20 s, got 1 to 21"),
+        ([channel("ecg", 100), markers([-1])], "within the recording"),
+        ([channel("ecg", 100), markers([np.nan])], "within the recording"),
+        ([channel(3, 100, data=np.ones(2000))], r"text as data\{1\}\.header\.chantype, got an arr"),
+        ([{"data": np.ones(2000)}], r"struct with the field header as data\{1\}, got a struct"),
+        ([np.ones(3)], r"one struct as data\{1\}, got an array"),
+        ([], "one channel of type 'ecg' for 'ecg', got 0 among none"),
+    ],
+)
+def test_malformed_channel_is_refused(tmp_path, channels, message):
+    path = write(tmp_path / "a.mat", channels)
+    with pytest.raises(ValueError, match=message):
+        load_pspm(path)
+
+
+@pytest.mark.parametrize("name", ["sr", "units", "chantype"])
+def test_header_without_a_field_is_refused(tmp_path, name):
+    broken = channel("ecg", 100)
+    del broken["header"][name]
+    path = write(tmp_path / "a.mat", [broken])
+    with pytest.raises(ValueError, match=rf"with the field {name} as data\{{1\}}\.header, got"):
+        load_pspm(path)
+
+
+@pytest.mark.parametrize("duration", [0, -1, np.nan, np.inf])
+def test_impossible_duration_is_refused(tmp_path, duration):
+    path = write(tmp_path / "a.mat", duration=duration)
+    with pytest.raises(ValueError, match=r"infos\.duration in .* must be positive and finite"):
+        load_pspm(path)
+
+
+@pytest.mark.parametrize("name", ["infos", "data"])
+def test_missing_variable_is_refused(tmp_path, name):
+    path = write(tmp_path / "a.mat", **{name: None})
+    with pytest.raises(ValueError, match=r"must hold the variable\(s\) infos, data, got"):
+        load_pspm(path)
+
+
+@pytest.mark.parametrize("subjects", [["b"], "PsPM_FR_01", ["../PsPM_FR_01"]])
+def test_unknown_subjects_are_refused(path, subjects):
+    with pytest.raises(ValueError, match="subjects must be a sequence .* which has PsPM_FR_01,"):
+        load_pspm(path, subjects=subjects)
+    with pytest.raises(ValueError, match="subjects must be a sequence .* which has PsPM_FR_01,"):
+        load_pspm(path.parent, subjects=subjects)
+
+
+@pytest.mark.parametrize("signals", [("scr",), (), "ecg"])
+def test_unknown_signals_are_refused(path, signals):
+    with pytest.raises(ValueError, match="signals must be one or more of ecg, eda, resp, bvp"):
+        load_pspm(path, signals=signals)
+
+
+def test_folder_without_files_is_refused(tmp_path):
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(ValueError, match=r"one \.mat for each recording, found a\.txt"):
+        load_pspm(tmp_path)
+
+
+def test_missing_path_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no file or folder"):
+        load_pspm(tmp_path / "PsPM")
+
+
+def test_file_of_version_7_3_is_refused_with_advice(path):
+    path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(600))
+    with pytest.raises(ValueError, match="Convert it in MATLAB"):
+        load_pspm(path)
+
+
+@pytest.mark.parametrize(
+    "n_times, fits", [(1996, False), (1997, True), (2003, True), (2004, False)]
+)
+def test_length_may_differ_from_the_duration_by_three_samples(tmp_path, n_times, fits):
+    path = write(tmp_path / "a.mat", [channel("ecg", 100, data=np.ones(n_times))])
+    if fits:
+        assert load_pspm(path)[0].signals["ecg"].shape[-1] == n_times
+    else:
+        with pytest.raises(ValueError, match=f"got {n_times} at 100 Hz"):
+            load_pspm(path)
