@@ -1,6 +1,7 @@
 """Networks: PyTorch modules that map signals to tokens and tokens to an embedding."""
 
 from .classification_head import ClassificationHead, NetworkWithHead
+from .conv_encoder import ConvEncoder
 from .multimodal_transformer import MultimodalTransformer
 
-__all__ = ["ClassificationHead", "MultimodalTransformer", "NetworkWithHead"]
+__all__ = ["ClassificationHead", "ConvEncoder", "MultimodalTransformer", "NetworkWithHead"]
