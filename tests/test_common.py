@@ -21,6 +21,7 @@ from torch import nn
 
 import physio_ssl
 from physio_ssl import HandcraftedFeatures, PerModality, SelectModality, SSLClassifier, SSLEncoder
+from physio_ssl.networks import ConvEncoder
 from physio_ssl.preprocessing import (
     BandpassFilter,
     Clip,
@@ -29,7 +30,7 @@ from physio_ssl.preprocessing import (
     Resample,
     Standardize,
 )
-from physio_ssl.pretext import TransformRecognition
+from physio_ssl.pretext import MultiTaskRecognition, TransformRecognition
 from physio_ssl.transforms import (
     CropResize,
     GaussianNoise,
@@ -48,6 +49,16 @@ TINY = SSLEncoder(
     pretext__transforms=[GaussianNoise(), Negation()],
     random_state=0,
 )
+
+TINY_CONV = {
+    "module": ConvEncoder,
+    "module__n_filters": (4, 8),
+    "module__kernel_sizes": (2, 1),
+    "module__pool_size": 1,
+    "pretext__transforms": [GaussianNoise(), Negation()],
+    "max_epochs": 1,
+    "random_state": 0,
+}
 
 
 class Linear(nn.Module):
@@ -92,12 +103,16 @@ INSTANCES = [
     Resample(2, 3),
     SSLClassifier(LINEAR, max_epochs=10, lr=1e-2, random_state=0),
     SSLClassifier(LINEAR, "fine_tuned", max_epochs=10, lr=1e-2, random_state=0),
+    SSLEncoder(**TINY_CONV),
+    SSLEncoder(**TINY_CONV, pretext=MultiTaskRecognition),
     TINY,
+    clone(TINY).set_params(pretext=MultiTaskRecognition),
     Scaling(),
     SelectModality("signal"),
     Standardize(constant="zero"),
     TimeReverse(),
     TimeWarp(n_pieces=2, stretch=1.0),
+    TimeWarp(n_pieces=2, stretch=1.5, squeeze=0.5),
 ]
 # None: an estimator is made to pass instead.
 EXEMPT = set()

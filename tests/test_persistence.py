@@ -25,10 +25,10 @@ from physio_ssl import (
     load_wer_ssl_checkpoint,
     save_encoder,
 )
-from physio_ssl.networks import MultimodalTransformer
+from physio_ssl.networks import ConvEncoder, MultimodalTransformer
 from physio_ssl.persistence._wer_ssl import _rename_wer_ssl
-from physio_ssl.pretext import TransformRecognition
-from physio_ssl.transforms import GaussianNoise, Negation, Permutation
+from physio_ssl.pretext import MultiTaskRecognition, TransformRecognition
+from physio_ssl.transforms import GaussianNoise, Negation, Permutation, TimeWarp
 
 SMALL = {"max_epochs": 2, "module__d_model": 8, "random_state": 0}
 RECOGNITION = TransformRecognition([GaussianNoise(10.0), Permutation(n_pieces=3)], head_size=8)
@@ -95,6 +95,39 @@ def test_a_loaded_encoder_is_the_saved_one(settings, X, path):
     assert settings.keys() == loaded.get_params(deep=False).keys()
     for name, value in loaded.get_params(deep=False).items():
         assert name == "_params_to_validate" or str(value) == settings[name]
+
+
+@pytest.mark.parametrize(
+    "pretext",
+    [
+        MultiTaskRecognition,
+        MultiTaskRecognition(
+            [GaussianNoise(10.0), TimeWarp(n_pieces=4, stretch=1.2, squeeze=1 / 1.2)],
+            views=2,
+            task_weights=(0.5, 0.2, 0.3),
+            l2=1e-3,
+        ),
+    ],
+)
+def test_a_convolutional_encoder_of_many_tasks_is_loaded(pretext, X, path):
+    encoder = SSLEncoder(
+        ConvEncoder,
+        pretext,
+        module__n_filters=(4, 8),
+        module__kernel_sizes=[6, 3],
+        module__pool_size=4,
+        max_epochs=2,
+        random_state=0,
+    ).fit(X)
+    loaded = save_and_load(encoder, path)
+    np.testing.assert_array_equal(loaded.transform(X), encoder.transform(X))
+    for name, weight in encoder.heads_.state_dict().items():
+        assert torch.equal(loaded.heads_.state_dict()[name], weight)
+    assert str(loaded.pretext) == str(encoder.pretext)
+    assert str(loaded.pretext_.transforms) == str(encoder.pretext_.transforms)
+    new, first = clone(loaded).fit(X), clone(encoder).fit(X)
+    np.testing.assert_array_equal(new.transform(X), first.transform(X))
+    assert new.history_[:, "train_loss"] == first.history_[:, "train_loss"]
 
 
 def test_a_default_encoder_is_loaded(X, path):

@@ -29,6 +29,8 @@ from physio_ssl.plotting import (
 )
 from physio_ssl.plotting._figure import N_MARKS, mark, natural_order, wrap
 from physio_ssl.plotting._results import METRIC_NAMES
+from physio_ssl.pretext import MultiTaskRecognition
+from physio_ssl.transforms import Negation, Scaling
 
 SUBJECTS = [f"S{i}" for i in range(2, 14)]
 
@@ -549,6 +551,17 @@ def test_chance_is_one_over_the_number_of_classes(encoder):
     display = PretrainingCurveDisplay.from_encoder(FrozenEstimator(encoder))
     assert display.chance == pytest.approx(1 / 6)
     assert legend_of(display.axes_[1]) == ["bvp", "eda", "chance", "held-out"]
+
+
+def test_chance_is_one_half_where_accuracies_are_balanced():
+    encoder = SSLEncoder(
+        pretext=MultiTaskRecognition([Negation(), Scaling()]),
+        module__d_model=8,
+        max_epochs=1,
+        random_state=0,
+    )
+    encoder.fit(np.random.default_rng(0).normal(size=(4, 1, 40)))
+    assert PretrainingCurveDisplay.from_encoder(encoder).chance == 0.5
 
 
 def test_without_held_out_windows_there_are_only_training_curves():

@@ -12,12 +12,19 @@ from scipy.signal import resample
 from physio_ssl import transforms as tf
 
 KINDS = [np.asarray, torch.as_tensor]
+
+
+def cropped_time_warp(X, *, rng=None, **draws):
+    return tf.time_warp(X, squeeze=1 / 1.05, rng=rng, **draws)
+
+
 FUNCTIONS = [
     tf.gaussian_noise,
     tf.magnitude_warp,
     tf.permutation,
     tf.time_warp,
     tf.crop_resize,
+    cropped_time_warp,
     tf.scaling,
     tf.negation,
     tf.time_reverse,
@@ -94,6 +101,10 @@ def test_input_is_left_alone(function, as_kind):
         (tf.permutation, {"order": np.array([[1, 0, 2], [2, 1, 0], [0, 1, 2]])}),
         (tf.time_warp, {"stretched": np.array([[0, 1, 2, 3, 4]] * 3)}),
         (tf.crop_resize, {"piece": np.array([0, 3, 1])}),
+        (
+            cropped_time_warp,
+            {"stretched": np.array([[0, 1, 2, 3, 4]] * 3), "start": np.array([0, 1, 3])},
+        ),
     ],
 )
 def test_channels_of_a_window_share_its_draw(function, draws):
@@ -102,7 +113,7 @@ def test_channels_of_a_window_share_its_draw(function, draws):
     assert_allclose(both[:, 1], 2 * both[:, 0], atol=1e-12)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS[:5])
+@pytest.mark.parametrize("function", FUNCTIONS[:6])
 def test_windows_are_changed_independently(function):
     X = np.tile(make_windows((1, 1, 240)), (6, 1, 1))
     views = function(X, rng=np.random.default_rng(0))
@@ -164,6 +175,72 @@ def test_time_warp_interpolates_each_piece(n_pieces, n_times, stretch):
         assert_allclose(view, naive_time_warp(window, n_pieces, stretch, row), atol=1e-5)
 
 
+def naive_cropped_time_warp(window, n_pieces, stretch, squeeze, stretched, start):
+    size = len(window) // n_pieces
+    pieces = []
+    for i in range(n_pieces):
+        piece = window[i * size : (i + 1) * size]
+        n = int(np.ceil(round(size * (stretch if i in stretched else squeeze), 9)))
+        at = np.clip((np.arange(n) + 0.5) * size / n - 0.5, 0, size - 1)
+        pieces.append(np.interp(at, np.arange(size), piece))
+    warped = np.concatenate([*pieces, window[n_pieces * size :]])
+    return warped[start : start + len(window)], len(warped) - len(window)
+
+
+@pytest.mark.parametrize("as_kind", KINDS)
+@pytest.mark.parametrize(
+    "n_pieces, n_times, stretch, squeeze, n_spare",
+    [
+        (9, 2560, 1.05, 1 / 1.05, 5 * 299 + 4 * 271 + 4 - 2560),
+        (9, 188, 1.05, 1 / 1.05, 5 * 21 + 4 * 20 + 8 - 188),
+        (4, 101, 1.5, 0.5, 2 * 38 + 2 * 13 + 1 - 101),
+        (9, 9, 1.0, 1.0, 0),
+    ],
+)
+def test_a_squeezed_time_warp_is_a_crop_of_the_longer_result(
+    n_pieces, n_times, stretch, squeeze, n_spare, as_kind
+):
+    X = make_windows((8, 1, n_times))
+    rng = np.random.default_rng(0)
+    stretched = np.array([rng.permutation(n_pieces)[: -(-n_pieces // 2)] for _ in X])
+    start = np.r_[0, n_spare, rng.integers(n_spare + 1, size=6)]
+    views = tf.time_warp(as_kind(X), n_pieces, stretch, squeeze, stretched=stretched, start=start)
+    views = np.asarray(views)[:, 0]
+    for window, row, first, view in zip(X[:, 0], stretched, start, views, strict=True):
+        expected = naive_cropped_time_warp(window, n_pieces, stretch, squeeze, row, first)
+        assert_allclose(view, expected[0], atol=1e-4)
+        assert expected[1] == n_spare
+
+
+def test_a_squeezed_time_warp_begins_anywhere_in_the_spare():
+    ramp = np.tile(np.arange(240.0), (4000, 1, 1))
+    stretched = np.tile(np.arange(5), (4000, 1))
+    warp = {"stretch": 1.2, "squeeze": 0.9, "stretched": stretched}
+    every = [
+        tf.time_warp(ramp[:1], **{**warp, "stretched": stretched[:1], "start": [i]})
+        for i in range(23)
+    ]
+    views = tf.time_warp(ramp, **warp, rng=np.random.default_rng(0))
+    counts = [(views == one).all(axis=(1, 2)).sum() for one in every]
+    assert sum(counts) == 4000
+    assert_allclose(counts, 4000 / 23, atol=45)
+
+
+@pytest.mark.parametrize(
+    "kwargs, match",
+    [
+        ({"squeeze": 0.0}, "above 0 and at most 1, or None, got 0.0"),
+        ({"squeeze": 1.05}, "at most 1, or None, got 1.05"),
+        ({"squeeze": 0.5}, "240 samples become 198: use a larger squeeze or stretch"),
+        ({"squeeze": 1.0, "start": [0, 17]}, "start must be from 0 to 10, got 0 to 17"),
+        ({"squeeze": 1.0, "start": [-1, 0]}, "got -1 to 0"),
+    ],
+)
+def test_a_squeeze_that_does_not_fit_is_refused(kwargs, match):
+    with pytest.raises(ValueError, match=match):
+        tf.time_warp(make_windows((2, 1, 240)), **kwargs, rng=np.random.default_rng(0))
+
+
 @given(n_pieces=st.integers(2, 12), piece=st.integers(2, 60), tail=st.integers(0, 11))
 @settings(max_examples=50, deadline=None)
 def test_a_time_warped_ramp_still_rises_within_its_pieces(n_pieces, piece, tail):
@@ -206,6 +283,7 @@ def test_every_class_of_draw_is_as_likely():
         tf.MagnitudeWarp(),
         tf.Permutation(),
         tf.TimeWarp(),
+        tf.TimeWarp(squeeze=0.97),
         tf.CropResize(),
     ],
 )

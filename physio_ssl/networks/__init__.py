@@ -1,7 +1,14 @@
 """Networks: PyTorch modules that map signals to tokens and tokens to an embedding."""
 
 from .classification_head import ClassificationHead, NetworkWithHead
+from .conv_encoder import ConvEncoder
 from .ecg_transformer import ECGTransformer
 from .multimodal_transformer import MultimodalTransformer
 
-__all__ = ["ClassificationHead", "ECGTransformer", "MultimodalTransformer", "NetworkWithHead"]
+__all__ = [
+    "ClassificationHead",
+    "ConvEncoder",
+    "ECGTransformer",
+    "MultimodalTransformer",
+    "NetworkWithHead",
+]

@@ -154,8 +154,8 @@ class PretrainingCurveDisplay:
 
 def _chance(encoder, name):
     """Return the accuracy of guessing, where the pretext task is one whose we know."""
-    from ..pretext import TransformRecognition
+    from ..pretext import MultiTaskRecognition, TransformRecognition
 
     if isinstance(encoder.pretext_, TransformRecognition):
         return 1 / encoder.heads_[name][-1].out_features
-    return None
+    return 0.5 if isinstance(encoder.pretext_, MultiTaskRecognition) else None  # balanced

@@ -1,6 +1,7 @@
 """Pretext tasks: what a network is trained on where there are no labels."""
 
 from .masked_prediction import MaskedPrediction
+from .multi_task_recognition import MultiTaskRecognition
 from .transform_recognition import TransformRecognition
 
-__all__ = ["MaskedPrediction", "TransformRecognition"]
+__all__ = ["MaskedPrediction", "MultiTaskRecognition", "TransformRecognition"]

@@ -1,13 +1,11 @@
 """Paper A's pretext task: recognise which signal transform was applied."""
 
-from numbers import Integral
-
-import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional as F
 
 from ..transforms import CropResize, GaussianNoise, MagnitudeWarp, Permutation, TimeWarp
+from ._views import count_views, make_views
 
 
 class TransformRecognition(BaseEstimator):
@@ -50,7 +48,7 @@ class TransformRecognition(BaseEstimator):
         n_classes = 1 + len(self._transforms())
         if n_classes == 1:
             raise ValueError("TransformRecognition needs at least one transform, got none.")
-        self._count_views(n_classes)
+        count_views(self.views, n_classes)
         return nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -81,30 +79,11 @@ class TransformRecognition(BaseEstimator):
         target : tensor of int, of shape (n_views,)
             The class of each view.
         """
-        versions = [_unchanged, *self._transforms()]
-        n_views = self._count_views(len(versions))
-        first = next(iter(signals.values()))
-        if n_views == len(versions):
-            inputs = {
-                name: torch.cat([version(x, rng=rng) for version in versions])
-                for name, x in signals.items()
-            }
-            target = torch.arange(len(versions)).repeat_interleave(len(first))
-        else:
-            if len(first) * n_views < 2:
-                raise ValueError(f"views='one' needs at least 2 windows, got {len(first)}.")
-            # In the order of their classes, the views of a class are one slice of the batch.
-            drawn = rng.random((len(first), len(versions))).argsort(axis=1)[:, :n_views]
-            order = drawn.ravel().argsort(kind="stable")
-            target = torch.as_tensor(drawn.ravel()[order])
-            rows = torch.as_tensor(order // n_views, device=first.device)
-            counts = torch.bincount(target, minlength=len(versions)).tolist()
-            inputs = {}
-            for name, x in signals.items():
-                parts = zip(versions, x[rows].split(counts), strict=True)
-                views = [version(part, rng=rng) for version, part in parts if len(part)]
-                inputs[name] = torch.cat(views)
-        return inputs, target.to(first.device)
+        transforms = self._transforms()
+        n_windows = len(next(iter(signals.values())))
+        if n_windows * count_views(self.views, 1 + len(transforms)) < 2:  # of batch norm
+            raise ValueError("views='one' needs at least 2 windows, got 1.")
+        return make_views(signals, transforms, self.views, rng)
 
     def loss(self, network, heads, inputs, target):
         """Return the loss to minimise and the accuracy of each modality's head."""
@@ -116,14 +95,6 @@ class TransformRecognition(BaseEstimator):
             accuracy[f"accuracy_{name}"] = (logits.argmax(1) == target).float().mean().item()
         return loss, accuracy
 
-    def _count_views(self, n_classes):
-        n_views = {"all": n_classes, "one": 1}.get(self.views, self.views)
-        if not isinstance(n_views, Integral) or not 1 <= n_views <= n_classes:
-            raise ValueError(
-                f"views must be 'all', 'one' or a number from 1 to {n_classes}, got {self.views!r}."
-            )
-        return n_views
-
     def _transforms(self):
         if self.transforms is None:
             return [
@@ -134,7 +105,3 @@ class TransformRecognition(BaseEstimator):
                 MagnitudeWarp(),
             ]
         return list(self.transforms)
-
-
-def _unchanged(X, *, rng):
-    return X

@@ -69,25 +69,14 @@ def permutation(X, n_pieces=10, *, rng=None, order=None):
     return _take(X, shift.reshape(n_windows, n_times) + np.arange(n_times))
 
 
-def _warp_positions(stretched, piece, n_times, stretch):
-    """Return where, in the window, each sample of a time-warped window is read.
+def _count_samples(piece, factor):
+    return ceil(round(piece * factor, 9))  # rounded: 20 * 1.05 is 21.000000000000004
 
-    Parameters
-    ----------
-    stretched : ndarray of bool, of shape (n_patterns, n_pieces)
-        Which pieces are stretched.
-    piece : int
-        Length of a piece, in samples.
 
-    Returns
-    -------
-    before : ndarray of int, of shape (n_patterns, n_times)
-        The sample at or before the position.
-    share : ndarray of float, of the same shape
-        Share of the sample after it.
-    """
-    n_patterns, n_pieces = stretched.shape
-    long = ceil(round(piece * stretch, 9))  # rounded: 20 * 1.05 is 21.000000000000004
+def _lengths_that_fill(stretched, piece, n_times, stretch):
+    """Return the new lengths of pieces, where the squeezed ones share what is left."""
+    n_patterns, n_pieces = stretched.shape  # of booleans
+    long = _count_samples(piece, stretch)
     n_short = n_pieces - int(stretched[0].sum())
     left = n_times - (n_pieces - n_short) * long
     if n_short and left < n_short:
@@ -100,6 +89,28 @@ def _warp_positions(stretched, piece, n_times, stretch):
     if n_short:  # the last squeezed piece takes what is left
         last = n_pieces - 1 - np.argmin(stretched[:, ::-1], axis=1)
         lengths[np.arange(n_patterns), last] += left % n_short
+    return lengths
+
+
+def _warp_positions(lengths, piece):
+    """Return where, in the window, each sample of a time-warped window is read.
+
+    Parameters
+    ----------
+    lengths : ndarray of int, of shape (n_patterns, n_pieces)
+        New lengths of the pieces, of the same sum in every pattern.
+    piece : int
+        Length of a piece before, in samples.
+
+    Returns
+    -------
+    before : ndarray of int, of shape (n_patterns, n_new_times)
+        The sample at or before the position.
+    share : ndarray of float, of the same shape
+        Share of the sample after it.
+    """
+    n_patterns, n_pieces = lengths.shape
+    n_times = lengths[0].sum()
     starts = np.cumsum(lengths, axis=1) - lengths
 
     # Pieces of one length are read alike: tabulate that, once per length.
@@ -115,12 +126,33 @@ def _warp_positions(stretched, piece, n_times, stretch):
     return before.ravel()[index] + base.reshape(-1, n_times), share.ravel()[index]
 
 
-def time_warp(X, n_pieces=9, stretch=1.05, *, rng=None, stretched=None):
+def _crop_positions(before, share, n_rest, n_times, start, rng):
+    """Append the last ``n_rest`` samples, not warped; keep ``n_times`` from ``start`` on."""
+    n_windows = len(before)
+    rest = np.tile(np.arange(n_times - n_rest, n_times), (n_windows, 1))
+    before = np.concatenate([before, rest], axis=1)
+    share = np.concatenate([share, np.zeros(rest.shape, share.dtype)], axis=1)
+    n_spare = before.shape[1] - n_times
+    if n_spare < 0:
+        raise ValueError(
+            f"A time warp must not shorten windows, but {n_times} samples become "
+            f"{before.shape[1]}: use a larger squeeze or stretch."
+        )
+    start = np.asarray(rng.integers(n_spare + 1, size=n_windows) if start is None else start)
+    if start.min() < 0 or start.max() > n_spare:
+        raise ValueError(f"start must be from 0 to {n_spare}, got {start.min()} to {start.max()}.")
+    kept = start[:, np.newaxis] + np.arange(n_times)
+    return np.take_along_axis(before, kept, axis=1), np.take_along_axis(share, kept, axis=1)
+
+
+def time_warp(X, n_pieces=9, stretch=1.05, squeeze=None, *, rng=None, stretched=None, start=None):
     """Stretch some pieces of each window and squeeze the others; the length is kept.
 
-    Pieces have ``n_times // n_pieces`` samples, so up to ``n_pieces - 1`` samples at the
-    end are dropped. Half of the pieces, rounded up, are stretched; the others share the
-    rest of the window. Samples are interpolated linearly within each piece.
+    Pieces have ``n_times // n_pieces`` samples. Half of them, rounded up, are stretched.
+    The others share the rest of the window, and up to ``n_pieces - 1`` samples at the end
+    are dropped (Wu, Daoudi & Amad); or they are squeezed by a number, those at the end are
+    kept, and the result is cropped at random to the window's length (Sarkar & Etemad).
+    Samples are interpolated linearly within each piece.
 
     Parameters
     ----------
@@ -130,10 +162,14 @@ def time_warp(X, n_pieces=9, stretch=1.05, *, rng=None, stretched=None):
         Number of pieces.
     stretch : float, default=1.05
         Length of a stretched piece, relative to what it was; rounded up to whole samples.
+    squeeze : float, default=None
+        Length of a squeezed piece, likewise: 1/1.05 in Sarkar & Etemad. None: what is left.
     rng : numpy.random.Generator, default=None
-        Source of ``stretched`` where that is not given.
+        Source of ``stretched`` and ``start`` where they are not given.
     stretched : ndarray of int, of shape (n_windows, ceil(n_pieces / 2)), default=None
         The pieces to stretch.
+    start : ndarray of int, of shape (n_windows,), default=None
+        First sample that the crop keeps; only where ``squeeze`` is a number.
 
     Returns
     -------
@@ -142,7 +178,8 @@ def time_warp(X, n_pieces=9, stretch=1.05, *, rng=None, stretched=None):
     Raises
     ------
     ValueError
-        If there are more pieces than samples, or none left for the squeezed pieces.
+        If there are more pieces than samples, none left for the squeezed pieces, or the
+        result is shorter than the window.
     """
     xp = array_namespace(X)
     n_windows, _, n_times = X.shape
@@ -152,15 +189,24 @@ def time_warp(X, n_pieces=9, stretch=1.05, *, rng=None, stretched=None):
             "A time warp needs at least 2 pieces and a stretch of at least 1, got "
             f"n_pieces={n_pieces} and stretch={stretch}."
         )
+    if squeeze is not None and not 0 < squeeze <= 1:
+        raise ValueError(f"squeeze must be above 0 and at most 1, or None, got {squeeze}.")
     if stretched is None:
         ranks = rng.random((n_windows, n_pieces)).argsort(axis=1)
         stretched = ranks[:, : ceil(n_pieces / 2)]
     is_stretched = np.zeros((n_windows, n_pieces), dtype=bool)
     np.put_along_axis(is_stretched, np.asarray(stretched), True, axis=1)
-    before, share = _warp_positions(is_stretched, n_times // n_pieces, n_times, stretch)
+    piece = n_times // n_pieces
+    if squeeze is None:
+        lengths = _lengths_that_fill(is_stretched, piece, n_times, stretch)
+        before, share = _warp_positions(lengths, piece)
+    else:
+        sizes = _count_samples(piece, stretch), _count_samples(piece, squeeze)
+        before, share = _warp_positions(np.where(is_stretched, *sizes), piece)
+        before, share = _crop_positions(before, share, n_times % n_pieces, n_times, start, rng)
     share = xp.asarray(share, dtype=X.dtype, device=device(X))[:, None, :]
-    start = _take(X, before)
-    return start + share * (_take(X, np.minimum(before + 1, n_times - 1)) - start)
+    first = _take(X, before)
+    return first + share * (_take(X, np.minimum(before + 1, n_times - 1)) - first)
 
 
 def _fourier_resample(X, n_times):
@@ -260,17 +306,21 @@ class TimeWarp(SignalTransform):
         Number of pieces; half of them, rounded up, are stretched.
     stretch : float, default=1.05
         Length of a stretched piece, relative to what it was.
+    squeeze : float, default=None
+        Length of the other pieces; the result is cropped at random. Sarkar & Etemad (2022)
+        use 1/1.05. None: they share what is left of the window.
     random_state : int, RandomState instance or None, default=None
         Seed of the choices; an int gives the same choices at every call.
     """
 
-    def __init__(self, n_pieces=9, stretch=1.05, random_state=None):
+    def __init__(self, n_pieces=9, stretch=1.05, squeeze=None, random_state=None):
         self.n_pieces = n_pieces
         self.stretch = stretch
+        self.squeeze = squeeze
         self.random_state = random_state
 
     def _apply(self, X, rng):
-        return time_warp(X, self.n_pieces, self.stretch, rng=rng)
+        return time_warp(X, self.n_pieces, self.stretch, self.squeeze, rng=rng)
 
 
 class CropResize(SignalTransform):
