@@ -312,7 +312,7 @@ def test_nan_is_refused_and_its_modality_named(X):
         HandcraftedFeatures(RATES).fit(SignalDict({**X, "eda": eda}))
 
 
-@pytest.mark.parametrize("specific", ["bvp", ("bvp", "ecg")])
+@pytest.mark.parametrize("specific", ["bvp", ("bvp", "emg")])
 def test_unknown_specific_modalities_are_refused(specific, X):
     with pytest.raises(ValueError, match="specific must be a tuple of modalities among"):
         HandcraftedFeatures(RATES, specific=specific).fit(X)
