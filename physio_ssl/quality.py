@@ -242,7 +242,9 @@ def _check_match(windows, recordings):
                 f"Recording {source} must have the modality 'ecg', got "
                 f"{', '.join(recording.signals)}."
             )
-        slack = 1 / recording.sampling_rate["ecg"]
+        rate = recording.sampling_rate["ecg"]
+        # resampling rounds the duration up to a whole sample
+        slack = 1 / rate + 1 / windows.sampling_rate.get("ecg", rate)
         if recording.subject != subject or recording.duration + slack < end:
             raise ValueError(
                 "The recordings must be those of the windows, in their order, but windows "

@@ -211,6 +211,13 @@ def test_samples_missing_in_the_raw_recording_are_a_reason(recordings):
     assert left.dropped == {"non-finite": 1}
 
 
+def test_a_window_that_resampling_completed_is_judged_too(draw_ecg):
+    ecg = draw_ecg(np.arange(0.3, 20, 0.8), 300, 20)[:-1]  # 2560 samples at 128 Hz
+    recording = Recording({"ecg": ecg}, {"ecg": 300}, "S1")
+    windows = make_windows(prepare_ecg(recording), 10)
+    assert len(windows) == len(drop_poor_ecg(windows, recording)) == 2
+
+
 def test_thresholds_are_passed_on(recordings):
     windows = make_windows(recordings[0], 8)  # of which one is flat, and one for 2 s
     assert drop_poor_ecg(windows, recordings[0]).dropped == {"flat line": 2}
