@@ -27,6 +27,7 @@ _PUBLIC_MODULES = {
     "plotting",
     "preprocessing",
     "pretext",
+    "quality",
     "transforms",
 }
 

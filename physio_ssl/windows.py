@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -55,6 +55,33 @@ class Windows:
             )
         dropped = ", ".join(f"{n} {reason}" for reason, n in self.dropped.items())
         return text + f"; dropped {dropped or 'none'})"
+
+    def select(self, rows, dropped=None):
+        """Keep some of the windows.
+
+        Parameters
+        ----------
+        rows : array-like of bool or of int
+            Which windows to keep: one truth value each, or their places, in any order.
+        dropped : mapping from str to int, default=None
+            Number of windows that are left out by this, for each reason, to be added to
+            those that were before.
+
+        Returns
+        -------
+        Windows
+            New windows.
+        """
+        rows = np.asarray(rows)
+        return replace(
+            self,
+            X=self.X[rows],
+            y=None if self.y is None else self.y[rows],
+            groups=self.groups[rows],
+            onset=self.onset[rows],
+            recording=self.recording[rows],
+            dropped=dict(Counter(self.dropped) + Counter(dropped or {})),
+        )
 
 
 def make_windows(

@@ -312,7 +312,7 @@ def test_nan_is_refused_and_its_modality_named(X):
         HandcraftedFeatures(RATES).fit(SignalDict({**X, "eda": eda}))
 
 
-@pytest.mark.parametrize("specific", ["bvp", ("bvp", "ecg")])
+@pytest.mark.parametrize("specific", ["bvp", ("bvp", "emg")])
 def test_unknown_specific_modalities_are_refused(specific, X):
     with pytest.raises(ValueError, match="specific must be a tuple of modalities among"):
         HandcraftedFeatures(RATES, specific=specific).fit(X)
@@ -344,3 +344,122 @@ def test_heart_rate_on_a_real_wrist_is_that_of_the_wristband(subject, data_folde
     features = HandcraftedFeatures({"bvp": 64}).fit_transform({"bvp": windows})
     of_the_wristband = np.loadtxt(folder / "HR.csv", skiprows=2)
     assert np.nanmedian(features[:, 8]) == pytest.approx(np.median(of_the_wristband), abs=4)
+
+
+def heart_of(ecg, rate=128):
+    """Return heart rate and variability of one window of an ECG, by name."""
+    transformer = HandcraftedFeatures({"ecg": rate}, statistics=False)
+    features = transformer.fit_transform({"ecg": ecg[np.newaxis]})[0]
+    return dict(zip(HEART_NAMES, features, strict=True))
+
+
+HEART_NAMES = ["heart_rate", "rmssd", "sdnn", "pnn50", "n_beats"]
+
+
+@pytest.mark.parametrize("rate", [64, 128, 500])
+@pytest.mark.parametrize("bpm", [40, 72, 110, 190])
+def test_heart_rate_is_that_of_the_ecg(bpm, rate, draw_ecg):
+    ecg = draw_ecg(np.arange(0.5, 9.9, 60 / bpm), rate)
+    assert heart_of(ecg, rate)["heart_rate"] == pytest.approx(bpm, abs=0.5)
+    assert heart_of(ecg, rate)["n_beats"] == len(np.arange(0.5, 9.9, 60 / bpm))
+
+
+def test_variability_of_an_ecg_is_that_of_its_beats(draw_ecg):
+    beats = 0.5 + np.cumsum(np.tile([0.76, 0.84], 6))
+    features = heart_of(draw_ecg(beats[beats < 9.7]))
+    assert features["rmssd"] == pytest.approx(80, abs=3)
+    assert features["sdnn"] == pytest.approx(41, abs=3)
+    assert features["pnn50"] == 1
+
+
+def test_a_regular_ecg_has_almost_no_variability(draw_ecg):
+    features = heart_of(draw_ecg(np.arange(0.5, 10, 0.8)))
+    assert features["rmssd"] < 2  # milliseconds, a quarter of a sample
+    assert features["pnn50"] == 0
+
+
+@pytest.mark.parametrize("scale, offset", [(-1, 0), (1e-4, 3), (-50, 1000)])
+def test_sign_and_scale_of_a_lead_do_not_change_the_heart_rate(scale, offset, draw_ecg):
+    ecg = draw_ecg(np.arange(0.5, 10, 0.83))
+    changed = heart_of(scale * ecg + offset)
+    assert list(changed.values()) == pytest.approx(list(heart_of(ecg).values()), abs=0.01)
+
+
+def test_t_waves_and_wandering_are_no_beats(draw_ecg):
+    ecg = draw_ecg(np.arange(0.5, 10, 0.9)) + 2 * draw_ecg(np.arange(0.5, 10, 0.9), noise=0).clip(
+        0, 0.3
+    )
+    wander = 3 * np.sin(np.arange(1280) / 128)
+    assert heart_of(ecg + wander)["n_beats"] == 11
+
+
+def test_an_artefact_does_not_hide_the_beats_of_an_ecg(draw_ecg):
+    ecg = draw_ecg(np.arange(0.5, 10, 0.8))
+    ecg[700:703] += 30
+    assert heart_of(ecg)["heart_rate"] == pytest.approx(75, abs=1)
+
+
+@pytest.mark.parametrize("n_times", [1, 2, 30, 1280])
+def test_an_ecg_without_beats_has_no_heart_rate(n_times):
+    features = heart_of(np.full(n_times, 0.1))
+    assert features["n_beats"] == 0
+    assert np.isnan([features[name] for name in HEART_NAMES[:-1]]).all()
+
+
+def test_beats_of_an_ecg_are_those_of_neurokit(draw_ecg):
+    import neurokit2 as nk
+
+    beats = np.cumsum(np.random.default_rng(0).uniform(0.7, 1.0, size=11))
+    ecg = draw_ecg(beats, noise=0.05)
+    clean = nk.ecg_clean(ecg, sampling_rate=128)
+    peaks = nk.ecg_findpeaks(clean, sampling_rate=128)["ECG_R_Peaks"]
+    assert heart_of(ecg)["n_beats"] == len(peaks)
+    rate = 60 / np.median(np.diff(peaks) / 128)
+    assert heart_of(ecg)["heart_rate"] == pytest.approx(rate, abs=1)
+
+
+def test_an_ecg_alone_has_the_same_features_as_in_a_batch(draw_ecg):
+    ecg = np.stack([draw_ecg(np.arange(0.5, 10, s)) for s in np.linspace(0.4, 1.5, 300)])
+    transformer = HandcraftedFeatures({"ecg": 128}).fit({"ecg": ecg})
+    alone = np.concatenate([transformer.transform({"ecg": window[np.newaxis]}) for window in ecg])
+    np.testing.assert_array_equal(alone, transformer.transform({"ecg": ecg}))
+
+
+def test_heart_rate_comes_beside_the_statistics_or_without(draw_ecg):
+    ecg = {"ecg": np.stack([draw_ecg(np.arange(0.5, 10, 0.8))] * 2, axis=0)}
+    full, bare = (HandcraftedFeatures(128, statistics=s).fit(ecg) for s in (True, False))
+    assert full.transform(ecg).shape == (2, 13)
+    assert list(bare.get_feature_names_out()) == [f"ecg_{name}" for name in HEART_NAMES]
+    np.testing.assert_array_equal(bare.transform(ecg), full.transform(ecg)[:, 8:])
+
+
+def test_modalities_without_own_features_give_none_without_statistics(X):
+    transformer = HandcraftedFeatures(RATES, statistics=False).fit(X)
+    assert len(transformer.get_feature_names_out()) == 5 + 2 * 5
+    expected = HandcraftedFeatures({"bvp": 64}).fit_transform({"bvp": X["bvp"]})[:, 8:]
+    np.testing.assert_array_equal(transformer.transform(X)[:, :5], expected)
+
+
+def test_nothing_to_compute_is_refused_with_advice(X):
+    rule = r"specific to bvp, ecg, eda, but X holds signal .* SignalDict\(ecg=X\)"
+    with pytest.raises(ValueError, match=rule):
+        HandcraftedFeatures(128, statistics=False).fit(X["temp"])
+
+
+def test_ecg_features_at_a_low_rate_are_refused(X):
+    with pytest.raises(ValueError, match="'ecg' need a sampling rate of at least 64 Hz"):
+        HandcraftedFeatures(4).fit({"ecg": X["bvp"]})
+
+
+def test_heart_rate_tells_mental_arithmetic_from_rest(eegmat_files):
+    rates = {}
+    for name, signal in eegmat_files.items():
+        windows = signal[: len(signal) // 5000 * 5000].reshape(-1, 5000)
+        features = HandcraftedFeatures({"ecg": 500}, statistics=False)
+        rates[name] = np.median(features.fit_transform({"ecg": windows})[:, 0])
+    assert rates["Subject00_1"] == pytest.approx(75.8, abs=2)
+    assert rates["Subject00_2"] == pytest.approx(100.3, abs=2)
+    assert rates["Subject10_1"] == pytest.approx(56.8, abs=2)
+    without = {"02", "13", "20"}  # a heartbeat in both files
+    subjects = sorted({name[7:9] for name in rates} - without)
+    assert np.mean([rates[f"Subject{s}_2"] > rates[f"Subject{s}_1"] for s in subjects]) > 0.9

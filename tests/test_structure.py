@@ -18,12 +18,14 @@ ALLOWED = {
     "_training": set(),
     "containers": {"_check"},
     "functional": {"_check"},
+    "_heartbeats": {"functional"},
     "networks": {"_check"},
     "transforms": {"_check"},
     "windows": _BASE,
     "datasets": _BASE,
     "compose": _BASE,
-    "features": {*_BASE, "functional"},
+    "features": {*_BASE, "functional", "_heartbeats"},
+    "quality": {*_BASE, "windows", "functional", "_heartbeats"},
     "preprocessing": {*_BASE, "functional"},
     "pretext": {"_check", "transforms"},
     "encoder": _NET,
@@ -85,7 +87,16 @@ def test_import_loads_neither_torch_nor_neurokit2_nor_scikit_learn():
 
 
 @pytest.mark.parametrize(
-    "name", ["preprocessing", "compose", "transforms", "datasets", "evaluation", "plotting"]
+    "name",
+    [
+        "preprocessing",
+        "quality",
+        "compose",
+        "transforms",
+        "datasets",
+        "evaluation",
+        "plotting",
+    ],
 )
 def test_what_needs_no_network_needs_no_torch(name):
     code = f"import sys, physio_ssl.{name}; print(*sys.modules)"

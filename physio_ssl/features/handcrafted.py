@@ -1,144 +1,30 @@
-"""Hand-crafted features of windows: the baseline that learned embeddings have to beat."""
+"""HandcraftedFeatures: an estimator of windows."""
 
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.signal import butter, find_peaks, sosfiltfilt
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from ._check import check_sampling_rate, check_windows
-from .containers import SignalDict
-
-_STATISTICS = (
-    "mean",
-    "std",
-    "min",
-    "max",
-    "skewness",
-    "kurtosis",
-    "slope",
-    "mean_abs_change",
-)
-_PULSE = ("heart_rate", "rmssd", "sdnn", "pnn50", "n_beats")
-_SKIN_CONDUCTANCE = (
-    "tonic_mean",
-    "tonic_slope",
-    "phasic_std",
-    "n_scrs",
-    "scr_amplitude",
-)
-
-
-def _slope(X, sampling_rate):
-    """Return the least-squares slope per second along the last axis, 0 for one sample."""
-    times = (np.arange(X.shape[-1]) - (X.shape[-1] - 1) / 2) / sampling_rate
-    # a sum and not a matrix product: BLAS rounds a row differently in another batch
-    return (X * times).sum(axis=-1) / max((times**2).sum(), np.finfo(float).tiny)
-
-
-def _statistics(X, sampling_rate):
-    """Return the statistics of each channel: (..., n_times) to (..., n_statistics)."""
-    low, high = X.min(axis=-1), X.max(axis=-1)
-    constant = low == high
-    # rounding would leave a constant window a spread of about 1e-16, and any skewness
-    mean = np.where(constant, low, X.mean(axis=-1))
-    centred = X - mean[..., np.newaxis]
-    std = np.sqrt((centred**2).mean(axis=-1))
-    scores = centred / np.where(std > 0, std, 1)[..., np.newaxis]
-    squares = scores**2
-    skewness = (squares * scores).mean(axis=-1)
-    kurtosis = np.where(std > 0, (squares**2).mean(axis=-1) - 3, 0)
-    change = np.abs(np.diff(X, axis=-1)).sum(axis=-1) / max(X.shape[-1] - 1, 1)
-    return np.stack(
-        [
-            mean,
-            std,
-            low,
-            high,
-            skewness,
-            kurtosis,
-            _slope(centred, sampling_rate),
-            change * sampling_rate,
-        ],
-        axis=-1,
-    )
-
-
-def _butterworth(X, cutoff, btype, sampling_rate):
-    """Filter a batch as NeuroKit2 filters a signal: order 2, forwards and backwards."""
-    sos = butter(2, cutoff, btype=btype, fs=sampling_rate, output="sos")
-    padlen = min(3 * (2 * len(sos) + 1), X.shape[-1] - 1)
-    return sosfiltfilt(sos, X, axis=-1, padlen=padlen)
-
-
-def _find_beats(pulse, sampling_rate):
-    """Return the times of the beats, in seconds, of one band-passed window."""
-    from neurokit2 import ppg_findpeaks
-
-    if not pulse.any() or len(pulse) < sampling_rate:  # NeuroKit2 refuses less than a beat
-        return np.empty(0)
-    try:
-        peaks = ppg_findpeaks(pulse, sampling_rate, method="elgendi")["PPG_Peaks"]
-    except IndexError:  # NeuroKit2's answer to a window in which no pulse wave starts
-        return np.empty(0)
-    peaks = peaks[(peaks > 0) & (peaks < len(pulse) - 1)]
-    # one sample at 64 Hz is 16 ms, as much as the variability: take the parabola's top
-    before, top, after = pulse[peaks - 1], pulse[peaks], pulse[peaks + 1]
-    bend = 2 * top - before - after
-    offset = np.divide(after - before, 2 * bend, out=np.zeros(len(peaks)), where=bend > 0)
-    return (peaks + offset) / sampling_rate
-
-
-def _pulse_features(X, sampling_rate, missing, min_scr_amplitude):
-    """Return heart rate and variability: (..., n_times) to (..., n_features)."""
-    pulse = _butterworth(X, (0.5, 8.0), "bandpass", sampling_rate)
-    # the filter leaves a constant window rounding errors, in which beats would be found
-    pulse *= (X.max(axis=-1) > X.min(axis=-1))[..., np.newaxis]
-    features = np.full((*X.shape[:-1], len(_PULSE)), float(missing))
-    for row in np.ndindex(X.shape[:-1]):
-        beats = _find_beats(pulse[row], sampling_rate)
-        features[row][-1] = len(beats)
-        intervals = np.diff(beats)
-        # a missed or an extra beat, common on a moving wrist, would dominate variability
-        plausible = (intervals >= 0.3) & (intervals <= 2.0)
-        typical = np.median(intervals[plausible]) if plausible.any() else np.nan
-        plausible &= np.abs(intervals - typical) <= 0.3 * typical
-        differences = np.diff(intervals)[plausible[1:] & plausible[:-1]] * 1000
-        if len(differences):
-            features[row][:-1] = (
-                60 / np.median(intervals[plausible]),
-                np.sqrt(np.mean(differences**2)),
-                np.std(intervals[plausible], ddof=1) * 1000,
-                np.mean(np.abs(differences) > 50),
-            )
-    return features
-
-
-def _skin_conductance_features(X, sampling_rate, missing, min_scr_amplitude):
-    """Return tonic and phasic features: (..., n_times) to (..., n_features)."""
-    tonic = _butterworth(X, 0.05, "lowpass", sampling_rate)
-    phasic = _butterworth(X, 0.05, "highpass", sampling_rate)
-    responses = np.zeros((*X.shape[:-1], 2))  # their number and mean amplitude
-    for row in np.ndindex(X.shape[:-1]):
-        _, found = find_peaks(phasic[row], prominence=min_scr_amplitude)
-        if len(found["prominences"]):
-            responses[row] = len(found["prominences"]), found["prominences"].mean()
-    levels = (tonic.mean(axis=-1), _slope(tonic, sampling_rate), phasic.std(axis=-1))
-    return np.concatenate([np.stack(levels, axis=-1), responses], axis=-1)
-
+from .._check import check_sampling_rate, check_windows
+from .._heartbeats import LOWEST_RATE
+from ..containers import SignalDict
+from ._heart_rate import HEART_RATE, ecg_features, pulse_features
+from ._skin_conductance import SKIN_CONDUCTANCE, skin_conductance_features
+from ._summary import STATISTICS, compute_statistics
 
 # names, function and lowest sampling rate (Hz) of the features of one modality only
 _SPECIFIC = {
-    "bvp": (_PULSE, _pulse_features, 32.0),
-    "eda": (_SKIN_CONDUCTANCE, _skin_conductance_features, 1.0),
+    "bvp": (HEART_RATE, pulse_features, 32.0),
+    "ecg": (HEART_RATE, ecg_features, LOWEST_RATE),
+    "eda": (SKIN_CONDUCTANCE, skin_conductance_features, 1.0),
 }
 
 
 class HandcraftedFeatures(TransformerMixin, BaseEstimator):
-    """Describe each window by statistics, pulse and skin-conductance features.
+    """Describe each window by statistics, heart-rate and skin-conductance features.
 
     Every channel of every modality gives eight statistics:
 
@@ -147,16 +33,19 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     - ``slope``, of the least-squares line, and ``mean_abs_change``, the mean absolute
       difference of neighbouring samples; both in units per second, 0 for one sample.
 
-    Pulse, of the modality ``bvp``, where NeuroKit2 finds the beats [1]_ in the band of
-    0.5-8 Hz:
+    Heart rate, of the modalities ``bvp`` and ``ecg``. In the pulse, NeuroKit2 finds the beats
+    [1]_ in the band of 0.5-8 Hz. In the ECG they are peaks of the power in 8-25 Hz, where the
+    QRS complexes are: neither the sign of the lead matters nor its scale.
 
     - ``heart_rate``, 60 over the median interval between beats, in beats per minute;
-    - ``rmssd`` and ``sdnn``, in milliseconds, and ``pnn50``, a share between 0 and 1. At
-      64 Hz, on a moving wrist and within a minute they are rough;
+    - ``rmssd`` and ``sdnn``, in milliseconds, and ``pnn50``, a share between 0 and 1. In
+      a pulse at 64 Hz, on a moving wrist, within a minute they are rough, and so they are
+      within 10 s of an ECG, which hold few beats;
     - ``n_beats``, the number of beats found.
 
     Intervals outside 0.3-2 s (30-200 beats per minute), or more than 30 % off their median
-    in the window, are taken for missed or extra beats and left out. A window without two
+    in the window, are taken for missed or extra beats and left out; this makes
+    arrhythmias look milder than they are. A window without two
     successive intervals that remain, as from a sensor that was not worn, has no heart rate:
     the first four features are then ``missing`` and ``n_beats`` is what was counted.
 
@@ -176,10 +65,10 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     sampling_rate : float or mapping from str to float
         Sampling rate, in Hz, of each modality; a number counts for all. Modalities that
         ``X`` does not hold may be named.
-    specific : tuple of str, default=("bvp", "eda")
+    specific : tuple of str, default=("bvp", "ecg", "eda")
         Modalities that get their own features beside the statistics, where ``X`` holds
-        them. ``bvp`` then needs at least 32 Hz (below, NeuroKit2 misses fast beats) and
-        ``eda`` 1 Hz: leave out of ``specific`` what was resampled to less.
+        them. ``bvp`` then needs at least 32 Hz (below, NeuroKit2 misses fast beats),
+        ``ecg`` 64 Hz and ``eda`` 1 Hz: leave out of ``specific`` what was resampled to less.
     min_scr_amplitude : float, default=0.05
         Smallest skin conductance response to count, in the unit of ``eda``:
         microsiemens, or standard deviations where it was standardised.
@@ -187,6 +76,9 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         Value of heart rate and variability where there is no pulse. NaN passes through
         ``StandardScaler`` but is refused by most classifiers: put ``SimpleImputer`` into
         the same pipeline, so that what is filled in comes from the training subjects.
+    statistics : bool, default=True
+        Whether to give the statistics of every modality. False leaves the specific
+        features only, such as heart rate and its variability.
 
     Attributes
     ----------
@@ -227,19 +119,27 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     ...     StandardScaler(),
     ...     LogisticRegression(),
     ... )
+
+    Heart rate and its variability alone, of an ECG:
+
+    >>> heart = HandcraftedFeatures(sampling_rate={"ecg": 128}, statistics=False)
+    >>> print(heart.fit({"ecg": np.zeros((1, 1280))}).get_feature_names_out())
+    ['ecg_heart_rate' 'ecg_rmssd' 'ecg_sdnn' 'ecg_pnn50' 'ecg_n_beats']
     """
 
     def __init__(
         self,
         sampling_rate,
-        specific=("bvp", "eda"),
+        specific=("bvp", "ecg", "eda"),
         min_scr_amplitude=0.05,
         missing=np.nan,
+        statistics=True,
     ):
         self.sampling_rate = sampling_rate
         self.specific = specific
         self.min_scr_amplitude = min_scr_amplitude
         self.missing = missing
+        self.statistics = statistics
 
     def fit(self, X, y=None):
         """Check ``X`` and note its modalities and channels; ``y`` is ignored.
@@ -247,7 +147,8 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a modality has no sampling rate, or too low a one for its own features.
+            If a modality has no sampling rate, or too low a one for its own features, or no
+            modality has features.
         """
         unknown = [name for name in self.specific if name not in _SPECIFIC]
         if isinstance(self.specific, str) or unknown:
@@ -262,6 +163,12 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
             )
         signals = self._check_signals(X, reset=True)
         self._check_rates(signals)
+        if not self.statistics and not set(self.specific) & set(signals):
+            raise ValueError(
+                "Without statistics there are only the features specific to "
+                f"{', '.join(self.specific) or 'no modality'}, but X holds {', '.join(signals)} "
+                "(an array is named 'signal'; else pass e.g. SignalDict(ecg=X))."
+            )
         self.n_channels_ = {name: signal.shape[1] for name, signal in signals.items()}
         return self
 
@@ -308,7 +215,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         names = []
         for modality, n_channels in self.n_channels_.items():
-            features = _STATISTICS
+            features = STATISTICS if self.statistics else ()
             if modality in self._specific_modalities():
                 features += _SPECIFIC[modality][0]
             for channel in range(n_channels):
@@ -321,11 +228,12 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         for name in self.n_channels_:
             # contiguous, so that a sum over times is rounded alike in every batch
             signal = np.ascontiguousarray(signals[name], dtype=np.float64)
-            parts = [_statistics(signal, rates[name])]
+            parts = [compute_statistics(signal, rates[name])] if self.statistics else []
             if name in self._specific_modalities():
                 _, compute, _ = _SPECIFIC[name]
                 parts.append(compute(signal, rates[name], self.missing, self.min_scr_amplitude))
-            features.append(np.concatenate(parts, axis=-1).reshape(len(signal), -1))
+            if parts:
+                features.append(np.concatenate(parts, axis=-1).reshape(len(signal), -1))
         return np.concatenate(features, axis=1)
 
     def _specific_modalities(self):

@@ -1,0 +1,17 @@
+"""Preprocessing of windows, and of whole recordings, which are one long window."""
+
+from .amplitude import Clip, Detrend, Standardize
+from .ecg import prepare_ecg
+from .filters import BandpassFilter, LowpassFilter, Resample
+from .wristband import prepare_wristband
+
+__all__ = [
+    "BandpassFilter",
+    "Clip",
+    "Detrend",
+    "LowpassFilter",
+    "Resample",
+    "Standardize",
+    "prepare_ecg",
+    "prepare_wristband",
+]

@@ -1,0 +1,272 @@
+"""Find the windows of an ECG that show no readable heartbeat, and drop them."""
+
+from collections import Counter
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+from ._check import check_sampling_rate, check_windows
+from ._heartbeats import LOWEST_RATE, filter_qrs, find_heartbeats
+from .containers import Recording
+from .windows import Windows
+
+_PLATEAU = 0.02  # s, at least, that a clipped wave stays at the end of the range
+_COMPLEX = 0.15  # s before and after a beat by which beats are compared
+
+
+def _run_lengths(same):
+    """Return how many successive values are true up to each one, along the last axis."""
+    places = np.arange(1, same.shape[-1] + 1)
+    return places - np.maximum.accumulate(np.where(same, 0, places), axis=-1)
+
+
+def _is_flat(X, sampling_rate, max_flat):
+    run = _run_lengths(X[:, 1:] == X[:, :-1]).max(axis=-1) + 1
+    return (run > max_flat * sampling_rate) | (run == X.shape[-1])
+
+
+def _is_clipped(X, sampling_rate, max_clipped):
+    n_clipped = np.zeros(len(X))
+    for end in (X.min(axis=-1, keepdims=True), X.max(axis=-1, keepdims=True)):
+        length = _run_lengths(end == X)
+        last = np.diff(length, axis=-1, append=0) < 0
+        long = length >= max(3, round(_PLATEAU * sampling_rate))
+        n_clipped += np.where(last & long, length, 0).sum(axis=-1)
+    return n_clipped > max_clipped * X.shape[-1]
+
+
+def _has_no_heartbeat(X, sampling_rate, heart_rate, min_similarity):
+    qrs = filter_qrs(X, sampling_rate)
+    shortest, longest = 60 / heart_rate[1], 60 / heart_rate[0]
+    poor = np.ones(len(X), dtype=bool)
+    for row, beats in enumerate(find_heartbeats(qrs, sampling_rate)):
+        times = np.concatenate([[0], beats, [X.shape[-1]]]) / sampling_rate
+        # the typical interval must be plausible; single ones may be short, long or missed
+        if len(beats) > 1 and np.diff(times).max() <= 2 * longest:
+            typical = np.median(np.diff(times[1:-1]))
+            similarity = _similarity(qrs[row], beats, sampling_rate)
+            poor[row] = not (shortest <= typical <= longest and similarity >= min_similarity)
+    return poor
+
+
+def _similarity(qrs, beats, sampling_rate):
+    """Return the median correlation of two beats, 0 where there are no two."""
+    reach = round(_COMPLEX * sampling_rate)
+    beats = np.rint(beats).astype(np.intp)
+    beats = beats[(beats >= reach) & (beats < len(qrs) - reach)]
+    if len(beats) < 2:
+        return 0.0
+    correlation = np.corrcoef(qrs[beats[:, np.newaxis] + np.arange(-reach, reach + 1)])
+    # the median, so that extra beats of another shape do not count against the others
+    return np.median(correlation[np.triu_indices(len(beats), 1)])
+
+
+def find_poor_ecg(
+    X,
+    sampling_rate,
+    *,
+    max_flat=0.5,
+    max_clipped=0.01,
+    heart_rate=(30.0, 220.0),
+    min_similarity=0.7,
+):
+    """Find ECG windows that show no readable heartbeat, and say why.
+
+    A heartbeat is looked for by its sharp QRS complexes, in 8-25 Hz: their typical interval
+    must be plausible, and they must look alike. Neither the sign of the lead matters,
+    nor its scale, nor whether the intervals are regular: atrial fibrillation is kept.
+
+    Flat lines and clipping show in the signal as it was recorded only: a filter, or a change
+    of the rate, hides both.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_windows, n_channels, n_times) or (n_windows, n_times)
+        Windows as recorded, in any unit. One with a poor channel is poor.
+    sampling_rate : float
+        Sampling rate of ``X``, in Hz, at least 64.
+    max_flat : float, default=0.5
+        Longest time, in seconds, for which all samples may be equal. Windows that are
+        constant as a whole are flat in any case.
+    max_clipped : float, default=0.01
+        Largest share of a window that may lie in plateaus of 20 ms or more (three samples at
+        least) at the window's highest or lowest value.
+    heart_rate : (float, float), default=(30.0, 220.0)
+        Plausible heart rates, in beats per minute, of the median interval. No stretch of a
+        window may be longer than two of the longest intervals without a beat.
+    min_similarity : float, default=0.7
+        Smallest median correlation between two beats of a window, over 0.3 s. Noise
+        reaches about 0.6, as its peaks are found at the same phase.
+
+    Returns
+    -------
+    dict from str to ndarray of bool, of shape (n_windows,)
+        Which windows have a ``"flat line"``, ``"clipping"`` or ``"no heartbeat"``; a window
+        may have several.
+
+    Raises
+    ------
+    ValueError
+        If a sample is not finite, a threshold is out of range, the rate is too low, or the
+        windows are shorter than two of the longest plausible intervals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.quality import find_poor_ecg
+    >>> poor = find_poor_ecg(np.zeros((3, 1, 2500)), sampling_rate=250)
+    >>> {reason: int(rows.sum()) for reason, rows in poor.items()}
+    {'flat line': 3, 'clipping': 3, 'no heartbeat': 3}
+    """
+    sampling_rate = check_sampling_rate(sampling_rate)
+    _check_thresholds(max_flat, max_clipped, heart_rate, min_similarity)
+    X = check_windows(X)
+    X = X[:, np.newaxis] if X.ndim == 2 else X
+    if sampling_rate < LOWEST_RATE:
+        raise ValueError(
+            f"Heartbeats are found in an ECG of at least {LOWEST_RATE:g} Hz, got "
+            f"{sampling_rate:g} Hz."
+        )
+    duration, needed = X.shape[-1] / sampling_rate, 2 * 60 / heart_rate[0]
+    if duration < needed:
+        raise ValueError(
+            f"Windows must last two beats at the lowest heart rate, {needed:g} s at "
+            f"{heart_rate[0]:g} beats per minute, got {duration:g} s."
+        )
+    rules = {
+        "flat line": (_is_flat, max_flat),
+        "clipping": (_is_clipped, max_clipped),
+        "no heartbeat": (_has_no_heartbeat, heart_rate, min_similarity),
+    }
+    poor = {reason: np.zeros(len(X), dtype=bool) for reason in rules}
+    for rows in gen_batches(len(X), 256):  # only to bound the memory
+        for channel in np.moveaxis(X[rows], 1, 0):
+            for reason, (rule, *thresholds) in rules.items():
+                poor[reason][rows] |= rule(channel, sampling_rate, *thresholds)
+    return poor
+
+
+def _check_thresholds(max_flat, max_clipped, heart_rate, min_similarity):
+    if not max_flat > 0:
+        raise ValueError(f"max_flat must be positive, in seconds, got {max_flat}.")
+    if not 0 <= max_clipped <= 1:
+        raise ValueError(f"max_clipped must be a share between 0 and 1, got {max_clipped}.")
+    if np.shape(heart_rate) != (2,) or not 0 < heart_rate[0] < heart_rate[1]:
+        raise ValueError(
+            "heart_rate must be the lowest and the highest one, in beats per minute, got "
+            f"{heart_rate!r}."
+        )
+    if not -1 <= min_similarity <= 1:
+        raise ValueError(
+            f"min_similarity must be a correlation, between -1 and 1, got {min_similarity}."
+        )
+
+
+def drop_poor_ecg(windows, recordings, **thresholds):
+    """Drop the windows whose ECG showed no readable heartbeat when it was recorded.
+
+    The windows may have been cut from prepared recordings: those *as recorded* are cut anew
+    at the same times and looked at, as filters hide flat lines and clipping.
+
+    Parameters
+    ----------
+    windows : Windows
+        What ``make_windows`` returned, for these recordings or what was made of them.
+    recordings : Recording or list of Recording
+        The recordings as read, in the order in which the windows number them.
+    **thresholds : arguments
+        Of `find_poor_ecg`.
+
+    Returns
+    -------
+    Windows
+        Those that are left. ``dropped``, which their repr shows, counts the others by the
+        first reason that applies: ``"non-finite"`` (samples missing in the recording),
+        ``"flat line"``, ``"clipping"`` or ``"no heartbeat"``.
+
+    Raises
+    ------
+    ValueError
+        If the recordings are not those of the windows, or no window is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import Recording, make_windows
+    >>> from physio_ssl.preprocessing import prepare_ecg
+    >>> from physio_ssl.quality import drop_poor_ecg
+    >>> since_beat = np.arange(0, 60, 1 / 250) % 0.8 - 0.4
+    >>> ecg = np.exp(-((since_beat / 0.02) ** 2))
+    >>> ecg[7500:] = 0  # the electrode falls off after half a minute
+    >>> recordings = [Recording({"ecg": ecg}, {"ecg": 250}, "S1")]
+    >>> windows = make_windows(prepare_ecg(recordings), duration=10)
+    >>> drop_poor_ecg(windows, recordings)
+    Windows(3 of 10 s, 1 subjects; dropped 3 flat line)
+    """
+    recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
+    _check_match(windows, recordings)
+    keep = np.ones(len(windows), dtype=bool)
+    dropped = Counter()
+    for source in np.unique(windows.recording):
+        rows = np.flatnonzero(windows.recording == source)
+        for batch in gen_batches(len(rows), 256):
+            some = rows[batch]
+            raw = _cut_ecg(recordings[source], windows.onset[some], windows.duration)
+            for reason, poor in _find_reasons(raw, recordings[source], thresholds):
+                dropped[reason] += int((keep[some] & poor).sum())
+                keep[some] &= ~poor
+    if not keep.any():
+        raise ValueError(
+            f"None of {len(windows)} windows shows a readable heartbeat: {dict(+dropped)}."
+        )
+    return windows.select(keep, dropped)
+
+
+def _check_match(windows, recordings):
+    """Raise if the windows cannot have been cut from the recordings."""
+    if not isinstance(windows, Windows):
+        raise TypeError(f"Expected what make_windows returns, got a {type(windows).__name__}.")
+    for source in np.unique(windows.recording):
+        rows = windows.recording == source
+        subject, end = windows.groups[rows][0], windows.onset[rows].max() + windows.duration
+        if source >= len(recordings):
+            raise ValueError(
+                f"The recordings must be those of the windows, which number {source + 1} or "
+                f"more, got {len(recordings)}."
+            )
+        recording = recordings[source]
+        if not isinstance(recording, Recording):
+            raise TypeError(f"Expected recordings, got a {type(recording).__name__}.")
+        if "ecg" not in recording.signals:
+            raise ValueError(
+                f"Recording {source} must have the modality 'ecg', got "
+                f"{', '.join(recording.signals)}."
+            )
+        rate = recording.sampling_rate["ecg"]
+        # resampling rounds the duration up to a whole sample
+        slack = 1 / rate + 1 / windows.sampling_rate.get("ecg", rate)
+        if recording.subject != subject or recording.duration + slack < end:
+            raise ValueError(
+                "The recordings must be those of the windows, in their order, but windows "
+                f"up to {end:g} s of {subject} stand against {recording!r}."
+            )
+
+
+def _cut_ecg(recording, onset, duration):
+    """Copy the samples of windows, to (n_windows, n_channels, n_times)."""
+    signal, rate = recording.signals["ecg"][0], recording.sampling_rate["ecg"]
+    n_times = min(round(duration * rate), signal.shape[-1])
+    start = np.minimum(np.floor(onset * rate + 0.5).astype(np.intp), signal.shape[-1] - n_times)
+    return np.moveaxis(signal[:, start[:, np.newaxis] + np.arange(n_times)], 0, 1)
+
+
+def _find_reasons(raw, recording, thresholds):
+    """Yield reasons to drop windows, and which ones have them."""
+    finite = np.isfinite(raw).all(axis=(1, 2))
+    yield "non-finite", ~finite
+    if finite.any():
+        found = find_poor_ecg(raw[finite], recording.sampling_rate["ecg"], **thresholds)
+        for reason, rows in found.items():
+            poor = np.zeros(len(raw), dtype=bool)
+            poor[finite] = rows
+            yield reason, poor
