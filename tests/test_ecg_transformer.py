@@ -80,6 +80,22 @@ def test_a_patch_is_so_many_samples(patch_size, n_tokens):
     assert count(network) == count(make_network(**SMALL))
 
 
+@pytest.mark.parametrize(
+    "patch_size, strides", [(1, (1, 1, 1)), (16, (4, 2, 2)), (10, (5, 2, 1)), (32, (4, 4, 2))]
+)
+def test_the_convolutions_share_the_patch_size(patch_size, strides):
+    convolutions = make_network(patch_size=patch_size, **SMALL).convolutions[::2]
+    assert tuple(conv.stride[0] for conv in convolutions) == strides
+
+
+def test_a_token_stands_in_the_middle_of_what_it_sees():
+    convolutions = make_network(patch_size=16, n_times=640, **SMALL).convolutions
+    x = make_ecg(1, n_times=640).requires_grad_()
+    convolutions(x)[..., 20].sum().backward()
+    seen = x.grad[0, 0].nonzero()[:, 0].double()
+    assert seen.min() + seen.max() == 2 * 20 * 16
+
+
 def test_the_embedding_is_that_asked_for():
     network, x = make_network(**SMALL), make_ecg()
     tokens = network.tokens(ecg=x)["ecg"]

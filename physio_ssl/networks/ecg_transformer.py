@@ -15,6 +15,20 @@ def _sinusoids(n_positions, d_model):
     return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)[:, :d_model]
 
 
+def _share_out(patch_size, n_convolutions):
+    """Return strides whose product is ``patch_size``, as equal as its prime factors allow."""
+    strides, factor = [1] * n_convolutions, 2
+    factors = []
+    while patch_size > 1:
+        while patch_size % factor == 0:
+            factors.append(factor)
+            patch_size //= factor
+        factor += 1
+    for factor in reversed(factors):
+        strides[strides.index(min(strides))] *= factor
+    return strides
+
+
 class ECGTransformer(nn.Module):
     """The encoder of Vazquez-Rodriguez et al.: convolutions and a transformer over one signal.
 
@@ -34,7 +48,8 @@ class ECGTransformer(nn.Module):
     n_times : mapping from str to int
         Samples per window. ``SSLEncoder`` fills this in.
     patch_size : int, default=1
-        Samples per token: the stride of the first convolution.
+        Samples per token: the product of the convolutions' strides, which share its prime
+        factors, the first ones more; 16 becomes (4, 2, 2).
     embedding : {"cls", "mean", "max", "last"}, default="cls"
         What becomes the embedding: the output of the CLS token (the paper), the mean or the
         maximum over the others, or the last one. No loss of ``MaskedPrediction`` reaches
@@ -48,7 +63,7 @@ class ECGTransformer(nn.Module):
     dim_feedforward : int, default=1024
         Hidden width of a transformer layer.
     kernel_sizes : tuple of int, default=(65, 33, 17)
-        Kernel of each convolution, odd, in samples; after the first one in tokens.
+        Kernel of each convolution, odd, in samples of its input.
     n_filters : tuple of int, default=(64, 128)
         Channels of each convolution but the last, which has ``d_model``.
     dropout : float, default=0.1
@@ -118,8 +133,8 @@ class ECGTransformer(nn.Module):
         self.dropout = dropout
         sizes = [n_channels[self.name], *n_filters, d_model]
         convolutions = []
-        for i, kernel in enumerate(kernel_sizes):
-            stride = 1 if i else patch_size
+        strides = _share_out(patch_size, len(kernel_sizes))
+        for i, (kernel, stride) in enumerate(zip(kernel_sizes, strides, strict=True)):
             convolutions += [
                 nn.Conv1d(sizes[i], sizes[i + 1], kernel, stride, padding=kernel // 2),
                 nn.ReLU(),
