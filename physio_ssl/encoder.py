@@ -198,7 +198,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         Returns
         -------
         ndarray of float32, of shape (n_windows, n_features)
-            Per modality, the mean of its tokens.
+            The network's embedding: of each modality one part.
         """
         check_is_fitted(self)
         return self._infer_all(self._check(X))
@@ -255,6 +255,15 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             return signals
         return {
             name: (x - self._like(self.center_[name], x)) / self._like(self.scale_[name], x)
+            for name, x in signals.items()
+        }
+
+    def unscale_signals(self, signals):
+        """Undo ``scale_signals``, e.g. on signals that the network predicts."""
+        if self.center_ is None:
+            return signals
+        return {
+            name: x * self._like(self.scale_[name], x) + self._like(self.center_[name], x)
             for name, x in signals.items()
         }
 

@@ -1,0 +1,118 @@
+"""reconstruct_masked: what an encoder predicts of masked samples, beside interpolation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.validation import check_is_fitted
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reconstruction:
+    """Masked windows and what was put in place of the masked samples.
+
+    Attributes
+    ----------
+    original, predicted, interpolated : dict from str to ndarray
+        Of each modality the windows, of shape (n_windows, n_channels, n_times); the same
+        as the network predicts every sample, masked or not; and with straight lines
+        across the masked samples. In the unit the encoder was given.
+    mask : dict from str to ndarray of bool, of shape (n_windows, 1, n_times)
+        Which samples were masked.
+    """
+
+    original: dict
+    predicted: dict
+    interpolated: dict
+    mask: dict
+
+    @property
+    def error(self):
+        """Mean squared error on masked samples, and its ratio to that of straight lines.
+
+        A dict from modality to a dict with ``"network"``, ``"interpolation"`` and ``"ratio"``.
+        """
+        errors = {}
+        for name, x in self.original.items():
+            mask = np.broadcast_to(self.mask[name], x.shape)
+            network, lines = (
+                float(np.square(values[name][mask] - x[mask], dtype=np.float64).mean())
+                for values in (self.predicted, self.interpolated)
+            )
+            errors[name] = {"network": network, "interpolation": lines, "ratio": network / lines}
+        return errors
+
+    def __repr__(self):
+        parts = (
+            f"{name}: {error['ratio']:.2f} times the error of interpolation"
+            for name, error in self.error.items()
+        )
+        return f"Reconstruction({'; '.join(parts)})"
+
+
+def reconstruct_masked(encoder, X, random_state=0):
+    """Mask windows, and have an encoder predict what was masked.
+
+    Parameters
+    ----------
+    encoder : SSLEncoder, or FrozenEstimator around one
+        Pre-trained on ``MaskedPrediction``.
+    X : SignalDict, or array of shape (n_windows, n_channels, n_times)
+        Windows like those it was trained on, best of recordings that it has not seen.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the masks.
+
+    Returns
+    -------
+    Reconstruction
+        With the error on masked samples beside that of linear interpolation.
+
+    Raises
+    ------
+    TypeError
+        If the encoder was not trained on ``MaskedPrediction``.
+    """
+    import torch
+
+    from ..pretext import MaskedPrediction
+
+    encoder = getattr(encoder, "estimator", encoder)
+    check_is_fitted(encoder)
+    task = getattr(encoder, "pretext_", None)
+    if not isinstance(task, MaskedPrediction):
+        raise TypeError(
+            "Masked samples are predicted by an encoder that was pre-trained on "
+            f"MaskedPrediction, got one of {type(task).__name__}."
+        )
+    signals = encoder.check_signals(X)
+    rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+    was_training = encoder.module_.training
+    encoder.module_.eval(), encoder.heads_.eval()
+    parts = {"predicted": [], "mask": []}
+    with torch.inference_mode():
+        for rows in gen_batches(len(signals), 64):
+            batch = {name: torch.from_numpy(x) for name, x in signals[rows].items()}
+            inputs, target = task.make_views(encoder.scale_signals(batch), rng)
+            predicted = task.predict(encoder.module_, encoder.heads_, inputs)
+            parts["predicted"].append(encoder.unscale_signals(predicted))
+            parts["mask"].append({name: mask for name, (_, mask) in target.items()})
+    encoder.module_.train(was_training)
+    predicted, mask = (
+        {name: np.concatenate([part[name].cpu().numpy() for part in some]) for name in signals}
+        for some in parts.values()
+    )
+    original = {name: signals[name] for name in signals}
+    lines = {name: _interpolate(x, mask[name]) for name, x in original.items()}
+    return Reconstruction(original, predicted, lines, mask)
+
+
+def _interpolate(X, mask):
+    """Put straight lines across masked samples, constant ones at the ends."""
+    times, lines = np.arange(X.shape[-1]), X.copy()
+    for window, masked in zip(lines, mask[:, 0], strict=True):
+        if masked.all():
+            window[:] = 0
+            continue
+        for channel in window:
+            channel[masked] = np.interp(times[masked], times[~masked], channel[~masked])
+    return lines
