@@ -1,6 +1,6 @@
-"""The yardstick: paper A's pre-training as one would write it without a library.
+"""The yardstick: both papers' pre-training as one would write it without a library.
 
-Signal transforms loop over windows in Python, the network is made of stock PyTorch layers,
+Signal transforms loop over windows in Python, the networks are made of stock PyTorch layers,
 with dropout on the attention weights as published.
 """
 
@@ -139,3 +139,49 @@ def pretrain(X, rng, batch_size=32):
 def embed(X, network, batch_size=192):
     with torch.no_grad():
         return [network(batch) for batch in torch.from_numpy(X).float().split(batch_size)]
+
+
+class ECGNetwork(nn.Module):
+    """Paper B's, with its head: three convolutions, CLS, sinusoids and two stock layers."""
+
+    def __init__(self, n_times, d_model=256):
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv1d(1, 64, 65, padding="same"),
+            nn.ReLU(),
+            nn.Conv1d(64, 128, 33, padding="same"),
+            nn.ReLU(),
+            nn.Conv1d(128, d_model, 17, padding="same"),
+            nn.ReLU(),
+        )
+        self.norm = nn.LayerNorm(d_model)
+        self.cls = nn.Parameter(torch.zeros(1, 1, d_model))
+        angles = torch.arange(n_times)[:, None] / 1e4 ** (torch.arange(0, d_model, 2) / d_model)
+        self.positions = torch.stack([angles.sin(), angles.cos()], 2).flatten(1)
+        self.dropout = nn.Dropout(0.1)
+        layer = nn.TransformerEncoderLayer(d_model, 2, 4 * d_model, 0.1, batch_first=True)
+        self.transformer = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Sequential(nn.Linear(d_model, 128), nn.ReLU(), nn.Linear(128, 1))
+
+    def forward(self, x):  # (batch, 1, n_times)
+        h = self.norm(self.convolutions(x).transpose(1, 2)) + self.positions
+        h = torch.cat([self.cls.expand(len(h), -1, -1), h], dim=1)
+        return self.head(self.transformer(self.dropout(h))[:, 1:]).transpose(1, 2)
+
+
+def mask_samples(window, rng):
+    mask = np.zeros(len(window), dtype=bool)
+    for start in np.flatnonzero(rng.random(len(window)) < 0.0325):
+        mask[start : start + 20] = True
+    return mask
+
+
+def pretrain_ecg(X, network, rng, batch_size):
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3, weight_decay=5e-3)
+    for batch in torch.from_numpy(X).split(batch_size):
+        mask = torch.from_numpy(np.array([[mask_samples(window[0], rng)] for window in batch]))
+        predicted = network(batch.masked_fill(mask, 0))
+        loss = (predicted - batch)[mask].square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
