@@ -21,6 +21,7 @@ ALLOWED = {
     "networks": {"_check"},
     "transforms": {"_check"},
     "windows": _BASE,
+    "corpora": {*_BASE, "windows"},
     "datasets": _BASE,
     "compose": _BASE,
     "features": {*_BASE, "functional"},
