@@ -164,7 +164,7 @@ def test_labels_as_text_and_no_labels_come_back_from_files(tmp_path):
 
 
 def test_windows_in_files_can_be_concatenated_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("physio_ssl.corpora._BYTES_AT_ONCE", 3000)  # more blocks than one
+    monkeypatch.setattr("physio_ssl.corpora._files._BYTES_AT_ONCE", 3000)  # more blocks than one
     concatenate_windows({"a": ONE}, tmp_path / "one")
     both = concatenate_windows({"x": open_windows(tmp_path / "one"), "b": TWO}, tmp_path / "both")
     assert_array_equal(both.X["ecg"], np.concatenate([ONE.X["ecg"], TWO.X["ecg"]]))
