@@ -14,9 +14,12 @@ _PUBLIC_NAMES = {
     "SelectModality": "compose",
     "SignalDict": "containers",
     "Windows": "windows",
+    "concatenate_windows": "corpora",
+    "corpus_weights": "corpora",
     "load_encoder": "persistence",
     "load_wer_ssl_checkpoint": "persistence",
     "make_windows": "windows",
+    "open_windows": "corpora",
     "save_encoder": "persistence",
 }
 _PUBLIC_MODULES = {

@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochTimer, PassthroughScoring
-from skorch.dataset import ValidSplit
+from skorch.dataset import Dataset, ValidSplit
 
 from ._check import check_windows
 from ._training import LinearDecay, ProgressBar, WindowNetMixin
@@ -78,7 +78,8 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         steps, passes are added until they have so many.
     lr : float, default=1e-3
         Learning rate of the first batch; it falls in a line to 0 at the last one.
-        ``callbacks__linear_decay=None`` keeps it constant.
+        ``callbacks__linear_decay__warmup=0.06`` lets it rise before, in that share of all
+        steps; ``callbacks__linear_decay=None`` keeps it constant.
     encoder_lr : float or None, default=1e-4
         Learning rate of the encoder's network in mode "fine_tuned", lower than that of the
         new head, so that few labels do not undo the pre-training; None stands for ``lr``.
@@ -332,6 +333,18 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
             )
         return SignalDict(embedding=np.asarray(embedding, dtype=np.float32))
 
+    def _encode(self, y):
+        """Turn labels of held-out windows into numbers of classes."""
+        y = np.asarray(y)
+        unknown = np.setdiff1d(y, self.classes_inferred_)
+        if len(unknown):
+            raise ValueError(
+                "Labels of held-out windows must be those of the training windows, "
+                f"{', '.join(map(str, self.classes_inferred_))}, got "
+                f"{', '.join(map(str, unknown))}."
+            )
+        return np.searchsorted(self.classes_inferred_, y)
+
     def _weigh_classes(self, y):
         self._class_weight = None
         if self.class_weight is not None:
@@ -374,7 +387,10 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
     def get_split_datasets(self, X, y=None, **fit_params):
         """Hold out training subjects where there is early stopping."""
         if self.early_stopping is None:
-            return super().get_split_datasets(X, y, **fit_params)
+            train, valid = super().get_split_datasets(X, y, **fit_params)
+            if isinstance(valid, Dataset):  # of predefined_split, checked and encoded here
+                valid = self.get_dataset(self._inputs(valid.X), self._encode(valid.y))
+            return train, valid
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         split = GroupShuffleSplit(1, test_size=self.validation_share, random_state=seed)
         return ValidSplit(split)(self.get_dataset(X, y), y, **fit_params)

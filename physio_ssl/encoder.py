@@ -7,16 +7,46 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import TransformerMixin, clone
-from sklearn.utils import assert_all_finite, check_consistent_length, gen_batches
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_consistent_length, gen_batches
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PassthroughScoring
+from skorch.dataset import Dataset
 
-from ._check import check_windows
-from ._training import LinearDecay, ProgressBar, WindowNetMixin
+from ._check import check_finite, check_windows
+from ._training import (
+    LinearDecay,
+    ProgressBar,
+    RestoreHeads,
+    WindowDataset,
+    WindowNetMixin,
+    get_sampling_weight,
+)
 from .containers import SignalDict
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
+
+
+def _check_weight(sampling_weight, n_windows):
+    """Return sampling weights as an array, or raise."""
+    if sampling_weight is None:
+        return None
+    try:
+        weight = np.asarray(sampling_weight, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sampling_weight must hold numbers: {error}") from error
+    if weight.shape != (n_windows,):
+        raise ValueError(
+            f"sampling_weight must hold one number for each of the {n_windows} windows, got the "
+            f"shape {weight.shape}."
+        )
+    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+        raise ValueError(
+            "sampling_weight must be finite, not negative and not 0 for all windows, got "
+            f"values from {weight.min()} to {weight.max()}."
+        )
+    return weight
 
 
 class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
@@ -36,7 +66,8 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         Passes over the windows.
     lr : float, default=1e-3
         Learning rate of the first batch; it falls in a line to 0 at the last one.
-        ``callbacks__linear_decay=None`` keeps it constant.
+        ``callbacks__linear_decay__warmup=0.06`` lets it rise before, in that share of all
+        steps; ``callbacks__linear_decay=None`` keeps it constant.
     batch_size : int, default=16
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
@@ -59,10 +90,12 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         cores.
     train_split : callable or None, default=None
         None trains on all windows. ``skorch.dataset.ValidSplit(GroupKFold(5))`` holds out
-        subjects, with ``fit(X, groups=groups)``.
+        subjects, with ``fit(X, groups=groups)``;
+        ``skorch.helper.predefined_split(skorch.dataset.Dataset(X_valid))`` evaluates on others.
     callbacks : list of skorch callbacks, default=None
         E.g. early stopping. A learning rate scheduler needs
-        ``callbacks__linear_decay=None`` beside it.
+        ``callbacks__linear_decay=None`` beside it; ``GradientNormClipping(1.0)`` clips
+        gradients.
     verbose : int, default=0
         Whether to show a progress bar.
     **kwargs
@@ -93,6 +126,15 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     all training windows (where it would be scaled), for windows shorter than the
     network's receptive field, and for modalities, channels or lengths other than those
     of ``fit``.
+
+    Windows may be ``np.memmap`` arrays larger than the memory, as of ``open_windows``:
+    they are checked and scaled in blocks, and a batch reads, and turns to float32, its own
+    windows only. (A single array of integers is copied first: put it in a ``SignalDict``.)
+    Splits as of cross-validation copy their rows: train on the whole, once.
+
+    A ``skorch.callbacks.Checkpoint`` needs ``f_heads="heads.pt"``. To go on from one in a new
+    process, build the encoder with ``max_epochs=0`` and ``fit`` on the same windows, call
+    ``load_params(checkpoint=checkpoint)``, set ``max_epochs`` and call ``partial_fit``.
 
     Examples
     --------
@@ -146,7 +188,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
 
     # What users call
 
-    def fit(self, X, y=None, groups=None, **fit_params):
+    def fit(self, X, y=None, groups=None, sampling_weight=None, **fit_params):
         """Pre-train the network on windows; labels ``y`` are ignored.
 
         Parameters
@@ -157,6 +199,11 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             Present for scikit-learn.
         groups : array-like of shape (n_windows,), default=None
             Subject of each window, for ``train_split``; remembered as ``groups_seen_``.
+        sampling_weight : array-like of shape (n_windows,), default=None
+            How often each window is drawn, relative to the others: as many windows per pass
+            as there are to train on, drawn with replacement, e.g. by ``corpus_weights``. None
+            shows each window once per pass. It concerns neither the scaling, to which all
+            windows count alike, nor windows that are held out.
         **fit_params
             Passed to ``train_split``.
 
@@ -164,27 +211,30 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         -------
         self
         """
-        if not self.warm_start or not self.initialized_:
-            self.initialized_ = False  # should a check fail, no mixture of fits is left
-            self._check(X, reset=True)
-            self._initialize_seeded()
-        return self.partial_fit(X, groups=groups, **fit_params)
+        reset = not self.warm_start or not self.initialized_
+        return self._train(X, groups, sampling_weight, fit_params, reset)
 
-    def partial_fit(self, X, y=None, classes=None, groups=None, **fit_params):
+    def partial_fit(self, X, y=None, classes=None, groups=None, sampling_weight=None, **fit_params):
         """Train on, from where the last call ended, for ``max_epochs`` more."""
+        return self._train(X, groups, sampling_weight, fit_params, reset=not self.initialized_)
+
+    def _train(self, X, groups, sampling_weight, fit_params, reset):
         if "epochs" in fit_params:
             raise ValueError("The number of passes is max_epochs; fit takes no epochs.")
-        X = self._check(X, reset=not self.initialized_)
-        if not self.initialized_:
-            self._initialize_seeded()
+        if reset:
+            self.initialized_ = False  # should a check fail, no mixture of fits is left
+        X = self._check(X, reset=reset)
+        weight = _check_weight(sampling_weight, len(X))
         if groups is not None:
             check_consistent_length(X, groups)
             fit_params["groups"] = groups
+        if reset:
+            self._initialize_seeded()
         self.remember_groups(groups, anew=not len(self.history))
         # A later call draws anew: the same views and batches again would teach less.
         with self._reproducible(n_before=len(self.history)) as seed:
             self._rng_ = np.random.default_rng(seed)
-            super().partial_fit(X, **fit_params)
+            super().partial_fit(WindowDataset(X, sampling_weight=weight), **fit_params)
         return self
 
     def transform(self, X):
@@ -244,7 +294,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             self.groups_seen_ = np.unique(groups if anew else [*self.groups_seen_, *groups])
 
     def check_signals(self, X):
-        """Return windows like those of ``fit`` as a float32 ``SignalDict``, or raise."""
+        """Return windows like those of ``fit`` as a ``SignalDict``, or raise."""
         check_is_fitted(self)
         return self._check(X)
 
@@ -272,7 +322,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         return torch.as_tensor(array, dtype=x.dtype, device=x.device)
 
     def _check(self, X, reset=False):
-        """Return windows as a float32 SignalDict, or raise."""
+        """Return windows as a SignalDict, or raise; none is copied, batches become float32."""
         if isinstance(X, Mapping) and not issparse(X):  # one sparse format is a Mapping
             X = SignalDict(X)
         else:
@@ -280,7 +330,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         for name, array in X.items():
             if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
                 raise ValueError(f"Modality {name!r} must hold real numbers, got {array.dtype}.")
-            assert_all_finite(array, input_name=name)
+            check_finite(array, name)
         if len(X) == 0:
             raise ValueError("Found array with 0 sample(s), at least 1 window is needed.")
         if reset:
@@ -288,7 +338,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             self.n_times_ = {name: array.shape[2] for name, array in X.items()}
             self._set_scale(X)
         self._check_like_fit(X)
-        return SignalDict({name: X[name].astype(np.float32, copy=False) for name in self.n_times_})
+        return SignalDict({name: X[name] for name in self.n_times_})
 
     def _set_scale(self, X):
         if not self.standardize:
@@ -298,10 +348,10 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         for name, array in X.items():
             center = array.mean(axis=(0, 2), dtype=np.float64)
             # In blocks, as differences of all windows at once could fill the memory.
-            squares = [
-                np.square(array[rows] - center[:, np.newaxis]).sum(axis=(0, 2))
-                for rows in gen_batches(len(array), 1024)
-            ]
+            squares = []
+            for rows in gen_batches(len(array), 1024):
+                difference = array[rows] - center[:, np.newaxis]
+                squares.append(np.square(difference, out=difference).sum(axis=(0, 2)))
             scale = np.sqrt(sum(squares) / (len(array) * array.shape[2]))
             # Rounding leaves a constant of 33.3 with a tiny spread: compare with its size.
             flat = np.flatnonzero(scale <= 1e-6 * np.abs(center))
@@ -332,6 +382,10 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
 
     def initialize_module(self):
         """Build the network for the windows at hand, and the pretext task's heads."""
+        if not hasattr(self, "n_channels_"):
+            raise NotFittedError(
+                "The network is built for windows: call fit first (max_epochs=0 only builds it)."
+            )
         shapes = {"n_channels": self.n_channels_, "n_times": self.n_times_}
         kwargs = {**shapes, **self.get_params_for("module")}
         if isinstance(self.module, torch.nn.Module):
@@ -352,6 +406,18 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         self.heads_ = self.pretext_.make_heads(self.module_)
         return self
 
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Hold out windows; those of ``predefined_split`` are checked as all others are."""
+        train, valid = super().get_split_datasets(X, y, **fit_params)
+        if isinstance(valid, Dataset):
+            valid = self.get_dataset(self._check(valid.X))
+        if get_sampling_weight(X) is not None and get_sampling_weight(train) is None:
+            raise ValueError(
+                "With sampling_weight, train_split must return a torch Subset of the windows, "
+                f"as skorch's ValidSplit does, got a {type(train).__name__}."
+            )
+        return train, valid
+
     def infer(self, x, **fit_params):
         """Embed one batch; ``fit_params`` such as groups are not the network's."""
         return self.module_(**self.scale_signals(x))
@@ -368,6 +434,15 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         self._set_training(False)
         with torch.no_grad():
             return {"loss": self._pretext_loss(batch, "valid"), "y_pred": None}
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Refuse checkpoints without the heads: a training could not go on from them."""
+        for _, callback in self.callbacks_:
+            if getattr(callback, "f_params", None) and not getattr(callback, "f_heads", None):
+                raise ValueError(
+                    "A checkpoint of the network needs the pretext task's heads, too: "
+                    f"{type(callback).__name__}(f_heads='heads.pt', ...)."
+                )
 
     def on_epoch_end(self, net, **kwargs):
         """Average the batches' pretext metrics, as skorch does with losses."""
@@ -388,6 +463,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             ("train_loss", PassthroughScoring("train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring("valid_loss")),
             ("linear_decay", LinearDecay()),
+            ("restore_heads", RestoreHeads()),
             ("progress_bar", ProgressBar()),
         ]
 

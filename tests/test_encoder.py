@@ -359,3 +359,111 @@ def test_it_remembers_whom_it_has_seen_only_where_it_was_always_told():
     assert encoder.partial_fit(X).groups_seen_ is None
     assert encoder.partial_fit(X, groups=GROUPS).groups_seen_ is None
     assert_array_equal(encoder.fit(X, groups=GROUPS).groups_seen_, [0, 1, 2])
+
+
+class Drawn(Callback):
+    """Notes the windows of each pass, by their first sample."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.train_, self.valid_ = [], []
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        seen = batch[0]["eda"][:, 0, 0].numpy()
+        rows = [int(np.abs(X["eda"][:, 0, 0] - sample).argmin()) for sample in seen]
+        (self.train_ if training else self.valid_).extend(rows)
+
+
+def drawn_by(**kwargs):
+    """Return what an encoder draws in ten passes."""
+    fit = {name: kwargs.pop(name) for name in ("sampling_weight", "groups") if name in kwargs}
+    settings = {"max_epochs": 10, "pretext__views": "one", "callbacks": [("drawn", Drawn())]}
+    encoder = make_encoder(**{**settings, **kwargs}).fit(X, **fit)
+    return dict(encoder.callbacks_)["drawn"]
+
+
+def test_windows_are_drawn_by_their_weights():
+    weight = np.where(np.arange(24) < 12, 3.0, 1.0)
+    rows = np.array(drawn_by(sampling_weight=weight).train_)
+    assert len(rows) == 10 * len(X)
+    assert np.mean(rows < 12) == pytest.approx(0.75, abs=0.06)
+    assert len(set(rows)) == len(X)
+    assert len(set(rows[: len(X)])) < len(X)  # with replacement
+
+
+def test_only_the_ratio_of_weights_matters():
+    weight = np.arange(1.0, 25.0)
+    for scale in (1e-300, 1e300):
+        assert drawn_by(sampling_weight=scale * weight).train_ == (
+            drawn_by(sampling_weight=weight).train_
+        )
+
+
+def test_windows_of_weight_0_are_not_drawn():
+    weight = np.arange(24) % 3 == 1
+    assert set(drawn_by(sampling_weight=weight).train_) == set(range(1, 24, 3))
+
+
+def test_without_weights_each_window_is_seen_once_per_pass():
+    rows = np.reshape(drawn_by().train_, (10, len(X)))
+    assert_array_equal(np.sort(rows), np.tile(np.arange(len(X)), (10, 1)))
+
+
+def test_held_out_windows_are_not_drawn():
+    weight = np.isin(np.arange(24), [3, 4, 10, 12, 20, 21])
+    split = ValidSplit([(np.arange(8, 24), np.arange(8))])
+    drawn = drawn_by(sampling_weight=weight, train_split=split)
+    assert len(drawn.train_) == 10 * 16
+    assert set(drawn.train_) == {10, 12, 20, 21}
+    assert sorted(drawn.valid_) == sorted(10 * list(range(8)))  # all, once per pass
+
+
+def test_weighted_draws_repeat_themselves_by_seed():
+    def embed(seed, weight):
+        encoder = make_encoder(random_state=seed).fit(X, sampling_weight=weight)
+        return encoder.partial_fit(X, sampling_weight=weight[::-1]).transform(X)
+
+    weight = np.arange(24.0)
+    assert_array_equal(embed(0, weight), embed(0, list(weight)))
+    assert not np.allclose(embed(0, weight), embed(0, weight[::-1]))
+
+
+def test_weights_reach_an_encoder_in_a_pipeline():
+    weight = np.arange(24.0)
+    model = make_pipeline(make_encoder(), LogisticRegression())
+    model.fit(X, Y, sslencoder__sampling_weight=weight)
+    alone = make_encoder().fit(X, sampling_weight=weight)
+    assert_array_equal(model[0].transform(X), alone.transform(X))
+
+
+@pytest.mark.parametrize(
+    "weight, match",
+    [
+        (np.ones(23), r"each of the 24 windows, got the shape \(23,\)"),
+        (np.ones((24, 1)), r"shape \(24, 1\)"),
+        (1.0, r"shape \(\)"),
+        (np.zeros(24), "not 0 for all windows, got values from 0.0 to 0.0"),
+        (np.arange(24) - 1, "not negative .* from -1.0 to 22.0"),
+        (np.full(24, np.nan), "must be finite"),
+        (np.full(24, np.inf), "must be finite"),
+        (["a"] * 24, "must hold numbers"),
+    ],
+)
+def test_bad_weights_are_refused(weight, match):
+    encoder = make_encoder(max_epochs=0).fit(X)
+    with pytest.raises(ValueError, match=match):
+        encoder.fit(X, sampling_weight=weight)
+    assert not encoder.initialized_  # no new, untrained encoder is left
+    with pytest.raises(ValueError, match=match):
+        make_encoder(max_epochs=0).fit(X).partial_fit(X, sampling_weight=weight)
+
+
+def test_weights_that_leave_nothing_to_train_on_are_refused():
+    encoder = make_encoder(train_split=ValidSplit([(np.arange(16), np.arange(16, 24))]))
+    with pytest.raises(ValueError, match="train_split leaves to train on, got 16"):
+        encoder.fit(X, sampling_weight=np.arange(24) >= 16)
+
+
+def test_weights_are_not_lost_in_a_split_of_the_users_own():
+    encoder = make_encoder(train_split=lambda dataset, **params: (list(dataset.X), None))
+    with pytest.raises(ValueError, match="must return a torch Subset .* got a list"):
+        encoder.fit(X, sampling_weight=np.ones(24))

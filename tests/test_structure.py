@@ -22,6 +22,7 @@ ALLOWED = {
     "networks": {"_check"},
     "transforms": {"_check"},
     "windows": _BASE,
+    "corpora": {*_BASE, "windows"},
     "datasets": _BASE,
     "compose": _BASE,
     "features": {*_BASE, "functional", "_heartbeats"},
