@@ -21,7 +21,7 @@ from torch import nn
 
 import physio_ssl
 from physio_ssl import HandcraftedFeatures, PerModality, SelectModality, SSLClassifier, SSLEncoder
-from physio_ssl.networks import ConvEncoder
+from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer
 from physio_ssl.preprocessing import (
     BandpassFilter,
     Clip,
@@ -30,7 +30,7 @@ from physio_ssl.preprocessing import (
     Resample,
     Standardize,
 )
-from physio_ssl.pretext import MultiTaskRecognition, TransformRecognition
+from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition, TransformRecognition
 from physio_ssl.transforms import (
     CropResize,
     GaussianNoise,
@@ -42,23 +42,34 @@ from physio_ssl.transforms import (
     TimeWarp,
 )
 
-TINY = SSLEncoder(
-    max_epochs=1,
-    module__d_model=8,
-    module__kernel_size=1,
-    pretext__transforms=[GaussianNoise(), Negation()],
-    random_state=0,
-)
-
-TINY_CONV = {
-    "module": ConvEncoder,
-    "module__n_filters": (4, 8),
-    "module__kernel_sizes": (2, 1),
-    "module__pool_size": 1,
-    "pretext__transforms": [GaussianNoise(), Negation()],
-    "max_epochs": 1,
-    "random_state": 0,
+# Every pretext task on every network, but for the one that makes no sense.
+NETWORKS = {
+    MultimodalTransformer: {"d_model": 8, "kernel_size": 1},
+    ECGTransformer: {
+        "d_model": 8,
+        "dim_feedforward": 8,
+        "kernel_sizes": (3, 1),
+        "n_filters": (4,),
+    },
+    ConvEncoder: {"n_filters": (4, 8), "kernel_sizes": (2, 1), "pool_size": 1},
 }
+TASKS = [
+    TransformRecognition([GaussianNoise(), Negation()]),
+    MultiTaskRecognition([GaussianNoise(), Negation()]),
+    MaskedPrediction(span=2),
+]
+ENCODERS = [
+    SSLEncoder(
+        network,
+        task,
+        max_epochs=1,
+        random_state=0,
+        **{f"module__{name}": value for name, value in sizes.items()},
+    )
+    for network, sizes in NETWORKS.items()
+    for task in TASKS
+    if not (network is ConvEncoder and isinstance(task, MaskedPrediction))
+]
 
 
 class Linear(nn.Module):
@@ -103,10 +114,7 @@ INSTANCES = [
     Resample(2, 3),
     SSLClassifier(LINEAR, max_epochs=10, lr=1e-2, random_state=0),
     SSLClassifier(LINEAR, "fine_tuned", max_epochs=10, lr=1e-2, random_state=0),
-    SSLEncoder(**TINY_CONV),
-    SSLEncoder(**TINY_CONV, pretext=MultiTaskRecognition),
-    TINY,
-    clone(TINY).set_params(pretext=MultiTaskRecognition),
+    *ENCODERS,
     Scaling(),
     SelectModality("signal"),
     Standardize(constant="zero"),
