@@ -25,9 +25,10 @@ from physio_ssl import (
     load_wer_ssl_checkpoint,
     save_encoder,
 )
-from physio_ssl.networks import ConvEncoder, MultimodalTransformer
+from physio_ssl.evaluation import reconstruct_masked
+from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer
 from physio_ssl.persistence._wer_ssl import _rename_wer_ssl
-from physio_ssl.pretext import MultiTaskRecognition, TransformRecognition
+from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition, TransformRecognition
 from physio_ssl.transforms import GaussianNoise, Negation, Permutation, TimeWarp
 
 SMALL = {"max_epochs": 2, "module__d_model": 8, "random_state": 0}
@@ -128,6 +129,26 @@ def test_a_convolutional_encoder_of_many_tasks_is_loaded(pretext, X, path):
     new, first = clone(loaded).fit(X), clone(encoder).fit(X)
     np.testing.assert_array_equal(new.transform(X), first.transform(X))
     assert new.history_[:, "train_loss"] == first.history_[:, "train_loss"]
+
+
+def test_a_masked_encoder_is_loaded_with_how_it_fills_gaps(X, path):
+    encoder = SSLEncoder(
+        ECGTransformer,
+        MaskedPrediction(span=5),
+        module__patch_size=4,
+        module__d_model=8,
+        module__n_filters=(4, 8),
+        module__embedding="max",
+        callbacks__linear_decay__warmup=0.5,
+        max_epochs=2,
+        random_state=0,
+    ).fit(X["temp"])
+    loaded = save_and_load(encoder, path)
+    np.testing.assert_array_equal(loaded.transform(X["temp"]), encoder.transform(X["temp"]))
+    ours, theirs = (reconstruct_masked(some, X["temp"]).predicted for some in (loaded, encoder))
+    np.testing.assert_array_equal(ours["signal"], theirs["signal"])
+    new = clone(loaded).fit(X["temp"])
+    np.testing.assert_array_equal(new.transform(X["temp"]), encoder.transform(X["temp"]))
 
 
 def test_a_default_encoder_is_loaded(X, path):

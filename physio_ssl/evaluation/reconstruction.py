@@ -74,6 +74,7 @@ def reconstruct_masked(encoder, X, random_state=0):
     """
     import torch
 
+    from .._training import WindowDataset
     from ..pretext import MaskedPrediction
 
     encoder = getattr(encoder, "estimator", encoder)
@@ -85,13 +86,14 @@ def reconstruct_masked(encoder, X, random_state=0):
             f"MaskedPrediction, got one of {type(task).__name__}."
         )
     signals = encoder.check_signals(X)
+    windows = WindowDataset(signals)
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
     was_training = encoder.module_.training
     encoder.module_.eval(), encoder.heads_.eval()
     parts = {"predicted": [], "mask": []}
     with torch.inference_mode():
         for rows in gen_batches(len(signals), 64):
-            batch = {name: torch.from_numpy(x) for name, x in signals[rows].items()}
+            batch, _ = windows[np.arange(rows.start, rows.stop)]
             inputs, target = task.make_views(encoder.scale_signals(batch), rng)
             predicted = task.predict(encoder.module_, encoder.heads_, inputs)
             parts["predicted"].append(encoder.unscale_signals(predicted))
@@ -101,7 +103,7 @@ def reconstruct_masked(encoder, X, random_state=0):
         {name: np.concatenate([part[name].cpu().numpy() for part in some]) for name in signals}
         for some in parts.values()
     )
-    original = {name: signals[name] for name in signals}
+    original = {name: np.asarray(signals[name], dtype=np.float32) for name in signals}
     lines = {name: _interpolate(x, mask[name]) for name, x in original.items()}
     return Reconstruction(original, predicted, lines, mask)
 
