@@ -67,6 +67,24 @@ def test_the_same_seed_gives_the_same_bits():
     assert_array_equal(make_encoder().fit_transform(X), make_encoder().fit_transform(X))
 
 
+def test_half_the_precision_gives_nearly_the_same():
+    settings = {"module__dropout": 0.0, "max_epochs": 1, "lr": 1e-4}
+    exact, rough = (
+        make_encoder(precision=precision, **settings).fit(X)
+        for precision in ("float32", "bfloat16")
+    )
+    embedding = rough.transform(X)
+    assert embedding.dtype == np.float32
+    assert_allclose(embedding, exact.transform(X), atol=0.02)
+    assert not np.array_equal(embedding, exact.transform(X))
+    assert {p.dtype for p in rough.module_.parameters()} == {torch.float32}
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="one of float32, bfloat16, got 'float16'"):
+        make_encoder(precision="float16").fit(X)
+
+
 def test_another_seed_gives_another_embedding():
     other = make_encoder(random_state=1).fit_transform(X)
     assert not np.allclose(make_encoder().fit_transform(X), other)

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from physio_ssl import SignalDict, load_wer_ssl_checkpoint
 from physio_ssl.networks import MultimodalTransformer
-from physio_ssl.networks._layers import fast_dropout
+from physio_ssl.networks._layers import TransformerLayer, fast_dropout
 from physio_ssl.networks.multimodal_transformer import WeightNormConv1d
 from physio_ssl.pretext import TransformRecognition
 
@@ -167,3 +167,11 @@ def test_dropout_is_off_when_not_training():
 def test_sizes_that_do_not_fit_are_refused(kwargs, match):
     with pytest.raises(ValueError, match=match):
         make_network(**kwargs)
+
+
+def test_attention_in_half_precision_is_the_same_to_its_precision():
+    torch.manual_seed(0)
+    layer, x = TransformerLayer(32, 4, 64, 0.0, 0.0), torch.randn(3, 50, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = layer(x)
+    torch.testing.assert_close(rough.float(), layer(x), atol=0.05, rtol=0)

@@ -18,7 +18,7 @@ def fast_dropout(x, p, training):
     bits = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
     dropped = min(round(256 * p), 255)
     kept = bits.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
-    return x * (kept * (256 / (256 - dropped)))
+    return x * (kept * (256 / (256 - dropped))).to(x.dtype)
 
 
 class TransformerLayer(nn.Module):
@@ -48,7 +48,13 @@ class TransformerLayer(nn.Module):
         qkv = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (batch, n_heads, n_tokens, d_head)
         dropout = self.attention_dropout if self.training else 0.0
-        heads = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        if q.dtype == torch.bfloat16 and q.device.type == "cpu" and not dropout:
+            # Of this type, PyTorch's fused attention is no faster than of float32.
+            q = q * q.shape[-1] ** -0.5
+            windows = zip(q, k.transpose(-1, -2), v, strict=True)  # one fits in the cache
+            heads = torch.stack([(q @ k).softmax(-1, dtype=q.dtype) @ v for q, k, v in windows])
+        else:
+            heads = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
         return self.out(heads.transpose(1, 2).flatten(2))  # (batch, n_tokens, d_model)
 
     def _drop(self, x):
