@@ -41,6 +41,11 @@ PAPER = {
     "lr": 5e-3,
     "batch_size": 32,
 }
+RECOMMENDED = {
+    "module__patch_size": 16,
+    "module__d_model": 128,
+    "module__dim_feedforward": 512,
+}
 
 
 def make_windows(n_windows, dtype=np.float32):
@@ -175,13 +180,12 @@ def main():
         "ECG: masked prediction, paper's network without attention dropout": lambda: bench_ecg(
             rounds, 32
         ),
-        "the same in patches of 16 samples": lambda: bench_ecg(rounds, 512, module__patch_size=16),
-        "patches of 16 and half the width, as the README recommends": lambda: bench_ecg(
-            rounds,
-            1024,
-            module__patch_size=16,
-            module__d_model=128,
-            module__dim_feedforward=512,
+        "the same in bfloat16": lambda: bench_ecg(rounds, 64, precision="bfloat16"),
+        "patches of 16 samples, half the width, as the README recommends": lambda: bench_ecg(
+            rounds, 1024, **RECOMMENDED
+        ),
+        "the same in bfloat16 ": lambda: bench_ecg(
+            rounds, 2048, precision="bfloat16", **RECOMMENDED
         ),
     }
     for name, bench in rows.items():
