@@ -56,7 +56,7 @@ TRANSFORMER = {
     "module__d_model": 128,
     "module__dim_feedforward": 512,
     "module__embedding": "mean",
-    "pretext": MaskedPrediction(),
+    "pretext": MaskedPrediction(probability=0.01, span=64),  # half a second
     "callbacks__linear_decay__warmup": 0.1,
 }
 CONVOLUTIONS = {"module": ConvEncoder, "pretext": MultiTaskRecognition(views="one")}
@@ -93,6 +93,7 @@ def parse_options():
     parser.add_argument("--eegmat", type=Path, required=True, help="folder of EEGMAT")
     parser.add_argument("--output", type=Path, default=Path("study_ecg_results"))
     parser.add_argument("--epochs", type=int, default=10, help="passes of pre-training")
+    parser.add_argument("--precision", default="float32", help="or bfloat16: faster where known")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -123,6 +124,7 @@ def pretrain(name, settings, windows, options):
             max_epochs=options.epochs,
             batch_size=32,
             optimizer__fused=True,
+            precision=options.precision,
             random_state=options.seed,
             n_threads=2,
             verbose=1,
