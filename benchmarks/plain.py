@@ -177,7 +177,7 @@ def mask_samples(window, rng):
 
 
 def pretrain_ecg(X, network, rng, batch_size):
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3, weight_decay=5e-3)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3, weight_decay=5e-3, fused=True)
     for batch in torch.from_numpy(X).split(batch_size):
         mask = torch.from_numpy(np.array([[mask_samples(window[0], rng)] for window in batch]))
         predicted = network(batch.masked_fill(mask, 0))

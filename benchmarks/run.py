@@ -107,13 +107,14 @@ def bench_ecg(rounds, n_windows, **settings):
     rng = np.random.default_rng(0)
     encoder = SSLEncoder(
         ECGTransformer,
-        MaskedPrediction,
+        MaskedPrediction(),
         max_epochs=1,
         batch_size=32,
         random_state=0,
         standardize=False,
         n_threads=2,
         optimizer__fused=True,
+        optimizer__weight_decay=5e-3,
         **settings,
     )
     encoder.fit(X[:32])

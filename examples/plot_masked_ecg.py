@@ -2,8 +2,8 @@
 Filling in a masked ECG
 =======================
 
-The pretext task of the second paper: a third or more of the samples are hidden, and the
-network learns to predict them. To put a heartbeat where it belongs, it has to know the
+The pretext task of the second paper: about half of the samples are hidden, and the network
+learns to predict them. To put a heartbeat where it belongs, it has to know the
 rhythm. Here it learns that of simulated people; the same lines work on recordings.
 """
 
@@ -33,7 +33,7 @@ recordings = [
                 sampling_rate=250,
                 heart_rate=rate,
                 noise=0.02,
-                random_state=int(rate),
+                random_state=number,
             )
         },
         {"ecg": 250},

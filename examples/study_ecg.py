@@ -3,13 +3,14 @@
     python examples/study_ecg.py --cinc2017 training2017.zip --eegmat eegmat
 
 An ``ECGTransformer`` is pre-trained by masked prediction, and a ``ConvEncoder`` by seven-task
-recognition, on handheld ECG without labels (CinC 2017). Three questions follow:
+recognition, on handheld ECG without labels (CinC 2017; a fifth of the recordings is held
+out). Three questions follow:
 
-1. How well are masked samples of recordings that were held out predicted?
+1. How well are masked samples of the held-out recordings predicted?
 2. Rest or mental arithmetic (EEGMAT, other people, another device)? Logistic regression on the
    frozen embeddings against heart rate and its variability, leave-one-subject-out.
-3. Atrial fibrillation or normal rhythm (CinC 2017, recordings that were held out)? A linear
-   probe against the same network trained from scratch, with 1, 10 and 100 % of the labels.
+3. Atrial fibrillation or normal rhythm, on the held-out recordings? A linear probe against
+   the same network trained from scratch, with 1, 10 and 100 % of the labels.
 
 Windows are of 10 s, and standardised one by one: nothing else about a test person is used.
 What takes long is written to the output folder as it ends, and read from there next time.
@@ -49,38 +50,47 @@ from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition
 from physio_ssl.quality import drop_poor_ecg
 
 DURATION, RATE = 10, 128  # seconds, Hz
-SHARES = {0.01: 5, 0.1: 5, 1.0: 1}  # of the labelled recordings: how many draws
-TRANSFORMER = {
-    "module": ECGTransformer,
-    "module__patch_size": 16,
-    "module__d_model": 128,
-    "module__dim_feedforward": 512,
-    "module__embedding": "mean",
-    "pretext": MaskedPrediction(probability=0.01, span=64),  # half a second
-    "callbacks__linear_decay__warmup": 0.1,
+DRAWS = {0.01: 5, 0.1: 5, 1.0: 1}  # of each share of the labelled recordings
+OURS = "pre-trained ECGTransformer"
+SCRATCH = "ECGTransformer from scratch"
+NETWORKS = {
+    "ECGTransformer": {
+        "module": ECGTransformer,
+        "module__patch_size": 16,
+        "module__d_model": 128,
+        "module__dim_feedforward": 512,
+        "module__embedding": "mean",
+        "pretext": MaskedPrediction(probability=0.01, span=64),  # half a second
+        "lr": 2e-3,
+        "callbacks__linear_decay__warmup": 0.1,
+        "max_epochs": 20,
+    },
+    "ConvEncoder": {
+        "module": ConvEncoder,
+        "pretext": MultiTaskRecognition(views="one"),
+        "max_epochs": 8,
+    },
 }
-CONVOLUTIONS = {"module": ConvEncoder, "pretext": MultiTaskRecognition(views="one")}
 
 
 def main():
     options = parse_options()
-    options.output.mkdir(parents=True, exist_ok=True)
-    corpus = cut(load_cinc2017(options.cinc2017), step=5, label=None)
-    rhythms = cut(load_cinc2017(options.cinc2017), step=5, label={"normal": 0, "AF": 1})
+    check_output(options)
+    recordings = load_cinc2017(options.cinc2017)
+    corpus = cut(recordings, step=5)
+    rhythms = cut(recordings, step=5, label={"normal": 0, "AF": 1})
     held_out = hold_out(corpus, options.seed)
     unlabelled = corpus.select(~np.isin(corpus.groups, held_out))
     print(f"Pre-training on {unlabelled}; {len(held_out)} recordings held out", flush=True)
 
-    encoders = {
-        "pre-trained ECGTransformer": pretrain("transformer", TRANSFORMER, unlabelled, options),
-        "pre-trained ConvEncoder": pretrain("convolutions", CONVOLUTIONS, unlabelled, options),
-    }
-    for name, settings in (("ECGTransformer", TRANSFORMER), ("ConvEncoder", CONVOLUTIONS)):
-        untrained = SSLEncoder(**settings, max_epochs=0, random_state=options.seed)
-        encoders[f"untrained {name}"] = untrained.fit(unlabelled.X[:64])
+    encoders = {}
+    for name, settings in NETWORKS.items():
+        untrained = SSLEncoder(**{**settings, "max_epochs": 0}, random_state=options.seed)
+        encoders[f"untrained {name}"] = untrained.fit(unlabelled.X)
+        encoders[f"pre-trained {name}"] = pretrain(name, settings, unlabelled, options)
 
     test = corpus.select(np.isin(corpus.groups, held_out))
-    print(reconstruct_masked(encoders["pre-trained ECGTransformer"], test.X, options.seed).error)
+    show_errors(encoders[OURS], test, options)
     compare_on_arithmetic(encoders, options)
     compare_on_rhythms(encoders, rhythms, held_out, options)
 
@@ -92,19 +102,32 @@ def parse_options():
     parser.add_argument("--cinc2017", type=Path, required=True, help="training2017.zip")
     parser.add_argument("--eegmat", type=Path, required=True, help="folder of EEGMAT")
     parser.add_argument("--output", type=Path, default=Path("study_ecg_results"))
-    parser.add_argument("--epochs", type=int, default=10, help="passes of pre-training")
     parser.add_argument("--precision", default="float32", help="or bfloat16: faster where known")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
-def cut(recordings, step, label):
+def check_output(options):
+    """Make the output folder, or see that what is in it was made with the same settings."""
+    settings = {
+        "networks": repr(NETWORKS),
+        "precision": options.precision,
+        "seed": options.seed,
+    }
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "settings.json"
+    if path.exists() and json.loads(path.read_text()) != settings:
+        raise SystemExit(f"{options.output} holds results of other settings: give another --output")
+    path.write_text(json.dumps(settings, indent=1))
+
+
+def cut(recordings, step, label=None):
     """Return good windows, each standardised by itself."""
-    prepared = prepare_ecg(recordings, RATE, standardize=None)
-    windows = make_windows(prepared, DURATION, step, label=label)
+    windows = make_windows(
+        prepare_ecg(recordings, RATE, standardize=None), DURATION, step, label=label
+    )
     windows = drop_poor_ecg(windows, recordings)
-    X = PerModality({"ecg": Standardize()}).fit_transform(windows.X)
-    return replace(windows, X=X)
+    return replace(windows, X=PerModality({"ecg": Standardize()}).fit_transform(windows.X))
 
 
 def hold_out(corpus, seed):
@@ -116,12 +139,10 @@ def hold_out(corpus, seed):
 
 
 def pretrain(name, settings, windows, options):
-    path = options.output / f"{name}_{options.epochs}_epochs_seed_{options.seed}.safetensors"
+    path = options.output / f"{name}.safetensors"
     if not path.exists():
-        start = time.perf_counter()
         encoder = SSLEncoder(
             **settings,
-            max_epochs=options.epochs,
             batch_size=32,
             optimizer__fused=True,
             precision=options.precision,
@@ -129,19 +150,34 @@ def pretrain(name, settings, windows, options):
             n_threads=2,
             verbose=1,
         )
-        encoder.fit(windows.X, groups=[f"cinc2017/{name}" for name in windows.groups])
-        minutes = (time.perf_counter() - start) / 60
-        print(f"{name}: {minutes:.1f} min, losses {encoder.history_[:, 'train_loss']}", flush=True)
-        encoder.set_params(n_threads=1, verbose=0)
-        save_encoder(encoder, path)
+        start = time.perf_counter()
+        encoder.fit(windows.X, groups=[f"cinc2017/{subject}" for subject in windows.groups])
+        log = {
+            "minutes": (time.perf_counter() - start) / 60,
+            "losses": encoder.history_[:, "train_loss"],
+        }
+        path.with_suffix(".json").write_text(json.dumps(log))
+        save_encoder(encoder.set_params(n_threads=1, verbose=0), path)
+    log = json.loads(path.with_suffix(".json").read_text())
+    losses = ", ".join(f"{loss:.3f}" for loss in log["losses"])
+    print(f"{name}: {log['minutes']:.1f} min; losses {losses}", flush=True)
     return load_encoder(path)
 
 
-def linear(*steps):
+def show_errors(encoder, windows, options):
+    """Print the error on masked samples, with the masks of training and those of the paper."""
+    for task in (encoder.pretext_, MaskedPrediction()):
+        encoder.pretext_.set_params(**task.get_params())
+        error = reconstruct_masked(encoder, windows.X, options.seed).error["ecg"]
+        print(f"{task}: {', '.join(f'{name} {value:.3f}' for name, value in error.items())}")
+    encoder.pretext_.set_params(**encoder.pretext.get_params())
+
+
+def probe(*steps, C=1.0):
     return make_pipeline(
         *steps,
         StandardScaler(),
-        LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000),
+        LogisticRegression(C=C, class_weight="balanced", max_iter=2000),
     )
 
 
@@ -149,72 +185,71 @@ def compare_on_arithmetic(encoders, options):
     """Rest or mental arithmetic, of people with a heartbeat in both files."""
     label = {"rest": 0, "arithmetic": 1}
     windows = cut(load_eegmat(options.eegmat), step=DURATION, label=label)
-    both = [g for g in np.unique(windows.groups) if len(set(windows.y[windows.groups == g])) == 2]
-    windows = windows.select(np.isin(windows.groups, both))
+    classes = pd.Series(windows.y).groupby(windows.groups).nunique()
+    windows = windows.select(np.isin(windows.groups, classes.index[classes == 2]))
     print(f"\nrest vs mental arithmetic: {windows}", flush=True)
     heart = HandcraftedFeatures({"ecg": RATE}, statistics=False)
     models = {
-        "majority class": DummyClassifier(),
-        "heart rate and variability": linear(heart, SimpleImputer()),
-        **{name: linear(FrozenEstimator(encoder)) for name, encoder in encoders.items()},
+        "heart rate and variability": probe(heart, SimpleImputer()),
+        **{name: probe(FrozenEstimator(encoder)) for name, encoder in encoders.items()},
     }
     study = leave_subjects_out(
-        models,
+        {"majority class": DummyClassifier(), **models},
         windows.X,
         windows.y,
-        np.array([f"eegmat/{name}" for name in windows.groups]),
+        np.array([f"eegmat/{subject}" for subject in windows.groups]),
         onset=windows.onset,
         duration=windows.duration,
         recording=windows.recording,
+        search={name: {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]} for name in models},
+        scoring="balanced_accuracy",
         random_state=options.seed,
+        folder=options.output / "folds",
         n_jobs=2,
     )
     study.save(options.output / "eegmat.json")
     print(study.summary(["balanced_accuracy", "auroc"]).to_string())
-    ours, others = "pre-trained ECGTransformer", [*models]
-    others = [name for name in others if name not in (ours, "majority class")]
-    print(study.compare(ours, others, metric="balanced_accuracy").to_string(), flush=True)
+    others = [name for name in models if name != OURS]
+    print(study.compare(OURS, others, metric="balanced_accuracy").to_string(), flush=True)
 
 
 def compare_on_rhythms(encoders, windows, held_out, options):
     """AUROC of atrial fibrillation, by window, on held-out recordings."""
-    path = options.output / "rhythms.json"
-    rows = json.loads(path.read_text()) if path.exists() else []
-    test = windows.select(np.isin(windows.groups, held_out))
-    train = windows.select(~np.isin(windows.groups, held_out))
+    is_test = np.isin(windows.groups, held_out)
+    test, train = windows.select(is_test), windows.select(~is_test)
     print(f"\nAF vs normal: train on {train}, test on {test}", flush=True)
-    probes = {name: linear(FrozenEstimator(encoder)) for name, encoder in encoders.items()}
-    scratch = SSLEncoder(**TRANSFORMER, max_epochs=0)
-    probes["from scratch"] = SSLClassifier(
-        scratch, "supervised", class_weight="balanced", max_epochs=10, n_threads=2
+    models = {name: probe(FrozenEstimator(encoder), C=0.01) for name, encoder in encoders.items()}
+    network = {key: value for key, value in NETWORKS["ECGTransformer"].items() if key != "lr"}
+    models[SCRATCH] = SSLClassifier(
+        SSLEncoder(**network),
+        "supervised",
+        class_weight="balanced",
+        max_epochs=5,
+        min_steps=400,
+        callbacks__linear_decay__warmup=0.1,
+        precision=options.precision,
+        n_threads=2,
     )
-    for share, n_draws in SHARES.items():
+    scores, seconds = {}, {}
+    for share, n_draws in DRAWS.items():
         for draw in range(n_draws):
             some = draw_recordings(train, share, np.random.default_rng([options.seed, draw]))
-            for name, probe in probes.items():
-                if any((r["model"], r["share"], r["draw"]) == (name, share, draw) for r in rows):
-                    continue
-                if name == "from scratch":
-                    probe.set_params(random_state=options.seed + draw)
-                start = time.perf_counter()
-                scores = probe.fit(some.X, some.y).predict_proba(test.X)[:, 1]
-                seconds = time.perf_counter() - start
-                auroc, low, high = bootstrap_auroc(test, scores)
-                rows.append(
-                    {
-                        "model": name,
-                        "share": share,
-                        "draw": draw,
-                        "n_recordings": len(set(some.groups)),
-                        "auroc": auroc,
-                        "low": low,
-                        "high": high,
-                        "seconds": round(seconds, 1),
-                    }
-                )
-                path.write_text(json.dumps(rows, indent=1))
-    table = pd.DataFrame(rows).groupby(["model", "share"], sort=False)
-    print(table[["n_recordings", "auroc", "low", "high", "seconds"]].mean().to_string(), flush=True)
+            for name, model in models.items():
+                if name == SCRATCH:
+                    model.set_params(random_state=options.seed + draw)
+                path = options.output / f"{name}, {share:.0%}, draw {draw}.json"
+                if not path.exists():
+                    start = time.perf_counter()
+                    score = model.fit(some.X, some.y).predict_proba(test.X)[:, 1]
+                    log = {"seconds": time.perf_counter() - start, "scores": score.tolist()}
+                    path.write_text(json.dumps(log))
+                log = json.loads(path.read_text())
+                scores.setdefault((share, name), []).append(log["scores"])
+                seconds.setdefault((share, name), []).append(log["seconds"])
+    table = summarise(scores, test)
+    table["seconds"] = [np.mean(seconds[key]) for key in table.index]
+    table.to_csv(options.output / "rhythms.csv")
+    print(table.round(3).to_string(), flush=True)
 
 
 def draw_recordings(windows, share, rng):
@@ -227,16 +262,35 @@ def draw_recordings(windows, share, rng):
     return windows.select(np.isin(windows.groups, kept))
 
 
-def bootstrap_auroc(windows, scores, n_resamples=500):
-    """Return the AUROC and its 95 % interval over recordings."""
+def summarise(scores, test, n_resamples=1000):
+    """Return the mean AUROC over draws, and the gain on training from scratch.
+
+    The 95 % intervals are over test recordings, resampled within each class, and over draws;
+    all models are seen on the same resamples.
+    """
     rng = np.random.default_rng(0)
-    names, member = np.unique(windows.groups, return_inverse=True)
+    names, member = np.unique(test.groups, return_inverse=True)
     rows = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
-    resampled = []
+    label = np.array([test.y[some[0]] for some in rows])
+    scores = {key: np.array(value) for key, value in scores.items()}
+    resampled = {key: [] for key in scores}
     for _ in range(n_resamples):
-        drawn = np.concatenate([rows[i] for i in rng.integers(len(names), size=len(names))])
-        resampled.append(roc_auc_score(windows.y[drawn], scores[drawn]))
-    return roc_auc_score(windows.y, scores), *np.quantile(resampled, [0.025, 0.975])
+        chosen = [rng.choice(np.flatnonzero(label == c), (label == c).sum()) for c in (0, 1)]
+        drawn = np.concatenate([rows[i] for i in np.concatenate(chosen)])
+        luck = rng.random()
+        for key, values in scores.items():
+            values = values[int(luck * len(values))]
+            resampled[key].append(roc_auc_score(test.y[drawn], values[drawn]))
+    table = []
+    for (share, name), values in scores.items():
+        auroc = np.mean([roc_auc_score(test.y, value) for value in values])
+        scratch = np.mean([roc_auc_score(test.y, value) for value in scores[share, SCRATCH]])
+        gain = np.subtract(resampled[share, name], resampled[share, SCRATCH])
+        low, high = np.quantile(resampled[share, name], [0.025, 0.975])
+        gain_low, gain_high = np.quantile(gain, [0.025, 0.975])
+        table.append([share, name, auroc, low, high, auroc - scratch, gain_low, gain_high])
+    columns = ["share", "model", "auroc", "low", "high", "gain", "gain_low", "gain_high"]
+    return pd.DataFrame(table, columns=columns).set_index(["share", "model"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 # More windows at once would leave the processor's cache, and are slower.
 _INFERRED_AT_ONCE = 32
+_PRECISIONS = ("float32", "bfloat16")
 
 
 class WindowDataset(Dataset):
@@ -90,7 +91,7 @@ class EvenBatches(Sampler):
 class WindowNetMixin:
     """Batches of windows, and training that repeats itself to the last bit.
 
-    For a skorch net with the parameters ``random_state`` and ``n_threads``.
+    For a skorch net with the parameters ``random_state``, ``n_threads`` and ``precision``.
     """
 
     _built_by = ("module",)  # parameters that the network depends on
@@ -105,6 +106,15 @@ class WindowNetMixin:
             yield
         finally:
             torch.set_num_threads(before)
+
+    def _autocast(self):
+        """Compute in ``precision`` within this context."""
+        if self.precision not in _PRECISIONS:
+            raise ValueError(
+                f"precision must be one of {', '.join(_PRECISIONS)}, got {self.precision!r}."
+            )
+        device = torch.device(self.device).type
+        return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     @contextmanager
     def _reproducible(self, n_before=0):
@@ -276,7 +286,7 @@ class ProgressBar(Callback):
     def on_epoch_end(self, net, **kwargs):
         if self.bar_ is not None:
             row = net.history[-1]
-            names = [name for name in row if name.startswith("train_accuracy_")]
+            names = [name for name in row if name.startswith(("train_accuracy_", "train_error_"))]
             shown = {name.removeprefix("train_"): f"{row[name]:.2f}" for name in names}
             self.bar_.set_postfix(epoch=row["epoch"], loss=f"{row['train_loss']:.2f}", **shown)
 

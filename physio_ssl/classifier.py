@@ -1,6 +1,7 @@
 """SSLClassifier: a head on a frozen, a fine-tuned or an untrained encoder."""
 
 import copy
+from contextlib import nullcontext
 from math import ceil
 from os import PathLike
 
@@ -100,6 +101,8 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         Where to compute, e.g. "cuda".
     n_threads : int, default=1
         Threads of PyTorch on the CPU while ``fit`` trains, as in ``SSLEncoder``.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of what the module computes while ``fit`` trains, as in ``SSLEncoder``.
     train_split : callable or None, default=None
         Another way to hold out windows, as in skorch; not beside ``early_stopping``.
     callbacks : list of skorch callbacks, default=None
@@ -167,6 +170,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         random_state=None,
         device="cpu",
         n_threads=1,
+        precision="float32",
         train_split=None,
         callbacks=None,
         verbose=0,
@@ -181,6 +185,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         self.validation_share = validation_share
         self.random_state = random_state
         self.n_threads = n_threads
+        self.precision = precision
         super().__init__(
             module,
             max_epochs=max_epochs,
@@ -400,10 +405,13 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
 
     def infer(self, x, **fit_params):
         """Score the classes for one batch; ``fit_params`` such as groups are not the module's."""
-        if self.mode == "frozen":
-            return self.module_(x["embedding"][:, 0].to(self.device))
-        signals = self.encoder_.scale_signals(x)
-        return self.module_(**{name: s.to(self.device) for name, s in signals.items()})
+        with self._autocast() if self.module_.training else nullcontext():
+            if self.mode == "frozen":
+                scores = self.module_(x["embedding"][:, 0].to(self.device))
+            else:
+                signals = self.encoder_.scale_signals(x)
+                scores = self.module_(**{name: s.to(self.device) for name, s in signals.items()})
+        return scores.float()
 
     @property
     def _default_callbacks(self):

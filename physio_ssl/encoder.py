@@ -49,9 +49,6 @@ def _check_weight(sampling_weight, n_windows):
     return weight
 
 
-_PRECISIONS = ("float32", "bfloat16")
-
-
 class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     """Embed windows with a network that was pre-trained, in ``fit``, without labels.
 
@@ -112,7 +109,8 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     Attributes
     ----------
     history_ : skorch.history.History
-        Loss and pretext accuracy per modality, e.g. ``history_[:, "train_accuracy_bvp"]``.
+        Loss, and per modality the accuracy (or, of masked prediction, the error) of the
+        pretext task, e.g. ``history_[:, "train_accuracy_bvp"]``.
     module_ : torch.nn.Module
         The trained network.
     n_channels_, n_times_ : dict from str to int
@@ -228,10 +226,6 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         return self._train(X, groups, sampling_weight, fit_params, reset=not self.initialized_)
 
     def _train(self, X, groups, sampling_weight, fit_params, reset):
-        if self.precision not in _PRECISIONS:
-            raise ValueError(
-                f"precision must be one of {', '.join(_PRECISIONS)}, got {self.precision!r}."
-            )
         if "epochs" in fit_params:
             raise ValueError("The number of passes is max_epochs; fit takes no epochs.")
         if reset:
@@ -483,8 +477,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     def _pretext_loss(self, batch, prefix):
         signals, _ = batch
         inputs, target = self.pretext_.make_views(self.scale_signals(signals), self._rng_)
-        device = torch.device(self.device).type
-        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with self._autocast():
             loss, metrics = self.pretext_.loss(self.module_, self.heads_, inputs, target)
         for name, value in metrics.items():
             self.history.record_batch(f"{prefix}_{name}", value)

@@ -60,6 +60,18 @@ def test_each_mode_learns_what_is_easy(mode, frozen):
     assert_array_equal(classifier.classes_, ["rest", "stress"])
 
 
+def test_half_the_precision_is_that_of_training_only(frozen):
+    settings = {"mode": "fine_tuned", "max_epochs": 1, "min_steps": 0, "lr": 1e-4}
+    exact = make_classifier(frozen, **settings).fit(X, Y)
+    rough = make_classifier(frozen, precision="bfloat16", **settings).fit(X, Y)
+    assert rough.predict_proba(X).dtype == np.float32
+    assert_allclose(rough.predict_proba(X), exact.predict_proba(X), atol=0.02)
+    assert not np.array_equal(rough.predict_proba(X), exact.predict_proba(X))
+    assert {p.dtype for p in rough.module_.parameters()} == {torch.float32}
+    with pytest.raises(ValueError, match="one of float32, bfloat16, got 'half'"):
+        make_classifier(frozen, precision="half").fit(X, Y)
+
+
 def test_a_frozen_encoder_stays_as_it_is(frozen):
     before = weights(frozen.estimator.module_).clone()
     classifier = make_classifier(frozen).fit(X, Y)
