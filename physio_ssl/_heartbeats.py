@@ -5,6 +5,7 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from .functional import bandpass
 
+PLAUSIBLE_RATES = (30.0, 220.0)  # beats per minute
 LOWEST_RATE = 64.0  # Hz, which holds the band of QRS complexes with room to spare
 _QRS_BAND = (8.0, 25.0)  # Hz; T waves lie below, most noise of muscles above
 _QRS_DURATION = 0.1  # s

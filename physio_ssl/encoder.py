@@ -49,6 +49,9 @@ def _check_weight(sampling_weight, n_windows):
     return weight
 
 
+_BYTES_AT_ONCE = 2**28
+
+
 class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     """Embed windows with a network that was pre-trained, in ``fit``, without labels.
 
@@ -134,8 +137,9 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
 
     Windows may be ``np.memmap`` arrays larger than the memory, as of ``open_windows``:
     they are checked and scaled in blocks, and a batch reads, and turns to float32, its own
-    windows only. (A single array of integers is copied first: put it in a ``SignalDict``.)
-    Splits as of cross-validation copy their rows: train on the whole, once.
+    windows only. (A single array of another type than float32 and float64 is copied first:
+    put it in a ``SignalDict``.) Splits as of cross-validation copy their rows: train on the
+    whole, once.
 
     A ``skorch.callbacks.Checkpoint`` needs ``f_heads="heads.pt"``. To go on from one in a new
     process, build the encoder with ``max_epochs=0`` and ``fit`` on the same windows, call
@@ -356,7 +360,8 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             center = array.mean(axis=(0, 2), dtype=np.float64)
             # In blocks, as differences of all windows at once could fill the memory.
             squares = []
-            for rows in gen_batches(len(array), 1024):
+            n_bytes = center.itemsize * array.shape[1] * array.shape[2]  # of one difference
+            for rows in gen_batches(len(array), min(1024, max(1, _BYTES_AT_ONCE // n_bytes))):
                 difference = array[rows] - center[:, np.newaxis]
                 squares.append(np.square(difference, out=difference).sum(axis=(0, 2)))
             scale = np.sqrt(sum(squares) / (len(array) * array.shape[2]))

@@ -6,12 +6,14 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from ._check import check_sampling_rate, check_windows
-from ._heartbeats import LOWEST_RATE, filter_qrs, find_heartbeats
+from ._heartbeats import LOWEST_RATE, PLAUSIBLE_RATES, filter_qrs, find_heartbeats
 from .containers import Recording
+from .functional import resample
 from .windows import Windows
 
 _PLATEAU = 0.02  # s, at least, that a clipped wave stays at the end of the range
 _COMPLEX = 0.15  # s before and after a beat by which beats are compared
+_ALIKE = 0.5  # correlation of a window with what it was cut from; others reach 0.3 in 10 s
 
 
 def _run_lengths(same):
@@ -67,7 +69,7 @@ def find_poor_ecg(
     *,
     max_flat=0.5,
     max_clipped=0.01,
-    heart_rate=(30.0, 220.0),
+    heart_rate=PLAUSIBLE_RATES,
     min_similarity=0.7,
 ):
     """Find ECG windows that show no readable heartbeat, and say why.
@@ -166,7 +168,9 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     """Drop the windows whose ECG showed no readable heartbeat when it was recorded.
 
     The windows may have been cut from prepared recordings: those *as recorded* are cut anew
-    at the same times and looked at, as filters hide flat lines and clipping.
+    at the same times and looked at, as filters hide flat lines and clipping. Where the
+    windows hold the ECG, in as many channels and at 64 Hz or more, a few of each recording are
+    compared with it, in 8-25 Hz.
 
     Parameters
     ----------
@@ -250,6 +254,40 @@ def _check_match(windows, recordings):
                 "The recordings must be those of the windows, in their order, but windows "
                 f"up to {end:g} s of {subject} stand against {recording!r}."
             )
+        likeness = _likeness(windows, np.flatnonzero(rows), recording)
+        if likeness is not None and likeness <= _ALIKE:
+            raise ValueError(
+                "The recordings must be those of the windows, in their order, but the ECG of "
+                f"the windows of {subject} is another than that of recording {source}: in 8-25 "
+                f"Hz they correlate by {likeness:.2f} at most."
+            )
+
+
+def _likeness(windows, rows, recording):
+    """Return the best correlation of a few windows with the recording, None without any."""
+    rate, old_rate = windows.sampling_rate.get("ecg", 0), recording.sampling_rate["ecg"]
+    if "ecg" not in windows.X or min(rate, old_rate) < LOWEST_RATE:
+        return None
+    X, n_channels = windows.X["ecg"], recording.signals["ecg"].shape[1]
+    if X.shape[1:] != (n_channels, round(windows.duration * rate)):
+        return None
+    found = []
+    for row in rows:
+        onset = np.floor(windows.onset[[row]] * rate + 0.5) / rate  # where the window was cut
+        raw = _cut_ecg(recording, onset, windows.duration)[0, 0]
+        ecg = np.asarray(X[row, 0], dtype=float)
+        if not all(np.isfinite(signal).all() and np.ptp(signal) > 0 for signal in (ecg, raw)):
+            continue
+        raw = resample(raw.astype(float), old_rate, rate)
+        n_times = min(len(ecg), len(raw))
+        pair = filter_qrs(np.stack([ecg[:n_times], raw[:n_times]]), rate)
+        if not np.ptp(pair, axis=1).all():
+            continue
+        found.append(abs(np.corrcoef(pair)[0, 1]))
+        # one that fits will do; one that does not may have been changed, as by clipping
+        if found[-1] > _ALIKE or len(found) == 3:
+            break
+    return max(found, default=None)
 
 
 def _cut_ecg(recording, onset, duration):

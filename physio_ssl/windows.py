@@ -62,7 +62,8 @@ class Windows:
         Parameters
         ----------
         rows : array-like of bool or of int
-            Which windows to keep: one truth value each, or their places, in any order.
+            Which windows to keep: one truth value each, or their places, in any order. None
+            are kept of an empty list.
         dropped : mapping from str to int, default=None
             Number of windows that are left out by this, for each reason, to be added to
             those that were before.
@@ -73,6 +74,8 @@ class Windows:
             New windows.
         """
         rows = np.asarray(rows)
+        if rows.shape == (0,) and rows.dtype.kind == "f":  # which NumPy makes of []
+            rows = rows.astype(np.intp)
         return replace(
             self,
             X=self.X[rows],

@@ -255,6 +255,32 @@ def fewer_groups(folder):
     np.savez(folder / "windows.npz", **{**columns, "groups": columns["groups"][:-1]})
 
 
+def test_files_hold_the_same_columns_whatever_numpy_does_with_its_options(tmp_path, monkeypatch):
+    savez = np.savez
+
+    def savez_of_numpy_2_0(file, *args, **arrays):
+        savez(file, *args, **{name: np.asanyarray(array) for name, array in arrays.items()})
+        assert set(arrays) == {"groups", "onset", "recording", "y"}
+
+    monkeypatch.setattr(np, "savez", savez_of_numpy_2_0)
+    expected = concatenate_windows({"a": ONE}, tmp_path / "corpus")
+    assert_same(open_windows(tmp_path / "corpus"), expected)
+
+
+def test_columns_of_another_name_are_not_read(tmp_path):
+    expected = concatenate_windows({"a": ONE}, tmp_path / "corpus")
+    columns = dict(np.load(tmp_path / "corpus" / "windows.npz"))
+    np.savez(tmp_path / "corpus" / "windows.npz", **columns, duration=np.array(False))
+    assert_same(open_windows(tmp_path / "corpus"), expected)
+
+
+def test_columns_of_objects_are_not_written(tmp_path):
+    objects = replace(ONE, recording=ONE.recording.astype(object))
+    with pytest.raises(ValueError, match="recording must hold numbers or str, got object"):
+        concatenate_windows({"a": objects}, tmp_path / "corpus")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "damage, match",
     [

@@ -139,6 +139,7 @@ def test_dropout_is_on_in_training_only():
         ({"dropout": 1.0}, "below 1, got 1.0 and 0.0"),
         ({"kernel_sizes": (65, 32, 17)}, "odd"),
         ({"kernel_sizes": (65, 33)}, "one more than n_filters"),
+        ({"patch_size": 16.0}, "patch_size must be an integer between 1 .*, got 16.0 for 128"),
         ({"patch_size": 0}, "between 1 and the window's length, got 0 for 128"),
         ({"patch_size": 129}, "got 129 for 128"),
     ],

@@ -1,6 +1,7 @@
 """SSLEncoder: trains, embeds, repeats itself, and fits into scikit-learn."""
 
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -126,6 +127,23 @@ def test_units_do_not_matter_where_channels_are_standardised():
     untrained = make_encoder(max_epochs=1, lr=0.0)
     ours, theirs = untrained.fit_transform(X), clone(untrained).fit_transform(volts)
     assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_the_scale_is_found_in_blocks_of_few_bytes(monkeypatch):
+    X = np.random.default_rng(0).normal(5, 2, size=(200, 2, 2000)).astype(np.float32)
+    encoder = make_encoder(max_epochs=0)
+    encoder._set_scale(SignalDict(ecg=X))
+    at_once = encoder.scale_["ecg"]
+    assert_allclose(at_once[:, 0], X.std(axis=(0, 2), dtype=np.float64), rtol=1e-12)
+    monkeypatch.setattr("physio_ssl.encoder._BYTES_AT_ONCE", 2**18)
+    tracemalloc.start()
+    encoder._set_scale(SignalDict(ecg=X))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_allclose(encoder.scale_["ecg"], at_once, rtol=1e-12)
+    assert peak < 2**20  # all at once take 6.4 MB
+    monkeypatch.setattr("physio_ssl.encoder._BYTES_AT_ONCE", 1)
+    encoder._set_scale(SignalDict(ecg=X[:3]))  # one window is never too much
 
 
 def test_units_matter_where_they_are_not():

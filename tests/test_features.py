@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from physio_ssl.containers import SignalDict
 from physio_ssl.features import HandcraftedFeatures
+from physio_ssl.quality import find_poor_ecg
 
 RATES = {"bvp": 64, "eda": 4, "temp": 4}
 
@@ -362,6 +363,12 @@ def test_heart_rate_is_that_of_the_ecg(bpm, rate, draw_ecg):
     ecg = draw_ecg(np.arange(0.5, 9.9, 60 / bpm), rate)
     assert heart_of(ecg, rate)["heart_rate"] == pytest.approx(bpm, abs=0.5)
     assert heart_of(ecg, rate)["n_beats"] == len(np.arange(0.5, 9.9, 60 / bpm))
+
+
+def test_a_heart_as_fast_as_the_quality_check_lets_pass_has_a_rate(draw_ecg):
+    ecg = draw_ecg(np.arange(0.5, 9.9, 60 / 213), 250)
+    assert not any(rows.any() for rows in find_poor_ecg(ecg[np.newaxis], 250).values())
+    assert heart_of(ecg, 250)["heart_rate"] == pytest.approx(213, abs=1)
 
 
 def test_variability_of_an_ecg_is_that_of_its_beats(draw_ecg):

@@ -145,7 +145,7 @@ def test_the_accuracy_is_balanced_and_asks_for_more_than_a_tasks_share():
 
 
 class _Heads(dict):
-    def parameters(self):
+    def named_parameters(self):
         return iter(())
 
 
@@ -243,6 +243,38 @@ def test_the_published_schedule_lowers_the_rate_in_steps():
         **{f"module__{name}": value for name, value in SMALL.items()},
     ).fit(make_signals(6)["ecg"].numpy())
     assert_allclose(rates, [1e-3] * 3 + [9e-4] * 3 + [8.1e-4] * 2)
+
+
+def test_l2_leaves_out_the_lengths_of_weight_normalised_kernels():
+    network = MultimodalTransformer(CHANNELS, dict.fromkeys(CHANNELS, 80), d_model=8).eval()
+    task = MultiTaskRecognition(l2=1.0)
+    heads = task.make_heads(network).eval()
+    for module in (network, heads):
+        for name, parameter in module.named_parameters():
+            torch.nn.init.constant_(parameter, float(name.endswith("weight_g")))
+    lengths = [p for name, p in network.named_parameters() if name.endswith("weight_g")]
+    assert lengths and task._penalty(network, heads).item() == 0
+
+
+def test_the_loss_of_half_the_precision_is_summed_in_full():
+    network, task = make_network().eval(), MultiTaskRecognition(l2=0.0)
+    heads = task.make_heads(network).eval()
+    inputs, target = task.make_views(make_signals(), np.random.default_rng(0))
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        loss, _ = task.loss(network, heads, inputs, target)
+        embeddings = network.embed(network.tokens(**inputs))
+        logits = {
+            name: torch.cat([head(x) for head in heads[name]], dim=1)
+            for name, x in embeddings.items()
+        }
+    assert all(x.dtype == torch.bfloat16 for x in logits.values())
+    expected = 0
+    for x in logits.values():
+        own = torch.nn.functional.one_hot(target, 7).double()
+        losses = torch.nn.functional.softplus(x.double()) - own * x.double()
+        expected += losses.mean(dim=0) @ torch.tensor(task._weights(7)).double()
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -240,13 +240,42 @@ def test_gaps_of_an_ecg_stay_gaps_and_spoil_only_their_windows(rate):
     gappy[21 * rate : 23 * rate] = np.nan
     whole, prepared = (prepare_ecg(record_ecg(x, rate), standardize=None) for x in (signal, gappy))
     gap = np.isnan(prepared.signals["ecg"][0, 0])
-    assert 21 * 128 <= np.flatnonzero(gap).min() + 1 and np.flatnonzero(gap).max() <= 23 * 128
-    assert gap.sum() == pytest.approx(2 * 128, abs=2)
+    # 1.25 s on each side, one period of 0.8 Hz, are missing too
+    assert np.flatnonzero(gap).min() == pytest.approx(19.75 * 128, abs=1)
+    assert np.flatnonzero(gap).max() == pytest.approx(24.25 * 128, abs=1)
+    assert gap.sum() == pytest.approx(4.5 * 128, abs=2)
     windows = make_windows(prepared, 10)
-    np.testing.assert_array_equal(windows.onset, [0, 10, 30, 40, 50])
-    assert windows.dropped == {"non-finite": 1}
+    np.testing.assert_array_equal(windows.onset, [0, 30, 40, 50])
+    assert windows.dropped == {"non-finite": 2}
     expected = whole.signals["ecg"][0, 0, 30 * 128 :]  # the filter's memory has ended there
     np.testing.assert_allclose(prepared.signals["ecg"][0, 0, 30 * 128 :], expected, atol=1e-3)
+
+
+def test_what_is_kept_beside_a_gap_of_an_ecg_is_nearly_as_without_the_gap(draw_ecg):
+    wander = np.sin(2 * np.pi * 0.2 * np.arange(7500) / 250)
+    signal = draw_ecg(np.arange(0.3, 30, 0.8), 250, 30) + wander
+    gappy = np.where(abs(np.arange(7500) - 3750) < 50, np.nan, signal)
+    whole, prepared = (
+        prepare_ecg(record_ecg(x), standardize=None).signals["ecg"] for x in (signal, gappy)
+    )
+    assert np.nanmax(abs(prepared - whole)) < 0.04 * np.ptp(whole)
+    ends = [0, 1, -2, -1]  # those of the recording are kept
+    np.testing.assert_allclose(prepared[..., ends], whole[..., ends], atol=1e-3)
+
+
+def test_stretches_of_an_ecg_between_near_gaps_vanish():
+    signal = np.random.default_rng(0).normal(size=7500)
+    signal[[2500, 3000, 7000]] = np.nan  # between are 2 s, and 2 s after the last
+    gap = np.isnan(prepare_ecg(record_ecg(signal, 250)).signals["ecg"][0, 0])
+    seconds = np.flatnonzero(np.diff(gap)) / 128
+    np.testing.assert_allclose(seconds, [8.75, 13.25, 26.75, 29.25], atol=0.02)
+
+
+def test_an_ecg_that_is_nowhere_far_from_its_gaps_is_refused():
+    signal = np.random.default_rng(0).normal(size=7500)
+    signal[::600] = np.nan
+    with pytest.raises(ValueError, match="farther than 1.25 s from its gaps, but channel 0"):
+        prepare_ecg([record_ecg(), record_ecg(signal)])
 
 
 def test_gaps_do_not_count_in_the_scale_of_an_ecg():

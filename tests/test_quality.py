@@ -2,15 +2,17 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy.io import loadmat
 
-from physio_ssl import Recording, Windows, make_windows
+from physio_ssl import Recording, SignalDict, Windows, make_windows
+from physio_ssl.datasets import load_eegmat
 from physio_ssl.preprocessing import prepare_ecg
-from physio_ssl.quality import drop_poor_ecg, find_poor_ecg
+from physio_ssl.quality import _likeness, drop_poor_ecg, find_poor_ecg
 
 REGULAR = np.arange(0.3, 10, 0.8)
 
@@ -230,6 +232,68 @@ def test_recordings_in_another_order_are_refused(recordings):
         drop_poor_ecg(windows, recordings[::-1])
 
 
+@pytest.fixture
+def two_of_one_subject(recordings):
+    """One recording with a heartbeat and one of noise, of one subject and as long."""
+    noise = np.random.default_rng(1).normal(size=15_000)
+    return [
+        Recording({"ecg": x}, {"ecg": 250}, "S1") for x in (recordings[1].signals["ecg"], noise)
+    ]
+
+
+@pytest.mark.parametrize("prepare", [list, prepare_ecg])
+def test_recordings_of_one_subject_in_another_order_are_refused(prepare, two_of_one_subject):
+    windows = make_windows(prepare(two_of_one_subject), 10)
+    left = drop_poor_ecg(windows, two_of_one_subject)
+    assert_array_equal(left.recording, [0] * 6)
+    with pytest.raises(ValueError, match=r"the windows of S1 is another .* recording 0: .* by 0\."):
+        drop_poor_ecg(windows, two_of_one_subject[::-1])
+    last = windows.select(windows.recording == 1)
+    with pytest.raises(ValueError, match="another than that of recording 1"):
+        drop_poor_ecg(last, two_of_one_subject[::-1])
+
+
+def test_neither_sign_nor_scale_nor_flat_windows_hide_what_was_recorded(recordings):
+    flat_first = recordings[0].signals["ecg"].copy()
+    flat_first[..., :5000] = 0
+    recording = Recording({"ecg": flat_first}, {"ecg": 250}, "S1")
+    windows = make_windows(prepare_ecg(recording), 10)
+    ecg = windows.X["ecg"]
+    scaled = -(ecg - ecg.mean(axis=-1, keepdims=True)) / ecg.std(axis=-1, keepdims=True)
+    scaled = replace(windows, X=SignalDict(ecg=scaled))
+    assert len(drop_poor_ecg(scaled, recording)) == 3
+    with pytest.raises(ValueError, match="another than that of recording 0"):
+        shifted = Recording({"ecg": np.roll(flat_first, 80)}, {"ecg": 250}, "S1")
+        drop_poor_ecg(scaled, shifted)
+
+
+def test_some_artefacts_cut_off_do_not_make_another_ecg(recordings):
+    ecg = recordings[1].signals["ecg"].copy()
+    ecg[..., 1000:1100] += 50 * np.random.default_rng(0).normal(size=100)
+    recording = Recording({"ecg": ecg}, {"ecg": 250}, "S2")
+    clipped = Recording({"ecg": ecg.clip(-0.1, 0.1)}, {"ecg": 250}, "S2")
+    assert len(drop_poor_ecg(make_windows(clipped, 10), recording)) >= 5
+
+
+@pytest.mark.parametrize(
+    "rate, n_channels, name", [(50, 1, "ecg"), (250, 2, "ecg"), (250, 1, "resp")]
+)
+def test_windows_that_cannot_be_compared_are_taken_as_told(rate, n_channels, name, recordings):
+    signal = np.random.default_rng(0).normal(size=(n_channels, 60 * rate))
+    windows = make_windows(Recording({name: signal}, {name: rate}, "S2"), 10)
+    assert len(drop_poor_ecg(windows, recordings[1])) == 6
+
+
+def test_real_recordings_are_those_of_their_windows(data_folder):
+    recordings = load_eegmat(data_folder / "eegmat_ecg")
+    windows = make_windows(prepare_ecg(recordings), 10)
+    for source, recording in enumerate(recordings):
+        rows = np.flatnonzero(windows.recording == source)
+        for row in rows[::6]:
+            assert _likeness(windows, [row], recording) > 0.99
+        assert _likeness(windows, rows, recordings[source - 1]) < 0.4
+
+
 def test_recordings_that_end_before_the_windows_are_refused(recordings):
     short = Recording({"ecg": np.ones(250 * 30)}, {"ecg": 250}, "S1")
     with pytest.raises(ValueError, match="windows up to 60 s of S1 stand against .*30 s"):
@@ -268,6 +332,15 @@ def test_windows_select_rows_in_the_order_asked_for(recordings):
     assert_array_equal(some.X["ecg"], windows.X["ecg"][[8, 1]])
     assert some.y is None and some.dropped == {"not wanted": 10}
     assert windows.dropped == {}
+
+
+def test_windows_select_none_of_an_empty_list(recordings):
+    windows = make_windows(recordings, 10)
+    for nothing in ([], np.zeros(12, dtype=bool)):
+        none = windows.select(nothing, {"not wanted": 12})
+        assert len(none) == 0 and none.X["ecg"].shape == (0, 1, 2500)
+        assert none.groups.shape == none.onset.shape == none.recording.shape == (0,)
+        assert none.dropped == {"not wanted": 12}
 
 
 def test_real_files_without_heartbeat_lose_all_windows_and_others_none(eegmat_files):

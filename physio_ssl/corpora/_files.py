@@ -89,6 +89,9 @@ def write(corpora, folder):
 
         merged = merge(corpora, keep=append)
         columns = merged.columns()
+        for name, column in columns.items():
+            if column.dtype.hasobject:  # NumPy would pickle them
+                raise ValueError(f"{name} must hold numbers or str, got {column.dtype}.")
         for file in files.values():
             file.close()
     _, duration, rates, _ = merged.first
@@ -104,7 +107,7 @@ def write(corpora, folder):
         },
     }
     with (folder / "windows.npz").open("xb") as file:
-        np.savez(file, allow_pickle=False, **columns)
+        np.savez(file, **columns)
         file.flush()
         os.fsync(file.fileno())
     with (folder / "windows.json").open("x", encoding="utf-8") as file:
@@ -157,7 +160,8 @@ def _open(folder, content):
     signals = {name: _open_array(folder, name, kind) for name, kind in content["signals"].items()}
     X = SignalDict(signals)
     with np.load(folder / "windows.npz", allow_pickle=False) as file:
-        columns = {"y": None, **{name: file[name] for name in file.files}}
+        columns = {name: file[name] for name in ("groups", "onset", "recording")}
+        columns["y"] = file["y"] if "y" in file.files else None
     if set(content["sampling_rate"]) != set(X):
         raise ValueError(f"sampling_rate must name {', '.join(X)}, got {content['sampling_rate']}.")
     windows = Windows(

@@ -8,6 +8,7 @@ from joblib import Parallel, delayed
 
 from .._check import check_sampling_rate
 from ..containers import Recording
+from ._trials import choose_subjects
 
 _CONDITIONS = {"1": "rest", "2": "arithmetic"}  # by the number at the end of a file's name
 _PER_MILLIVOLT = {"V": 1e-3, "mV": 1, "uV": 1e3}
@@ -39,13 +40,7 @@ def _find_subjects(folder, subjects):
             f"{folder}, or its folder data, must hold the files of EEGMAT, Subject00_1.edf to "
             "Subject35_2.edf, found none."
         )
-    missing = [] if subjects is None else [name for name in subjects if name not in found]
-    if isinstance(subjects, str) or missing or (subjects is not None and not len(subjects)):
-        raise ValueError(
-            f"subjects must be a sequence of subjects in {place}, which has "
-            f"{', '.join(found)}, got {subjects!r}."
-        )
-    chosen = {name: found[name] for name in found if subjects is None or name in subjects}
+    chosen = choose_subjects(found, subjects, place)
     for name, paths in chosen.items():
         if len(paths) < len(_CONDITIONS):
             raise ValueError(

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 
 from ..containers import Recording
 from ._signals import check_signals
+from ._trials import choose_subjects
 from ._wfdb_header import parse_header
 
 _BITS = {  # of one sample in each of WFDB's formats; None where it is compressed
@@ -190,16 +191,11 @@ def _find_drives(folder, subjects):
     found = {}
     for path in sorted(folder.glob("drive*.hea")):
         if match := re.fullmatch(r"(drive\d\d)[a-z]?", path.stem):
-            found[path] = match[1]
+            found.setdefault(match[1], []).append(path)
     if not found:
         raise ValueError(f"{folder} must hold drives, drive01.hea and so on, found none.")
-    missing = [] if subjects is None else [name for name in subjects if name not in found.values()]
-    if isinstance(subjects, str) or missing or (subjects is not None and not len(subjects)):
-        raise ValueError(
-            f"subjects must be a sequence of drives in {folder}, which has "
-            f"{', '.join(dict.fromkeys(found.values()))}, got {subjects!r}."
-        )
-    return {path: name for path, name in found.items() if subjects is None or name in subjects}
+    chosen = choose_subjects(found, subjects, folder)
+    return {path: drive for drive, paths in chosen.items() for path in paths}
 
 
 def load_drivedb(folder, subjects=None, signals=tuple(_DRIVEDB), n_jobs=None):

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from .._heartbeats import filter_qrs, find_heartbeats
+from .._heartbeats import PLAUSIBLE_RATES, filter_qrs, find_heartbeats
 from ._filter import filter_as_neurokit
 
 HEART_RATE = ("heart_rate", "rmssd", "sdnn", "pnn50", "n_beats")
+_PULSE_INTERVALS = (0.3, 2.0)  # s
+_ECG_INTERVALS = (60 / PLAUSIBLE_RATES[1], 60 / PLAUSIBLE_RATES[0])  # s
 
 
 def _find_pulse_beats(pulse, sampling_rate):
@@ -26,11 +28,11 @@ def _find_pulse_beats(pulse, sampling_rate):
     return (peaks + offset) / sampling_rate
 
 
-def _describe_beats(beats, missing):
+def _describe_beats(beats, limits, missing):
     """Return heart rate and variability of beats at some times, in seconds."""
     intervals = np.diff(beats)
     # a missed or an extra beat, common on a moving wrist, would dominate variability
-    plausible = (intervals >= 0.3) & (intervals <= 2.0)
+    plausible = (intervals >= limits[0]) & (intervals <= limits[1])
     typical = np.median(intervals[plausible]) if plausible.any() else np.nan
     plausible &= np.abs(intervals - typical) <= 0.3 * typical
     differences = np.diff(intervals)[plausible[1:] & plausible[:-1]] * 1000
@@ -52,7 +54,8 @@ def pulse_features(X, sampling_rate, missing, min_scr_amplitude):
     pulse *= (X.max(axis=-1) > X.min(axis=-1))[..., np.newaxis]
     features = np.empty((*X.shape[:-1], len(HEART_RATE)))
     for row in np.ndindex(X.shape[:-1]):
-        features[row] = _describe_beats(_find_pulse_beats(pulse[row], sampling_rate), missing)
+        beats = _find_pulse_beats(pulse[row], sampling_rate)
+        features[row] = _describe_beats(beats, _PULSE_INTERVALS, missing)
     return features
 
 
@@ -60,5 +63,5 @@ def ecg_features(X, sampling_rate, missing, min_scr_amplitude):
     """Return heart rate and variability: (..., n_times) to (..., n_features)."""
     qrs = filter_qrs(X, sampling_rate)
     beats = find_heartbeats(qrs.reshape(-1, X.shape[-1]), sampling_rate)
-    features = [_describe_beats(times / sampling_rate, missing) for times in beats]
+    features = [_describe_beats(times / sampling_rate, _ECG_INTERVALS, missing) for times in beats]
     return np.array(features, dtype=float).reshape(*X.shape[:-1], len(HEART_RATE))

@@ -43,10 +43,10 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
       within 10 s of an ECG, which hold few beats;
     - ``n_beats``, the number of beats found.
 
-    Intervals outside 0.3-2 s (30-200 beats per minute), or more than 30 % off their median
-    in the window, are taken for missed or extra beats and left out; this makes
-    arrhythmias look milder than they are. A window without two
-    successive intervals that remain, as from a sensor that was not worn, has no heart rate:
+    Intervals of less than 30 beats per minute or more than 200 (in an ECG 220, as in
+    `find_poor_ecg`), or more than 30 % off their median in the window, are taken for missed or
+    extra beats and left out; this makes arrhythmias look milder than they are. A window without
+    two successive intervals that remain, as from a sensor that was not worn, has no heart rate:
     the first four features are then ``missing`` and ``n_beats`` is what was counted.
 
     Skin conductance, of the modality ``eda``, split at 0.05 Hz as by NeuroKit2's

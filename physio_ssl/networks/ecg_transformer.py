@@ -1,5 +1,7 @@
 """Paper B's encoder: convolutions, a CLS token and a transformer over one ECG."""
 
+from numbers import Integral
+
 import torch
 from torch import nn
 
@@ -122,9 +124,9 @@ class ECGTransformer(nn.Module):
                 f"{tuple(kernel_sizes)} and {tuple(n_filters)}."
             )
         (self.name,) = n_channels
-        if not 1 <= patch_size <= n_times[self.name]:
+        if not isinstance(patch_size, Integral) or not 1 <= patch_size <= n_times[self.name]:
             raise ValueError(
-                "patch_size must be between 1 and the window's length, got "
+                "patch_size must be an integer between 1 and the window's length, got "
                 f"{patch_size} for {n_times[self.name]} samples."
             )
         self.n_channels = dict(n_channels)

@@ -1,5 +1,6 @@
 """Recordings of the electrocardiogram, as input of an encoder."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +19,10 @@ def prepare_ecg(recordings, sampling_rate=128.0, band=(0.8, 50.0), order=8, stan
 
     Gaps, which are samples of NaN, are not filled: the stretches between them are filtered
     one by one, and what touches a gap is NaN at the new rate too, so that `make_windows`
-    drops and counts the windows with a gap. The ends of a stretch of a few seconds are as
-    unsure as those of a short recording.
+    drops and counts the windows with a gap. So are ``1 / band[0]`` seconds on each side of a
+    gap (1.25 s by default), where the filter lacks what came before, and stretches that are no
+    longer than this. The first and last second of a recording are kept, but less exact: by
+    17 % of their root mean square on short recordings (CinC 2017), the next one by 4 %.
 
     Parameters
     ----------
@@ -50,7 +53,8 @@ def prepare_ecg(recordings, sampling_rate=128.0, band=(0.8, 50.0), order=8, stan
     ------
     ValueError
         If a recording has no ECG, its rate is too low for the band, a sample is infinite,
-        a channel has only gaps, or there is nothing to standardize by.
+        a channel has only gaps, or stretches too short between them, or there is nothing to
+        standardize by.
 
     See Also
     --------
@@ -83,13 +87,16 @@ def prepare_ecg(recordings, sampling_rate=128.0, band=(0.8, 50.0), order=8, stan
     for number, recording in enumerate(recordings):
         _check_ecg(recording, number, band[1])
     signals = []
-    for recording in recordings:
+    for number, recording in enumerate(recordings):
         rate = recording.sampling_rate["ecg"]
-        channels = [
-            _resample(_filter(channel, rate, band, order), rate, sampling_rate)
-            for channel in recording.signals["ecg"][0]
-        ]
-        signals.append(np.stack(channels))
+        filtered = [_filter(signal, rate, band, order) for signal in recording.signals["ecg"][0]]
+        empty = [channel for channel, signal in enumerate(filtered) if np.isnan(signal).all()]
+        if empty:
+            raise ValueError(
+                f"The ECG of recording {number}, of {recording.subject}, must reach farther than "
+                f"{1 / band[0]:g} s from its gaps, but channel {empty[0]} does not: leave it out."
+            )
+        signals.append(np.stack([_resample(signal, rate, sampling_rate) for signal in filtered]))
     if standardize:
         _standardize(signals, recordings, standardize)
     return [
@@ -128,7 +135,7 @@ def _check_ecg(recording, number, high):
 
 
 def _filter(channel, rate, band, order):
-    """Filter the stretches between gaps one by one."""
+    """Filter the stretches between gaps one by one, and widen the gaps by what is unsure."""
     gap = np.isnan(channel)
     edges = np.flatnonzero(np.diff(gap, prepend=True, append=True))
     stretches = [
@@ -137,6 +144,12 @@ def _filter(channel, rate, band, order):
     ]
     filtered = np.full(channel.shape, np.nan, stretches[0].dtype)
     filtered[~gap] = np.concatenate(stretches)
+    reach = math.ceil(rate / band[0])
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if start > 0:
+            filtered[start : min(start + reach, stop)] = np.nan
+        if stop < len(channel):
+            filtered[max(stop - reach, start) : stop] = np.nan
     return filtered
 
 

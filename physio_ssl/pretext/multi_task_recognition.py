@@ -46,7 +46,8 @@ class MultiTaskRecognition(BaseEstimator):
         Dropout of each head.
     l2 : float, default=1e-4
         Weight, in the loss, of half the sum of squares of all weights of more than one
-        dimension, of network and heads; biases are free.
+        dimension, of network and heads; biases are free, and so are the lengths ``weight_g``
+        of weight-normalised kernels, whose directions ``weight_v`` count.
 
     Notes
     -----
@@ -146,13 +147,15 @@ class MultiTaskRecognition(BaseEstimator):
         embeddings = network.embed(network.tokens(**inputs))
         loss, accuracy = self._penalty(network, heads), {}
         for name, embedding in embeddings.items():
-            logits = torch.cat([head(embedding) for head in heads[name]], dim=1)
+            # under autocast they have few bits, of which a sum would lose some
+            logits = torch.cat([head(embedding) for head in heads[name]], dim=1).float()
             n_tasks = logits.shape[1]  # of (n_views, n_tasks)
             own = F.one_hot(target, n_tasks).bool()
             losses = F.binary_cross_entropy_with_logits(
                 logits, own.to(logits.dtype), reduction="none"
             )
-            loss = loss + losses.mean(dim=0) @ logits.new_tensor(self._weights(n_tasks))
+            # no product of matrices, which autocast would compute in few bits too
+            loss = loss + (losses.mean(dim=0) * logits.new_tensor(self._weights(n_tasks))).sum()
             told = logits > -log(n_tasks - 1)  # above a probability of 1 / n_tasks
             accuracy[f"accuracy_{name}"] = _balanced_accuracy(told, own)
         return loss, accuracy
@@ -173,7 +176,12 @@ class MultiTaskRecognition(BaseEstimator):
         return head
 
     def _penalty(self, *modules):
-        kernels = (p for module in modules for p in module.parameters() if p.ndim > 1)
+        kernels = (
+            parameter
+            for module in modules
+            for name, parameter in module.named_parameters()
+            if parameter.ndim > 1 and not name.endswith("weight_g")
+        )
         return self.l2 / 2 * sum(kernel.square().sum() for kernel in kernels)
 
     def _weights(self, n_tasks):

@@ -13,8 +13,8 @@ class TransformRecognition(BaseEstimator):
 
     Class 0 is the window as it is, class ``i`` the ``i``-th transform. The class is common
     to all modalities of a window; their random draws are independent. Each modality has a
-    head of its own on the mean of its tokens, and the loss is the plain sum of the heads'
-    cross-entropies.
+    head of its own on the network's embedding of it, and the loss is the plain sum of the
+    heads' cross-entropies.
 
     Parameters
     ----------
