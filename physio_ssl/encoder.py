@@ -27,6 +27,8 @@ from .containers import SignalDict
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
 
+_BYTES_AT_ONCE = 2**28  # of windows, while their scale is measured
+
 
 def _check_weight(sampling_weight, n_windows):
     """Return sampling weights as an array, or raise."""
@@ -47,9 +49,6 @@ def _check_weight(sampling_weight, n_windows):
             f"values from {weight.min()} to {weight.max()}."
         )
     return weight
-
-
-_BYTES_AT_ONCE = 2**28
 
 
 class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
