@@ -218,9 +218,12 @@ def compare_on_rhythms(encoders, windows, held_out, options):
     is_test = np.isin(windows.groups, held_out)
     test, train = windows.select(is_test), windows.select(~is_test)
     print(f"\nAF vs normal: train on {train}, test on {test}", flush=True)
-    models = {name: probe(FrozenEstimator(encoder), C=0.01) for name, encoder in encoders.items()}
+    inputs = {  # what each model sees: a frozen encoder embeds each window once
+        **{name: (e.transform(train.X), e.transform(test.X)) for name, e in encoders.items()},
+        SCRATCH: (train.X, test.X),
+    }
     network = {key: value for key, value in NETWORKS["ECGTransformer"].items() if key != "lr"}
-    models[SCRATCH] = SSLClassifier(
+    scratch = SSLClassifier(
         SSLEncoder(**network),
         "supervised",
         class_weight="balanced",
@@ -233,14 +236,15 @@ def compare_on_rhythms(encoders, windows, held_out, options):
     scores, seconds = {}, {}
     for share, n_draws in DRAWS.items():
         for draw in range(n_draws):
-            some = draw_recordings(train, share, np.random.default_rng([options.seed, draw]))
-            for name, model in models.items():
-                if name == SCRATCH:
-                    model.set_params(random_state=options.seed + draw)
+            rows = draw_recordings(train, share, np.random.default_rng([options.seed, draw]))
+            scratch.set_params(random_state=options.seed + draw)
+            for name, (X_train, X_test) in inputs.items():
                 path = options.output / f"{name}, {share:.0%}, draw {draw}.json"
                 if not path.exists():
+                    model = probe(C=0.01) if name != SCRATCH else scratch
                     start = time.perf_counter()
-                    score = model.fit(some.X, some.y).predict_proba(test.X)[:, 1]
+                    model.fit(X_train[rows], train.y[rows])
+                    score = model.predict_proba(X_test)[:, 1]
                     log = {"seconds": time.perf_counter() - start, "scores": score.tolist()}
                     path.write_text(json.dumps(log))
                 log = json.loads(path.read_text())
@@ -253,13 +257,13 @@ def compare_on_rhythms(encoders, windows, held_out, options):
 
 
 def draw_recordings(windows, share, rng):
-    """Return the windows of a share of each class's recordings."""
+    """Return the rows of the windows of a share of each class's recordings."""
     kept = []
     for label in np.unique(windows.y):
         recordings = np.unique(windows.groups[windows.y == label])
         n_kept = max(1, round(share * len(recordings)))
         kept.extend(rng.choice(recordings, n_kept, replace=False))
-    return windows.select(np.isin(windows.groups, kept))
+    return np.flatnonzero(np.isin(windows.groups, kept))
 
 
 def summarise(scores, test, n_resamples=1000):
