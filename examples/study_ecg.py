@@ -9,8 +9,9 @@ out). Three questions follow:
 1. How well are masked samples of the held-out recordings predicted?
 2. Rest or mental arithmetic (EEGMAT, other people, another device)? Logistic regression on the
    frozen embeddings against heart rate and its variability, leave-one-subject-out.
-3. Atrial fibrillation or normal rhythm, on the held-out recordings? A linear probe against
-   the same network trained from scratch, with 1, 10 and 100 % of the labels.
+3. Atrial fibrillation or normal rhythm, on the held-out recordings? A linear probe and the
+   fine-tuned network against the same network trained from scratch, with 1, 10 and 100 % of
+   the labels.
 
 Windows are of 10 s, and standardised one by one: nothing else about a test person is used.
 What takes long is written to the output folder as it ends, and read from there next time.
@@ -29,7 +30,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupShuffleSplit
+from sklearn.model_selection import GridSearchCV, GroupShuffleSplit, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -51,8 +52,9 @@ from physio_ssl.quality import drop_poor_ecg
 
 DURATION, RATE = 10, 128  # seconds, Hz
 DRAWS = {0.01: 5, 0.1: 5, 1.0: 1}  # of each share of the labelled recordings
+GRID = {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}
 OURS = "pre-trained ECGTransformer"
-SCRATCH = "ECGTransformer from scratch"
+SCRATCH, TUNED = "ECGTransformer from scratch", "fine-tuned ECGTransformer"
 NETWORKS = {
     "ECGTransformer": {
         "module": ECGTransformer,
@@ -173,12 +175,15 @@ def show_errors(encoder, windows, options):
     encoder.pretext_.set_params(**encoder.pretext.get_params())
 
 
-def probe(*steps, C=1.0):
+def probe(*steps):
     return make_pipeline(
-        *steps,
-        StandardScaler(),
-        LogisticRegression(C=C, class_weight="balanced", max_iter=2000),
+        *steps, StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000)
     )
+
+
+def search_probe():
+    """Return a probe whose ``C`` is found on the labelled recordings, split by recording."""
+    return GridSearchCV(probe(), GRID, scoring="roc_auc", cv=StratifiedGroupKFold(3))
 
 
 def compare_on_arithmetic(encoders, options):
@@ -201,7 +206,7 @@ def compare_on_arithmetic(encoders, options):
         onset=windows.onset,
         duration=windows.duration,
         recording=windows.recording,
-        search={name: {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]} for name in models},
+        search=dict.fromkeys(models, GRID),
         scoring="balanced_accuracy",
         random_state=options.seed,
         folder=options.output / "folds",
@@ -220,30 +225,35 @@ def compare_on_rhythms(encoders, windows, held_out, options):
     print(f"\nAF vs normal: train on {train}, test on {test}", flush=True)
     inputs = {  # what each model sees: a frozen encoder embeds each window once
         **{name: (e.transform(train.X), e.transform(test.X)) for name, e in encoders.items()},
+        TUNED: (train.X, test.X),
         SCRATCH: (train.X, test.X),
     }
-    network = {key: value for key, value in NETWORKS["ECGTransformer"].items() if key != "lr"}
-    scratch = SSLClassifier(
-        SSLEncoder(**network),
-        "supervised",
-        class_weight="balanced",
-        max_epochs=5,
-        min_steps=400,
-        callbacks__linear_decay__warmup=0.1,
-        precision=options.precision,
-        n_threads=2,
-    )
+    nets = {
+        name: SSLClassifier(
+            FrozenEstimator(encoders[OURS]),
+            mode,
+            class_weight="balanced",
+            max_epochs=5,
+            min_steps=400,
+            callbacks__linear_decay__warmup=0.1,
+            precision=options.precision,
+            n_threads=2,
+        )
+        for name, mode in ((SCRATCH, "supervised"), (TUNED, "fine_tuned"))
+    }
     scores, seconds = {}, {}
     for share, n_draws in DRAWS.items():
         for draw in range(n_draws):
             rows = draw_recordings(train, share, np.random.default_rng([options.seed, draw]))
-            scratch.set_params(random_state=options.seed + draw)
             for name, (X_train, X_test) in inputs.items():
                 path = options.output / f"{name}, {share:.0%}, draw {draw}.json"
                 if not path.exists():
-                    model = probe(C=0.01) if name != SCRATCH else scratch
+                    if name in nets:
+                        model = nets[name].set_params(random_state=options.seed + draw)
+                    else:
+                        model = search_probe()
                     start = time.perf_counter()
-                    model.fit(X_train[rows], train.y[rows])
+                    model.fit(X_train[rows], train.y[rows], groups=train.groups[rows])
                     score = model.predict_proba(X_test)[:, 1]
                     log = {"seconds": time.perf_counter() - start, "scores": score.tolist()}
                     path.write_text(json.dumps(log))
