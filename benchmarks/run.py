@@ -182,7 +182,7 @@ def main():
             rounds, 32
         ),
         "the same in bfloat16": lambda: bench_ecg(rounds, 64, precision="bfloat16"),
-        "patches of 16 samples, half the width, as the README recommends": lambda: bench_ecg(
+        "patches of 16 samples, half the width, as recommended": lambda: bench_ecg(
             rounds, 1024, **RECOMMENDED
         ),
         "the same in bfloat16 ": lambda: bench_ecg(
