@@ -61,6 +61,21 @@ class TransformerLayer(nn.Module):
         return fast_dropout(x, self.dropout, self.training)
 
 
+def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
+    """Return the layers of a transformer, or raise if their sizes do not fit."""
+    if d_model % n_heads:
+        raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
+    if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):
+        raise ValueError(
+            "dropout and attention_dropout must be at least 0 and below 1, got "
+            f"{dropout} and {attention_dropout}."
+        )
+    return nn.ModuleList(
+        TransformerLayer(d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+        for _ in range(n_layers)
+    )
+
+
 def apply_layers(layers, x):
     """Pass tokens, (batch, n_tokens, d_model), through transformer layers, some at a time."""
     # More at once would leave the processor's cache, and are slower.

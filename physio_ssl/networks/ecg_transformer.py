@@ -5,7 +5,7 @@ from numbers import Integral
 import torch
 from torch import nn
 
-from ._layers import TransformerLayer, apply_layers, fast_dropout
+from ._layers import apply_layers, fast_dropout, make_layers
 
 _EMBEDDINGS = ("cls", "mean", "max", "last")
 
@@ -111,13 +111,6 @@ class ECGTransformer(nn.Module):
             raise ValueError(
                 f"embedding must be one of {', '.join(_EMBEDDINGS)}, got {embedding!r}."
             )
-        if d_model % n_heads:
-            raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
-        if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):
-            raise ValueError(
-                "dropout and attention_dropout must be at least 0 and below 1, got "
-                f"{dropout} and {attention_dropout}."
-            )
         if len(kernel_sizes) != len(n_filters) + 1 or any(size % 2 == 0 for size in kernel_sizes):
             raise ValueError(
                 "kernel_sizes must be odd, and one more than n_filters, got "
@@ -146,9 +139,8 @@ class ECGTransformer(nn.Module):
         self.cls = nn.Parameter(0.02 * torch.randn(d_model))
         n_tokens = -(-n_times[self.name] // patch_size)
         self.register_buffer("positions", _sinusoids(n_tokens, d_model), persistent=False)
-        self.layers = nn.ModuleList(
-            TransformerLayer(d_model, n_heads, dim_feedforward, dropout, attention_dropout)
-            for _ in range(n_layers)
+        self.layers = make_layers(
+            n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
         )
 
     @property

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ._layers import TransformerLayer, apply_layers, fast_dropout
+from ._layers import apply_layers, fast_dropout, make_layers
 
 
 class WeightNormConv1d(nn.Module):
@@ -144,13 +144,6 @@ class MultimodalTransformer(nn.Module):
         attention_dropout=0.0,
     ):
         super().__init__()
-        if d_model % n_heads:
-            raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
-        if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):
-            raise ValueError(
-                "dropout and attention_dropout must be at least 0 and below 1, got "
-                f"{dropout} and {attention_dropout}."
-            )
         if set(n_channels) != set(n_times):
             raise ValueError(
                 "n_channels and n_times must name the same modalities, got "
@@ -173,9 +166,8 @@ class MultimodalTransformer(nn.Module):
                 )
             }
         )
-        self.layers = nn.ModuleList(
-            TransformerLayer(d_model, n_heads, dim_feedforward, dropout, attention_dropout)
-            for _ in range(n_layers)
+        self.layers = make_layers(
+            n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
         )
         self.d_model = d_model
         self.n_channels = dict(n_channels)
