@@ -89,53 +89,35 @@ def reconstruct_masked(encoder, X, random_state=0):
         )
     signals = encoder.check_signals(X)
     windows, rng = WindowDataset(signals), check_generator(random_state)
-    parts = {"predicted": [], "interpolated": [], "mask": []}
-    modules = (encoder.module_, encoder.heads_)
-    was_training = [module.training for module in modules]
-    try:
-        for module in modules:
-            module.eval()
-        with torch.inference_mode():
-            for rows in gen_batches(len(signals), 64):
-                batch, _ = windows[np.arange(rows.start, rows.stop)]
-                inputs, target = task.make_views(encoder.scale_signals(batch), rng)
-                mask = {name: m.cpu().numpy() for name, (_, m) in target.items()}
-                straight = {
-                    name: torch.from_numpy(_interpolate(x.cpu().numpy(), mask[name]))
-                    for name, (x, _) in target.items()
-                }
-                predicted = task.predict(*modules, inputs)
-                parts["predicted"].append(encoder.unscale_signals(predicted))
-                parts["interpolated"].append(encoder.unscale_signals(straight))
-                parts["mask"].append(mask)
-    finally:
-        for module, training in zip(modules, was_training, strict=True):
-            module.train(training)
-    joined = {
-        kind: {name: np.concatenate([_to_numpy(part[name]) for part in some]) for name in signals}
-        for kind, some in parts.items()
-    }
+    modules = [module.eval() for module in (encoder.module_, encoder.heads_)]
+    kinds = {"predicted": [], "mask": []}
+    with torch.inference_mode():
+        for rows in gen_batches(len(signals), 64):
+            batch, _ = windows[np.arange(rows.start, rows.stop)]
+            inputs, target = task.make_views(encoder.scale_signals(batch), rng)
+            predicted = task.predict(*modules, inputs)
+            kinds["predicted"].append(encoder.unscale_signals(predicted))
+            kinds["mask"].append({name: mask for name, (_, mask) in target.items()})
+    predicted, mask = (
+        {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in signals}
+        for parts in kinds.values()
+    )
     original = {name: np.asarray(signals[name], dtype=np.float32) for name in signals}
-    for name, x in original.items():  # scaled and back, these would lose their last bits
-        joined["interpolated"][name] = np.where(
-            joined["mask"][name], joined["interpolated"][name], x
-        )
-    return Reconstruction(original, **joined)
+    centers = encoder.center_ or {name: np.zeros((x.shape[1], 1)) for name, x in original.items()}
+    lines = {name: _interpolate(x, mask[name], centers[name]) for name, x in original.items()}
+    return Reconstruction(original, predicted, lines, mask)
 
 
-def _to_numpy(x):
-    return x if isinstance(x, np.ndarray) else x.cpu().numpy()
-
-
-def _interpolate(X, mask):
+def _interpolate(X, mask, center):
     """Put straight lines across masked samples, constant ones at the ends.
 
-    Windows that are masked as a whole get zeros: of scaled signals, the mean.
+    Windows that are masked as a whole get the center of each channel, (n_channels, 1).
     """
     times, lines = np.arange(X.shape[-1]), X.copy()
     for window, masked in zip(lines, mask[:, 0], strict=True):
+        if masked.all():
+            window[:] = center
+            continue
         for channel in window:
-            channel[masked] = (
-                0 if masked.all() else np.interp(times[masked], times[~masked], channel[~masked])
-            )
+            channel[masked] = np.interp(times[masked], times[~masked], channel[~masked])
     return lines
