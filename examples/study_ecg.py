@@ -79,9 +79,9 @@ NETWORKS = {
 def main():
     options = parse_options()
     check_output(options)
-    recordings = load_cinc2017(options.cinc2017)
-    corpus = cut(recordings, step=5)
-    rhythms = cut(recordings, step=5, label={"normal": 0, "AF": 1})
+    label = {"normal": 0, "AF": 1, "other": 2, "noisy": 3}
+    corpus = cut(load_cinc2017(options.cinc2017), step=5, label=label)
+    rhythms = corpus.select(corpus.y <= 1)
     held_out = hold_out(corpus, options.seed)
     unlabelled = corpus.select(~np.isin(corpus.groups, held_out))
     print(f"Pre-training on {unlabelled}; {len(held_out)} recordings held out", flush=True)
@@ -124,7 +124,7 @@ def check_output(options):
     path.write_text(json.dumps(settings, indent=1))
 
 
-def cut(recordings, step, label=None):
+def cut(recordings, step, label):
     """Return good windows, each standardised by itself."""
     windows = make_windows(
         prepare_ecg(recordings, RATE, standardize=None), DURATION, step, label=label
