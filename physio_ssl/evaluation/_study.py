@@ -1,7 +1,6 @@
 """What leave_subjects_out and label_efficiency share: checks, folds, processes, files."""
 
 import json
-import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
 
 from .. import __version__
+from .._files import replace_file
 from ._embedding import embed_once, load_weights
 from ._fingerprint import fingerprint
 from ._fold import Fold, run_fold
@@ -294,9 +294,7 @@ def _run(tasks, n_jobs, verbose):
 def _run_and_write(i, path, *task):
     records = run_fold(*task)
     if path is not None:
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps({"records": records}, allow_nan=False), encoding="utf-8")
-        part.replace(path)  # all or nothing, also when the process is killed
+        replace_file(path, json.dumps({"records": records}, allow_nan=False).encode())
     return i, records
 
 

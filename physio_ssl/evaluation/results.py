@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import wilcoxon
 
+from .._files import replace_file
 from ._inference import bootstrap_mean, holm, rank_biserial
 from ._metrics import METRICS
 
@@ -274,14 +274,7 @@ class StudyResults:
             "protocol": self.protocol,
             "records": self.records,
         }
-        text = json.dumps(content, allow_nan=False)
-        path = Path(path)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        replace_file(path, json.dumps(content, allow_nan=False).encode())
 
     @classmethod
     def load(cls, path):

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import warnings
 from contextlib import suppress
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from skorch.history import History
 
 import physio_ssl
 
+from .._files import replace_file
 from ..encoder import SSLEncoder
 from ._plain_values import decode, encode
 
@@ -96,12 +96,7 @@ def save_encoder(encoder, path):
         "history": [_summarise(epoch) for epoch in encoder.history_],
     }
     data = save(_tensors(encoder), {"physio_ssl": json.dumps(content, allow_nan=False)})
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file(path, data)
     if left_out:
         warnings.warn(
             f"{path} leaves out what cannot be written as JSON: {', '.join(left_out)}. The "
