@@ -3,6 +3,7 @@
 from .amplitude import Clip, Detrend, Standardize
 from .ecg import prepare_ecg
 from .filters import BandpassFilter, LowpassFilter, Resample
+from .preparation import Preparation
 from .wristband import prepare_wristband
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Clip",
     "Detrend",
     "LowpassFilter",
+    "Preparation",
     "Resample",
     "Standardize",
     "prepare_ecg",
