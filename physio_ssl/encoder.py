@@ -25,6 +25,7 @@ from ._training import (
 )
 from .containers import SignalDict
 from .networks import MultimodalTransformer
+from .preprocessing.preparation import check_preparation
 from .pretext import TransformRecognition
 
 _BYTES_AT_ONCE = 2**28  # of windows, while their scale is measured
@@ -80,6 +81,9 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         Whether to centre and scale each channel by its mean and standard deviation over
         all windows given to ``fit`` (one pair of numbers per channel, so differences between
         windows remain). False for windows that are standardised already.
+    preparation : Preparation, default=None
+        What makes such windows of recordings; it is kept, in files too, for whoever uses the
+        encoder. ``fit`` raises ``ValueError`` for windows of other modalities or lengths.
     random_state : int, RandomState instance or None, default=None
         Seed of initial values, batches, dropout and views. The same seed gives the same
         embedding to the last bit on the CPU of one machine and torch version.
@@ -117,6 +121,9 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         The trained network.
     n_channels_, n_times_ : dict from str to int
         What windows of each modality must look like.
+    preparation_ : Preparation or None
+        A copy of ``preparation``: ``preparation_.make_windows(recordings)`` makes what
+        ``transform`` takes. To be set after ``fit`` where it was not given before.
     groups_seen_ : ndarray or None
         The subjects trained on, where each training was told ``groups``: with it,
         ``audit_leakage`` finds an encoder that has seen test subjects.
@@ -166,6 +173,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         batch_size=16,
         optimizer=torch.optim.Adam,
         standardize=True,
+        preparation=None,
         random_state=None,
         device="cpu",
         n_threads=1,
@@ -177,6 +185,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     ):
         self.pretext = pretext
         self.standardize = standardize
+        self.preparation = preparation
         self.random_state = random_state
         self.n_threads = n_threads
         self.precision = precision
@@ -290,9 +299,16 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             raise ValueError("Without windows nothing can be scaled: set standardize=False.")
         self.n_channels_ = {name: shape[0] for name, shape in shapes.items()}
         self.n_times_ = {name: shape[1] for name, shape in shapes.items()}
+        self.preparation_ = check_preparation(self.preparation, self.n_times_)
         self.center_ = self.scale_ = self.groups_seen_ = None
         self._initialize_seeded()
         return self
+
+    def save(self, path):
+        """Write the fitted encoder to one file, without pickle, as ``save_encoder`` does."""
+        from .persistence import save_encoder  # here, as it needs this module
+
+        save_encoder(self, path)
 
     # Checks and scaling
 
@@ -346,6 +362,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         if reset:
             self.n_channels_ = {name: array.shape[1] for name, array in X.items()}
             self.n_times_ = {name: array.shape[2] for name, array in X.items()}
+            self.preparation_ = check_preparation(self.preparation, self.n_times_)
             self._set_scale(X)
         self._check_like_fit(X)
         return SignalDict({name: X[name] for name in self.n_times_})
@@ -374,6 +391,16 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
                 )
             self.center_[name], self.scale_[name] = center[:, None], scale[:, None]
 
+    def _advise(self, name):
+        """Say what may be wrong with the length of a modality's windows."""
+        preparation = check_preparation(self.preparation_, self.n_times_)
+        if preparation is None:
+            return "is their duration or sampling rate another?"
+        return (
+            f"these are {preparation.duration:g} s at {preparation.sampling_rate[name]:g} Hz, as "
+            "the encoder's preparation_.make_windows makes them of recordings."
+        )
+
     def _check_like_fit(self, X):
         if set(X) != set(self.n_channels_):
             raise ValueError(
@@ -385,8 +412,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             if array.shape[1:] != expected:
                 raise ValueError(
                     f"Windows of {name!r} must have the (n_channels, n_times) of fit, "
-                    f"{expected}, got {array.shape[1:]}: is their duration or sampling "
-                    "rate another?"
+                    f"{expected}, got {array.shape[1:]}: {self._advise(name)}"
                 )
 
     # skorch's hooks

@@ -1,0 +1,284 @@
+"""Preparations: recordings to the windows that an encoder expects, as one object."""
+
+import pickle
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from physio_ssl import Recording, SignalDict, SSLEncoder, functional, make_windows
+from physio_ssl.datasets import load_wesad
+from physio_ssl.preprocessing import (
+    BandpassFilter,
+    Clip,
+    Preparation,
+    Resample,
+    Standardize,
+    prepare_wristband,
+)
+
+SMALL = {"max_epochs": 1, "module__d_model": 8, "random_state": 0}
+STAGES = {"onset": [0, 60], "duration": [60, 60], "description": ["rest", "stress"]}
+
+
+@pytest.fixture
+def preparation():
+    return Preparation(
+        {"bvp": [Resample(64, 4), Standardize()], "eda": [Clip(0, 9), Standardize()], "temp": []},
+        input_rate={"bvp": 64, "eda": 4, "temp": 4},
+        sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
+        duration=10,
+    )
+
+
+def record(subject="S1", **rates):
+    """Two minutes of slow waves, which all rates hold alike."""
+    rates = rates or {"temp": 4, "bvp": 64, "acc": 32, "eda": 4}
+    signals = {
+        name: 5 + 6 * np.sin(2 * np.pi * 0.2 * np.arange(120 * rate) / rate)
+        for name, rate in rates.items()
+    }
+    return Recording(signals, rates, subject, STAGES, start_time=1.5e9)
+
+
+def test_each_modality_goes_through_its_steps_in_turn(preparation):
+    recording = record()
+    prepared = preparation.prepare(recording)
+    bvp, eda = recording.signals["bvp"], recording.signals["eda"]
+    expected = functional.standardize(functional.resample(bvp, 64, 4))
+    assert_array_equal(prepared.signals["bvp"], expected)
+    assert_array_equal(prepared.signals["eda"], functional.standardize(np.clip(eda, 0, 9)))
+    assert_array_equal(prepared.signals["temp"], recording.signals["temp"])
+    assert prepared.sampling_rate == {"bvp": 4, "eda": 4, "temp": 4}
+
+
+def test_what_is_known_of_a_recording_is_kept(preparation):
+    prepared = preparation.prepare(record())
+    assert (prepared.subject, prepared.start_time) == ("S1", 1.5e9)
+    assert list(prepared.annotations["description"]) == ["rest", "stress"]
+
+
+def test_recordings_are_left_alone(preparation):
+    recording = record()
+    before = {name: signal.copy() for name, signal in recording.signals.items()}
+    preparation.make_windows(recording).X["temp"][:] = 0
+    for name, signal in recording.signals.items():
+        assert_array_equal(signal, before[name])
+
+
+def test_windows_are_those_of_make_windows(preparation):
+    recordings = [record("S1"), record("S2")]
+    ours = preparation.make_windows(recordings, 5, {"rest": 0, "stress": 1}, min_share=0.8)
+    theirs = make_windows(
+        preparation.prepare(recordings), 10, 5, label={"rest": 0, "stress": 1}, min_share=0.8
+    )
+    assert ours.X == theirs.X
+    assert_array_equal(ours.y, theirs.y)
+    assert_array_equal(ours.groups, theirs.groups)
+    assert ours.dropped == theirs.dropped == {"unlabelled": 2}
+
+
+def test_windows_do_not_overlap_by_default(preparation):
+    assert_array_equal(preparation.make_windows(record()).onset, np.arange(0, 111, 10))
+
+
+def test_other_modalities_are_left_out(preparation):
+    assert list(preparation.prepare(record()).signals) == ["bvp", "eda", "temp"]
+
+
+def test_missing_modalities_are_left_out(preparation):
+    without = preparation.make_windows([record(bvp=64, eda=4), record("S2", eda=4, bvp=64)])
+    assert list(without.X) == ["bvp", "eda"]
+    whole = preparation.make_windows([record(), record("S2")])
+    assert_array_equal(without.X["bvp"], whole.X["bvp"])
+
+
+@pytest.mark.parametrize("rates", [{"bvp": 100}, {"bvp": 128}, {"bvp": 64, "eda": 8}])
+def test_signals_of_faster_devices_become_alike(rates, preparation):
+    faster = preparation.prepare(record(**rates))
+    for name in rates:
+        expected = preparation.prepare(record()).signals[name]
+        assert faster.signals[name].shape == expected.shape
+        # but for the ends, which filters do not see both sides of
+        assert_allclose(faster.signals[name][..., 8:-8], expected[..., 8:-8], atol=0.03)
+
+
+def test_frequencies_that_the_input_rate_cannot_hold_are_filtered_out():
+    times = np.arange(120 * 128) / 128
+    fast = np.sin(2 * np.pi * 0.2 * times) + np.sin(2 * np.pi * 60 * times)
+    preparation = Preparation({"bvp": []}, {"bvp": 64}, {"bvp": 64}, duration=10)
+    prepared = preparation.prepare(Recording({"bvp": fast}, {"bvp": 128}, "S1")).signals["bvp"]
+    # 60 Hz would be seen as 4 Hz
+    spectrum = np.abs(np.fft.rfft(prepared[0, 0])) / (60 * 64)
+    assert spectrum[[24, 480]] == pytest.approx([1, 0], abs=0.02)
+
+
+def test_a_signal_that_is_too_slow_is_an_error(preparation):
+    with pytest.raises(ValueError, match=r"'bvp' .* 64 Hz or faster, .* S2 is at 32\.0 Hz"):
+        preparation.prepare([record(), record("S2", bvp=32, eda=4, temp=4)])
+
+
+def test_a_recording_with_none_of_the_modalities_is_an_error(preparation):
+    with pytest.raises(ValueError, match="modalities bvp, eda, temp, but that of S1 has acc, resp"):
+        preparation.prepare(record(acc=32, resp=8))
+
+
+def test_recordings_of_other_modalities_are_an_error(preparation):
+    with pytest.raises(ValueError, match="got bvp, eda for S1 and bvp, eda, temp for S2"):
+        preparation.prepare([record(bvp=64, eda=4), record("S2")])
+
+
+def test_what_is_no_recording_is_an_error(preparation):
+    with pytest.raises(TypeError, match="Expected recordings, got a dict"):
+        preparation.prepare([{"bvp": np.zeros(100)}])
+
+
+def test_no_recording_is_an_error_for_windows(preparation):
+    with pytest.raises(ValueError, match="at least one recording"):
+        preparation.make_windows([])
+
+
+@pytest.mark.parametrize(
+    "sample, rule", [(5.0, "1 of 1 signals are constant"), (np.nan, "contains NaN")]
+)
+def test_what_a_step_refuses_is_an_error_that_names_subject_and_modality(sample, rule, preparation):
+    bad = Recording({"eda": np.full(480, sample)}, {"eda": 4}, "S2")
+    with pytest.raises(ValueError, match=f"(?s)'eda' of S2 cannot be prepared: .*{rule}"):
+        preparation.prepare([record(eda=4), bad])
+
+
+@pytest.mark.parametrize(
+    "changes, error, rule",
+    [
+        ({"steps": {}}, ValueError, "one at least, got steps: none; input_rate: bvp;"),
+        ({"input_rate": {"eda": 64}}, ValueError, "got steps: bvp; input_rate: eda;"),
+        ({"steps": [Standardize()]}, TypeError, "steps must be a dict .* got .Standardize"),
+        (
+            {"sampling_rate": MappingProxyType({"bvp": 4})},
+            TypeError,
+            "sampling_rate must be a dict",
+        ),
+        ({"steps": {"bvp": Standardize()}}, TypeError, "'bvp' must be a list of transformers"),
+        ({"steps": {"bvp": [Standardize]}}, TypeError, "'bvp' must be a transformer, got <class"),
+        ({"steps": {"bvp": [functional.detrend]}}, TypeError, "must be a transformer, got <func"),
+        ({"steps": {"bvp": [Resample(32, 4)]}}, ValueError, r"told the rate .* gets 64 Hz"),
+        (
+            {"steps": {"bvp": [Resample(64, 4), BandpassFilter(0.5, 1, 64)]}},
+            ValueError,
+            "BandpassFilter.* of 'bvp' gets 4 Hz",
+        ),
+        ({"steps": {"bvp": []}}, ValueError, "got 64 and 4 Hz, but they end at 64 Hz"),
+        ({"steps": {"bvp": [Resample("64", 4)]}}, TypeError, r"sampling_rate of Resample\("),
+        ({"input_rate": {"bvp": None}}, TypeError, r"input_rate\['bvp'\] must be a number"),
+        ({"sampling_rate": {"bvp": -4}}, ValueError, r"sampling_rate\['bvp'\] must be positive"),
+        ({"duration": "60 s"}, TypeError, "duration must be a number"),
+        ({"duration": 0}, ValueError, "duration must be positive and finite, .* got 0"),
+        ({"duration": np.inf}, ValueError, "duration must be positive and finite, .* got inf"),
+        ({"duration": 10.1}, ValueError, r"whole number of samples, .* are 40\.4"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_an_error(changes, error, rule):
+    params = {
+        "steps": {"bvp": [Resample(64, 4)]},
+        "input_rate": {"bvp": 64},
+        "sampling_rate": {"bvp": 4},
+        "duration": 10,
+    }
+    with pytest.raises(error, match=rule):
+        Preparation(**{**params, **changes}).make_windows(record(bvp=64))
+
+
+def test_a_preparation_shows_its_parameters(preparation):
+    assert "Resample(new_sampling_rate=4, sampling_rate=64)" in repr(preparation)
+    assert repr(clone(preparation)) == repr(preparation)
+
+
+def test_an_encoder_takes_what_its_preparation_makes(preparation):
+    windows = preparation.make_windows(record())
+    encoder = SSLEncoder(preparation=preparation, **SMALL).fit(windows.X)
+    other = encoder.preparation_.make_windows(record("S2", bvp=128, eda=8, temp=4, acc=50))
+    assert_allclose(encoder.transform(other.X), encoder.transform(windows.X), atol=0.1)
+    again = pickle.loads(pickle.dumps(encoder)).preparation_
+    assert again.make_windows(record()).X == windows.X
+
+
+def test_an_encoder_has_no_preparation_unless_it_is_given_one(preparation):
+    X = preparation.make_windows(record()).X
+    assert SSLEncoder(**SMALL).fit(X).preparation_ is None
+    encoder = SSLEncoder(standardize=False, preparation=preparation, **SMALL)
+    shapes = {"bvp": (1, 40), "eda": (1, 40), "temp": (1, 40)}
+    assert encoder.build(shapes).preparation_.duration == 10
+
+
+def test_an_encoder_keeps_the_preparation_that_it_was_fitted_with(preparation):
+    encoder = SSLEncoder(preparation=preparation, **SMALL)
+    encoder.fit(preparation.make_windows(record()).X)
+    preparation.duration = 20
+    preparation.steps["bvp"].pop()
+    assert encoder.preparation_.duration == 10
+    assert len(encoder.preparation_.steps["bvp"]) == 2
+
+
+def test_a_clone_is_fitted_with_the_same_preparation(preparation):
+    X = preparation.make_windows(record()).X
+    encoder = clone(SSLEncoder(preparation=preparation, **SMALL).fit(X))
+    assert not hasattr(encoder, "preparation_")
+    assert repr(encoder.fit(X).preparation_) == repr(preparation)
+
+
+@pytest.mark.parametrize(
+    "keep, got",
+    [
+        (lambda X: SignalDict({**X, "eda": X["eda"][..., :39]}), "bvp 40, eda 39, temp 40"),
+        (lambda X: SignalDict(bvp=X["bvp"]), "bvp 40"),
+        (lambda X: SignalDict({**X, "acc": X["bvp"]}), "bvp 40, eda 40, temp 40, acc 40"),
+        (lambda X: X["bvp"], "signal 40"),
+    ],
+)
+def test_fit_refuses_windows_that_the_preparation_does_not_make(keep, got, preparation):
+    X = keep(preparation.make_windows(record()).X)
+    encoder = SSLEncoder(preparation=preparation, **SMALL)
+    with pytest.raises(ValueError, match=f"makes, bvp 40, eda 40, temp 40, got {got}: "):
+        encoder.fit(X)
+    assert encoder.set_params(preparation=None).fit(X).preparation_ is None
+
+
+def test_fit_refuses_what_is_no_preparation(preparation):
+    X = preparation.make_windows(record()).X
+    with pytest.raises(TypeError, match="must be a Preparation or None, got 'wristband'"):
+        SSLEncoder(preparation="wristband", **SMALL).fit(X)
+
+
+def test_an_encoder_says_which_windows_its_preparation_makes(preparation):
+    X = preparation.make_windows(record()).X
+    encoder = SSLEncoder(preparation=preparation, **SMALL).fit(X)
+    raw = SignalDict({**X, "bvp": make_windows(record(), 10).X["bvp"]})
+    rule = r"\(1, 40\), got \(1, 640\): these are 10 s at 4 Hz, as .* preparation_\.make_windows"
+    with pytest.raises(ValueError, match=rule):
+        encoder.transform(raw)
+
+
+def test_a_preparation_may_be_given_after_fit(preparation):
+    X = preparation.make_windows(record()).X
+    encoder = SSLEncoder(**SMALL).fit(X)
+    encoder.preparation_ = preparation
+    with pytest.raises(ValueError, match="10 s at 4 Hz"):
+        encoder.transform(SignalDict({**X, "eda": X["eda"][..., :39]}))
+
+
+def test_wristband_recordings_are_prepared_as_by_prepare_wristband(data_folder):
+    preparation = Preparation(
+        {"bvp": [Resample(64, 4), Standardize()], "eda": [Standardize()], "temp": [Standardize()]},
+        input_rate={"bvp": 64, "eda": 4, "temp": 4},
+        sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
+        duration=60,
+    )
+    recording = load_wesad(data_folder / "WESAD", subjects=["S2"])
+    prepared, expected = preparation.prepare(recording)[0], prepare_wristband(recording)[0]
+    for name, signal in prepared.signals.items():
+        assert_array_equal(signal, expected.signals[name])
+    windows = preparation.make_windows(recording, 60, {"baseline": 0, "stress": 1})
+    assert windows.X["bvp"].shape[1:] == (1, 240)
+    assert set(windows.y) == {0, 1}
