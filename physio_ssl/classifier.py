@@ -63,7 +63,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         An ``SSLEncoder`` is pre-trained in ``fit``, without labels, on the windows given to
         it; None stands for one with its defaults. ``FrozenEstimator(encoder)`` is one that was
         pre-trained before, ideally on other people; in mode "frozen", any transformer of
-        windows to features will do. A path names a file of ``save_encoder``.
+        windows to features will do. A path, or name, is that of ``load_encoder``.
         "precomputed", in mode "frozen", says that ``X`` holds embeddings already.
         In mode "supervised" only the encoder's settings are used, never its weights or seed.
     mode : {"frozen", "fine_tuned", "supervised"}, default="frozen"

@@ -15,11 +15,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 
 from physio_ssl import (
+    Recording,
     SignalDict,
+    SSLClassifier,
     SSLEncoder,
     load_encoder,
     load_wer_ssl_checkpoint,
@@ -27,7 +30,9 @@ from physio_ssl import (
 )
 from physio_ssl.evaluation import reconstruct_masked
 from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer
+from physio_ssl.persistence import _encoder_file
 from physio_ssl.persistence._wer_ssl import _rename_wer_ssl
+from physio_ssl.preprocessing import Clip, Preparation, Resample, Standardize
 from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition, TransformRecognition
 from physio_ssl.transforms import GaussianNoise, Negation, Permutation, TimeWarp
 
@@ -55,6 +60,28 @@ def saved(X, path):
     """The file of a small encoder that was fitted."""
     save_encoder(SSLEncoder(**SMALL).fit(X, groups=GROUPS), path)
     return path
+
+
+@pytest.fixture
+def preparation():
+    """What would make X of recordings."""
+    return Preparation(
+        {"temp": [Clip(-np.inf, 40.0)], "acc": [Resample(64, 32), Standardize()]},
+        input_rate={"temp": 20, "acc": 64},
+        sampling_rate={"temp": 20, "acc": 32.0},
+        duration=2,
+    )
+
+
+@pytest.fixture
+def shipped(saved, monkeypatch):
+    """The folder of encoders that come with the package, with a small one."""
+    folder = saved.parent / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(_encoder_file, "_WEIGHTS", folder)
+    load_encoder(saved).save(folder / "small-1.0.safetensors")
+    (folder / "README.md").write_text("no encoder")
+    return folder
 
 
 def rewrite(path, change=None, **tensors):
@@ -221,6 +248,70 @@ def test_a_loaded_encoder_can_be_pickled(X, saved):
     np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
 
 
+def test_the_method_of_an_encoder_saves_it(X, path):
+    encoder = SSLEncoder(**SMALL).fit(X)
+    encoder.save(path)
+    np.testing.assert_array_equal(load_encoder(path).transform(X), encoder.transform(X))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_loaded_encoder_has_its_preparation(when, preparation, X, path):
+    encoder = SSLEncoder(**SMALL, preparation=preparation if when == "before" else None).fit(X)
+    if when == "after":
+        encoder.preparation_ = preparation
+    loaded = save_and_load(encoder, path)
+    assert repr(loaded.preparation_) == repr(loaded.preparation) == repr(preparation)
+    noise = np.random.default_rng(1).normal(37, 3, size=6400)
+    rates = {"temp": 20, "acc": 100}
+    recording = Recording({"temp": noise[:1280], "acc": np.stack([noise] * 3)}, rates, "S1")
+    made = loaded.preparation_.make_windows(recording).X
+    assert made == preparation.make_windows(recording).X
+    assert loaded.transform(made).shape == (32, 16)
+    assert save_and_load(loaded, path).preparation_.steps["temp"][0].low == -np.inf
+
+
+def test_an_encoder_without_preparation_is_loaded_without(saved):
+    assert load_encoder(saved).preparation_ is None
+
+
+def test_a_file_of_the_first_version_is_loaded(X, saved):
+    expected = load_encoder(saved).transform(X)
+
+    def make_older(content):
+        content.update(version=1)
+        del content["preparation"]
+
+    rewrite(saved, make_older)
+    loaded = load_encoder(saved)
+    np.testing.assert_array_equal(loaded.transform(X), expected)
+    assert loaded.preparation_ is None
+
+
+@pytest.mark.parametrize("name", ["small-1.0", Path("small-1.0")])
+def test_an_encoder_of_the_package_is_loaded_by_name(name, X, shipped, monkeypatch):
+    monkeypatch.chdir(shipped.parent)  # names are no paths
+    expected = load_encoder(shipped / "small-1.0.safetensors").transform(X)
+    np.testing.assert_array_equal(load_encoder(name).transform(X), expected)
+    classifier = SSLClassifier(str(name), max_epochs=1, random_state=0).fit(X, np.tile([0, 1], 6))
+    np.testing.assert_array_equal(classifier.encoder_.transform(X), expected)
+
+
+@pytest.mark.parametrize("name", ["large", "../encoder", "README", "weights/small-1.0", ""])
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name, shipped, monkeypatch):
+    monkeypatch.chdir(shipped.parent)
+    with pytest.raises(
+        FileNotFoundError, match=rf"at {name}\. .* \.safetensors; .* are small-1\.0"
+    ):
+        load_encoder(name)
+
+
+def test_the_encoders_of_the_package_can_be_loaded():
+    for file in _encoder_file._WEIGHTS.glob("*.safetensors"):
+        encoder = load_encoder(file.stem)
+        assert encoder.preparation_.duration > 0
+        assert file.with_suffix(".md").is_file()
+
+
 def test_loading_draws_no_random_number(X, path):
     save_encoder(SSLEncoder(**{**SMALL, "random_state": None}).fit(X), path)
     np.random.seed(0)  # noqa: NPY002
@@ -307,6 +398,26 @@ def test_subjects_that_cannot_be_written_are_refused(X, path):
         save_encoder(encoder, path)
 
 
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        ({"steps": {"temp": [FunctionTransformer()], "acc": []}}, ValueError, "Transformer is nei"),
+        ({"duration": 4}, ValueError, "preparation makes, temp 80, acc 128, got temp 40, acc 64"),
+        ({"duration": None}, TypeError, "duration must be a number"),
+    ],
+)
+def test_a_preparation_that_cannot_be_written_is_refused(
+    change, error, message, preparation, X, path
+):
+    encoder = SSLEncoder(**SMALL).fit(X)
+    params = {"sampling_rate": {"temp": 20, "acc": 32}, "input_rate": {"temp": 20, "acc": 32}}
+    params |= {"steps": {"temp": [], "acc": []}}
+    encoder.preparation_ = preparation.set_params(**{**params, **change})
+    with pytest.raises(error, match=message):
+        save_encoder(encoder, path)
+    assert not path.exists()
+
+
 def test_only_an_encoder_can_be_saved(path):
     with pytest.raises(TypeError, match="Only an SSLEncoder can be saved, got LogisticRegression"):
         save_encoder(LogisticRegression(), path)
@@ -372,16 +483,17 @@ def test_settings_that_are_no_json_are_refused(text, path):
         load_encoder(path)
 
 
-@pytest.mark.parametrize("version", [2, 0, None, "1"])
+@pytest.mark.parametrize("version", [3, 0, None, "1"])
 def test_another_version_of_the_format_is_refused(version, saved):
     rewrite(saved, lambda content: content.update(version=version))
-    with pytest.raises(ValueError, match=f"of version {version!r}, but .* reads up to 1"):
+    with pytest.raises(ValueError, match=f"of version {version!r}, but .* reads up to 2"):
         load_encoder(saved)
 
 
 def test_settings_that_are_missing_are_named(saved):
-    rewrite(saved, lambda content: [content.pop(name) for name in ("params", "n_times")])
-    with pytest.raises(ValueError, match="lacks params, n_times"):
+    gone = ("params", "preparation", "n_times")
+    rewrite(saved, lambda content: [content.pop(name) for name in gone])
+    with pytest.raises(ValueError, match="lacks params, preparation, n_times"):
         load_encoder(saved)
 
 
@@ -449,6 +561,47 @@ def test_settings_that_make_no_encoder_are_refused(params, saved):
     rewrite(saved, lambda content: content["params"].update(params))
     with pytest.raises(ValueError, match="does not describe an encoder"):
         load_encoder(saved)
+
+
+TRAP = {"class": "trap.Trap", "params": {}}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: "wristband",
+        lambda _: {"class": "physio_ssl.preprocessing.Preparation"},
+        lambda _: {"class": "physio_ssl.preprocessing.Clip", "params": {"low": 0, "high": 1}},
+        lambda _: {"class": "physio_ssl.preprocessing.Preparation", "params": {"duration": 2}},
+        lambda _: TRAP,
+        lambda params: params.update(duration=4),
+        lambda params: params.update(duration="2"),
+        lambda params: params.update(duration={"float": "inf"}),
+        lambda params: params.update(duration={"float": "two"}),
+        lambda params: params.update(own=1),
+        lambda params: params["steps"]["dict"].update(acc=[TRAP]),
+        lambda params: params["steps"]["dict"].update(acc=[{"class": "os.system"}]),
+        lambda params: params["steps"]["dict"].update(acc={"class": "torch.optim.SGD"}),
+        lambda params: params["steps"]["dict"].update(acc=[]),
+        lambda params: params["input_rate"]["dict"].update(acc=-64),
+        lambda params: params["sampling_rate"]["dict"].pop("acc"),
+    ],
+)
+def test_a_damaged_preparation_is_refused(damage, preparation, X, path, tmp_path, monkeypatch):
+    (tmp_path / "trap.py").write_text("open('ran', 'w')\nclass Trap: pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    SSLEncoder(**SMALL, preparation=preparation).fit(X).save(path)
+
+    def change(content):
+        new = damage(content["preparation"]["params"])
+        if isinstance(new, (str, dict)):
+            content["preparation"] = new
+
+    rewrite(path, change)
+    with pytest.raises(ValueError, match="does not describe an encoder"):
+        load_encoder(path)
+    assert not Path("ran").exists()
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -21,11 +21,22 @@ import physio_ssl
 
 from .._files import replace_file
 from ..encoder import SSLEncoder
+from ..preprocessing.preparation import check_preparation
 from ._plain_values import decode, encode
 
 _FORMAT = "physio_ssl.encoder"
-_VERSION = 1
-_NEEDED = ("params", "defaults", "n_channels", "n_times", "scaled", "groups_seen", "history")
+_VERSION = 2  # 1 had no preparation, nor infinite numbers
+_WEIGHTS = Path(physio_ssl.__file__).parent / "weights"  # those that come with the package
+_NEEDED = (
+    "params",
+    "defaults",
+    "preparation",
+    "n_channels",
+    "n_times",
+    "scaled",
+    "groups_seen",
+    "history",
+)
 
 
 def save_encoder(encoder, path):
@@ -33,27 +44,29 @@ def save_encoder(encoder, path):
 
     The file is in the safetensors format, which holds tensors and text but no code: the
     weights of the network and of the pretext task's heads, the scaling of the channels, and
-    as JSON the parameters, the shapes of the windows, the subjects seen and the training
-    history per epoch. An existing file is replaced, all or nothing.
+    as JSON the parameters, the preparation and the shapes of the windows, the subjects seen and
+    the training history per epoch. An existing file is replaced, all or nothing.
 
     Parameters
     ----------
     encoder : SSLEncoder, or FrozenEstimator around one
         Fitted or built. Its network must be given as a class of ``physio_ssl.networks``; its
         pretext task as a class or instance of ``physio_ssl.pretext``, with transforms of
-        ``physio_ssl.transforms``.
+        ``physio_ssl.transforms``; the steps of its ``preparation_`` as estimators of
+        ``physio_ssl.preprocessing``.
     path : str or path
         A file name that ends in ``.safetensors``.
 
     Raises
     ------
     TypeError
-        If ``encoder`` is not an ``SSLEncoder``.
+        If ``encoder`` is not an ``SSLEncoder``, or its ``preparation_`` not a ``Preparation``.
     NotFittedError
         If it is not fitted, or its network or pretext task were changed since.
     ValueError
-        If the network or the pretext task, or an argument of theirs, cannot be written as
-        JSON, or if the file name ends otherwise.
+        If the network, the pretext task or the preparation, or an argument of theirs, cannot be
+        written as JSON, if the preparation makes other windows than the encoder takes, or if
+        the file name ends otherwise.
 
     Warns
     -----
@@ -87,6 +100,7 @@ def save_encoder(encoder, path):
         },
         "params": params,
         "defaults": _encode_defaults(encoder),
+        "preparation": _encode_preparation(encoder),
         "n_channels": {name: int(n) for name, n in encoder.n_channels_.items()},
         "n_times": {name: int(n) for name, n in encoder.n_times_.items()},
         "n_features_in": getattr(encoder, "n_features_in_", None),
@@ -106,25 +120,27 @@ def save_encoder(encoder, path):
 
 
 def load_encoder(path):
-    """Read an encoder that ``save_encoder`` wrote.
+    """Read an encoder that ``save_encoder`` wrote, or one that comes with physio_ssl.
 
     Nothing in the file is run: it can name classes of physio_ssl and torch's optimisers only.
 
     Parameters
     ----------
     path : str or path
-        The file.
+        The file, whose name ends in ``.safetensors``; or the name of an encoder that comes with
+        physio_ssl, which has no such ending. An unknown name is an error that lists them.
 
     Returns
     -------
     SSLEncoder
         Fitted, on the CPU. ``FrozenEstimator(load_encoder(path))`` keeps its weights in
-        cross-validation; ``clone`` and ``fit`` train anew with the same settings.
+        cross-validation; ``clone`` and ``fit`` train anew with the same settings. Where it
+        was saved with one, ``preparation_.make_windows(recordings)`` makes its windows.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file or name.
     ValueError
         If the file is damaged, holds something else, was written by a newer version, names a
         class that it may not, or if its tensors do not fit its settings.
@@ -141,9 +157,7 @@ def load_encoder(path):
     >>> loaded.n_times_
     {'eda': 240, 'temp': 240}
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"No encoder at {path}.")
+    path = _find(path)
     content, tensors = _read(path)
     try:
         encoder = _build(content)
@@ -153,13 +167,25 @@ def load_encoder(path):
     return encoder
 
 
+def _find(path):
+    """Return the file that a path, or a name, stands for."""
+    ours = {file.stem: file for file in sorted(_WEIGHTS.glob("*.safetensors"))}
+    found = ours.get(str(path), Path(path))
+    if not found.is_file():
+        raise FileNotFoundError(
+            f"No encoder at {path}. A file's name ends in .safetensors; the encoders that come "
+            f"with physio_ssl are {', '.join(ours) or 'none'}."
+        )
+    return found
+
+
 def _encode_params(encoder):
     """Return the parameters as plain values, and the names of those that cannot be written."""
     defaults = SSLEncoder().get_params(deep=False)
     params, left_out = {}, []
     for name, value in encoder.get_params(deep=False).items():
-        if name.startswith("_") or name == "device":
-            continue  # no parameter, or of the machine it was trained on
+        if name.startswith("_") or name in ("device", "preparation"):
+            continue  # no parameter, of the machine it was trained on, or written by itself
         try:
             params[name] = encode(value)
         except TypeError as error:
@@ -172,6 +198,14 @@ def _encode_params(encoder):
     # Arguments of a part that is left out would be given to the default one.
     homeless = [name for name in params if name.startswith(tuple(f"{part}__" for part in left_out))]
     return {name: params[name] for name in params if name not in homeless}, left_out + homeless
+
+
+def _encode_preparation(encoder):
+    preparation = check_preparation(encoder.preparation_, encoder.n_times_)
+    try:
+        return encode(preparation)
+    except TypeError as error:
+        raise ValueError(f"preparation_ cannot be written as JSON: {error}.") from error
 
 
 def _encode_groups(encoder):
@@ -233,6 +267,8 @@ def _read(path):
         raise ValueError(
             f"{path} is of version {number!r}, but this physio_ssl reads up to {_VERSION}."
         )
+    if number == 1:
+        content.setdefault("preparation", None)
     missing = [name for name in _NEEDED if name not in content]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}.")
@@ -246,7 +282,7 @@ def _build(content):
     for name, value in content["defaults"].items():
         if today.get(name, value) != value:
             params.setdefault(name, decode(value))
-    encoder = SSLEncoder(**params)
+    encoder = SSLEncoder(**params, preparation=decode(content["preparation"]))
     kept = {name: getattr(encoder, name) for name in ("standardize", "random_state")}
     encoder.set_params(standardize=False, random_state=0)  # nothing is scaled or drawn here
     channels = content["n_channels"]

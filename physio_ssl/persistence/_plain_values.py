@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from .. import networks, pretext, transforms
+from .. import networks, preprocessing, pretext, transforms
 
 # The only classes that a file can name; nothing is imported because a file says so.
 _CLASSES = {
     f"{package.__name__}.{name}": value
-    for package in (networks, pretext, transforms, torch.optim)
+    for package in (networks, preprocessing, pretext, transforms, torch.optim)
     for name, value in vars(package).items()
     if isinstance(value, type) and not name.startswith("_")
 } | {"torch.nn.Identity": torch.nn.Identity}
@@ -24,8 +24,8 @@ def encode(value):
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
+    if isinstance(value, float):  # JSON has no infinite numbers, which bounds may be
+        return value if math.isfinite(value) else {"float": str(value)}
     if isinstance(value, list):
         return [encode(item) for item in value]
     if isinstance(value, tuple):
@@ -52,6 +52,8 @@ def decode(value):
         return value
     if set(value) == {"tuple"}:
         return tuple(decode(value["tuple"]))
+    if set(value) == {"float"}:
+        return float(value["float"])
     if set(value) == {"dict"}:
         return {name: decode(item) for name, item in value["dict"].items()}
     if value.get("class") not in _CLASSES:
