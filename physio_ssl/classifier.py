@@ -133,6 +133,12 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
     Several targets, such as valence and arousal, take one model each:
     ``sklearn.multioutput.MultiOutputClassifier(SSLClassifier(...))``.
 
+    On an encoder fitted with ``module__modality_dropout`` above 0, ``fit`` and ``predict``
+    take windows that lack some of the encoder's modalities. In modes "fine_tuned" and
+    "supervised" modalities are dropped in ``fit``, too, and the head learns to do without
+    them. A head on a frozen encoder learns from the windows that it is given: give ``fit``
+    windows that lack the same modalities as those to predict.
+
     References
     ----------
     Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation

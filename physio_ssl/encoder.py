@@ -141,6 +141,11 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     network's receptive field, and for modalities, channels or lengths other than those
     of ``fit``.
 
+    Fitted with ``module__modality_dropout`` above 0, ``transform`` and ``partial_fit`` take
+    windows that lack some, not all, of the modalities of ``fit``. The embedding is as wide
+    as ever, but another one: what is fitted on embeddings of complete windows does not suit
+    those of windows that lack a modality.
+
     Windows may be ``np.memmap`` arrays larger than the memory, as of ``open_windows``:
     they are checked and scaled in blocks, and a batch reads, and turns to float32, its own
     windows only. (A single array of another type than float32 and float64 is copied first:
@@ -234,7 +239,10 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         return self._train(X, groups, sampling_weight, fit_params, reset)
 
     def partial_fit(self, X, y=None, classes=None, groups=None, sampling_weight=None, **fit_params):
-        """Train on, from where the last call ended, for ``max_epochs`` more."""
+        """Train on, from where the last call ended, for ``max_epochs`` more.
+
+        The windows may lack modalities where those of ``transform`` may.
+        """
         return self._train(X, groups, sampling_weight, fit_params, reset=not self.initialized_)
 
     def _train(self, X, groups, sampling_weight, fit_params, reset):
@@ -262,12 +270,13 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         Parameters
         ----------
         X : SignalDict, or array of shape (n_windows, n_channels, n_times)
-            Windows like those of ``fit``.
+            Windows like those of ``fit``; some modalities may be left out where
+            ``module__modality_dropout`` is above 0.
 
         Returns
         -------
         ndarray of float32, of shape (n_windows, n_features)
-            The network's embedding: of each modality one part.
+            The network's embedding: of each modality of ``fit`` one part.
         """
         check_is_fitted(self)
         return self._infer_all(self._check(X))
@@ -320,7 +329,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             self.groups_seen_ = np.unique(groups if anew else [*self.groups_seen_, *groups])
 
     def check_signals(self, X):
-        """Return windows like those of ``fit`` as a ``SignalDict``, or raise."""
+        """Return windows such as ``transform`` takes as a ``SignalDict``, or raise."""
         check_is_fitted(self)
         return self._check(X)
 
@@ -365,7 +374,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             self.preparation_ = check_preparation(self.preparation, self.n_times_)
             self._set_scale(X)
         self._check_like_fit(X)
-        return SignalDict({name: X[name] for name in self.n_times_})
+        return SignalDict({name: X[name] for name in self.n_times_ if name in X})
 
     def _set_scale(self, X):
         if not self.standardize:
@@ -403,10 +412,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
 
     def _check_like_fit(self, X):
         if set(X) != set(self.n_channels_):
-            raise ValueError(
-                f"Modalities must be those of fit, {', '.join(self.n_channels_)}, got "
-                f"{', '.join(X)}."
-            )
+            self._check_left_out(X)
         for name, array in X.items():
             expected = (self.n_channels_[name], self.n_times_[name])
             if array.shape[1:] != expected:
@@ -414,6 +420,20 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
                     f"Windows of {name!r} must have the (n_channels, n_times) of fit, "
                     f"{expected}, got {array.shape[1:]}: {self._advise(name)}"
                 )
+
+    def _check_left_out(self, X):
+        """Raise unless ``X`` only lacks modalities, and the network can do without."""
+        fewer = set(X) < set(self.n_channels_)
+        dropout = getattr(self.module_, "modality_dropout", None)  # other networks have none
+        if fewer and dropout:
+            return
+        advice = ""
+        if fewer and dropout is not None:
+            advice = ": to leave some out, fit with module__modality_dropout above 0, e.g. 0.3"
+        raise ValueError(
+            f"Modalities must be those of fit, {', '.join(self.n_channels_)}, got "
+            f"{', '.join(X)}{advice}."
+        )
 
     # skorch's hooks
 

@@ -70,6 +70,7 @@ ENCODERS = [
     for task in TASKS
     if not (network is ConvEncoder and isinstance(task, MaskedPrediction))
 ]
+ENCODERS.append(clone(ENCODERS[0]).set_params(module__modality_dropout=0.3))
 
 
 class Linear(nn.Module):

@@ -82,6 +82,12 @@ class MultimodalTransformer(nn.Module):
     one transformer attends to the tokens of all modalities. There are no positions.
     The embedding is, per modality, the mean over its tokens.
 
+    With ``modality_dropout`` it learns to do without some modalities: one learned token per
+    modality takes the place of all of its tokens where it is missing. The other modalities
+    are attended to from there, so the embedding keeps its width, and the part of what is
+    missing tells what the others say about it. In training each window misses some at
+    random; afterwards, ``tokens`` and ``forward`` may be called without them.
+
     With ``token_size=1``, ``d_model=128`` and ``attention_dropout=0.2`` this is the
     published network; the defaults differ in these three, which makes training about a
     hundred times faster on a CPU.
@@ -115,6 +121,10 @@ class MultimodalTransformer(nn.Module):
     attention_dropout : float, default=0.0
         Dropout of attention weights. The paper's is 0.2; above 0 neither CPUs nor GPUs
         can use their fused attention.
+    modality_dropout : float, default=0.0
+        Probability, in training, that a modality of a window is dropped; of a window that
+        would lose all, one drawn at random is kept. At 0 (the paper) all modalities are
+        always needed.
 
     Raises
     ------
@@ -126,6 +136,21 @@ class MultimodalTransformer(nn.Module):
     Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
     learning for wearable emotion recognition", IEEE Transactions on Affective Computing
     15(1), 2024.
+
+    Examples
+    --------
+    An encoder that still embeds the windows of a device without skin temperature:
+
+    >>> import numpy as np
+    >>> from physio_ssl import SignalDict, SSLEncoder
+    >>> rng = np.random.default_rng(0)
+    >>> X = SignalDict(bvp=rng.normal(size=(8, 1, 160)), temp=rng.normal(size=(8, 1, 40)))
+    >>> small = {"module__d_model": 8, "max_epochs": 1, "random_state": 0}
+    >>> encoder = SSLEncoder(module__modality_dropout=0.3, **small).fit(X)
+    >>> encoder.transform(X).shape
+    (8, 16)
+    >>> encoder.transform(SignalDict(bvp=X["bvp"])).shape
+    (8, 16)
     """
 
     def __init__(
@@ -142,6 +167,7 @@ class MultimodalTransformer(nn.Module):
         n_blocks=2,
         dropout=0.2,
         attention_dropout=0.0,
+        modality_dropout=0.0,
     ):
         super().__init__()
         if set(n_channels) != set(n_times):
@@ -158,6 +184,10 @@ class MultimodalTransformer(nn.Module):
                 f"{self.receptive_field} samples, got {_join(short)}: use longer windows, or "
                 "a smaller module__kernel_size or module__n_blocks."
             )
+        if not 0 <= modality_dropout < 1:
+            raise ValueError(
+                f"modality_dropout must be at least 0 and below 1, got {modality_dropout}."
+            )
         self.tokenizers = nn.ModuleDict(
             {
                 name: Tokenizer(channels, n_filters, kernel_size, n_blocks, d_model, dropout, size)
@@ -171,6 +201,12 @@ class MultimodalTransformer(nn.Module):
         )
         self.d_model = d_model
         self.n_channels = dict(n_channels)
+        self.n_tokens = {name: -(-n // self.token_size[name]) for name, n in n_times.items()}
+        self.modality_dropout = modality_dropout
+        if modality_dropout:
+            self.missing = nn.ParameterDict(
+                {name: nn.Parameter(self._flat_token(name, n)) for name, n in n_times.items()}
+            )
 
     @property
     def embedding_size(self):
@@ -190,15 +226,24 @@ class MultimodalTransformer(nn.Module):
     def tokens(self, **signals):
         """Turn signals, each (batch, n_channels, n_times), into tokens per modality.
 
+        With ``modality_dropout``, modalities may be left out; they have tokens nevertheless.
+
         Returns
         -------
         dict from str to tensor of shape (batch, n_tokens, d_model)
         """
-        tokens = [tokenizer(signals[name]) for name, tokenizer in self.tokenizers.items()]
-        x = torch.cat(tokens, dim=1)  # (batch, all tokens, d_model)
+        self._check_modalities(signals)
+        tokens = {
+            name: tokenizer(signals[name])
+            for name, tokenizer in self.tokenizers.items()
+            if name in signals
+        }
+        if self.modality_dropout:
+            tokens = self._fill_in(self._drop(tokens) if self.training else tokens)
+        x = torch.cat(list(tokens.values()), dim=1)  # (batch, all tokens, d_model)
         x = apply_layers(self.layers, x)
-        parts = x.split([part.shape[1] for part in tokens], dim=1)
-        return dict(zip(self.tokenizers, parts, strict=True))
+        parts = x.split([part.shape[1] for part in tokens.values()], dim=1)
+        return dict(zip(tokens, parts, strict=True))
 
     def embed(self, tokens):
         """Turn tokens into the embedding of each modality, (batch, d_model)."""
@@ -207,6 +252,50 @@ class MultimodalTransformer(nn.Module):
     def forward(self, **signals):
         """Embed signals: (batch, n_modalities * d_model)."""
         return torch.cat(list(self.embed(self.tokens(**signals)).values()), dim=1)
+
+    @torch.no_grad()
+    def _flat_token(self, name, n_times):
+        """Return the mean token of a window of zeros.
+
+        Scaled signals have a mean of 0, so a missing one is at first taken for one that does
+        not change: less new to the layers, and to heads, than a vector drawn at random.
+        """
+        tokenizer = self.tokenizers[name].eval()  # dropout would draw, and change other values
+        token = tokenizer(torch.zeros(1, self.n_channels[name], n_times)).mean(dim=(0, 1))
+        tokenizer.train()
+        return token
+
+    def _check_modalities(self, signals):
+        known, given = set(self.tokenizers), set(signals)
+        if given == known or (self.modality_dropout and given and given < known):
+            return
+        rule = "some or all of" if self.modality_dropout else "all of, without modality_dropout,"
+        raise ValueError(
+            f"Signals must be of {rule} the modalities {', '.join(self.tokenizers)}, got "
+            f"{', '.join(signals) or 'none'}."
+        )
+
+    def _drop(self, tokens):
+        """Put the learned token in the place of modalities drawn for each window."""
+        first = next(iter(tokens.values()))
+        draws = torch.rand(len(first), len(tokens), device=first.device)
+        # A window's highest draw is kept: it is below the probability only where all are.
+        kept = draws == draws.amax(dim=1, keepdim=True)
+        dropped = (draws < self.modality_dropout) & ~kept  # (batch, n_modalities)
+        return {
+            name: torch.where(rows[:, None, None], self.missing[name].to(part.dtype), part)
+            for (name, part), rows in zip(tokens.items(), dropped.T, strict=True)
+        }
+
+    def _fill_in(self, tokens):
+        """Add the learned token, as often as needed, of each modality that has no tokens."""
+        like = next(iter(tokens.values()))
+        return {
+            name: tokens[name]
+            if name in tokens
+            else self.missing[name].to(like.dtype).expand(len(like), self.n_tokens[name], -1)
+            for name in self.tokenizers
+        }
 
 
 def _token_sizes(token_size, n_times):

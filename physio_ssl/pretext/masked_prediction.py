@@ -111,17 +111,17 @@ class MaskedPrediction(BaseEstimator):
         return loss, errors
 
     def predict(self, network, heads, inputs):
-        """Predict every sample, masked or not, of masked windows.
+        """Predict every sample, masked or not, of the modalities of masked windows.
 
         Returns
         -------
         dict from str to tensor of shape (batch, n_channels, n_times)
         """
-        predicted = {}
-        for name, tokens in network.tokens(**inputs).items():
-            x, size = inputs[name], network.token_size[name]
+        predicted, tokens = {}, network.tokens(**inputs)
+        for name, x in inputs.items():
+            size = network.token_size[name]
             n_tokens = -(-x.shape[-1] // size)
-            parts = heads[name](tokens[:, -n_tokens:])  # those before, as CLS, have no place
+            parts = heads[name](tokens[name][:, -n_tokens:])  # those before, as CLS, have no place
             parts = parts.unflatten(-1, (x.shape[1], size)).transpose(1, 2).flatten(2)
             predicted[name] = parts[..., : x.shape[-1]]
         return predicted
