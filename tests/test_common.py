@@ -27,6 +27,7 @@ from physio_ssl.preprocessing import (
     Clip,
     Detrend,
     LowpassFilter,
+    NormalScores,
     Resample,
     Standardize,
 )
@@ -107,6 +108,7 @@ INSTANCES = [
     LowpassFilter(0.2, sampling_rate=1, order=1),
     MagnitudeWarp(),
     Negation(),
+    NormalScores(constant="zero"),
     PerModality([("signal", Standardize(constant="zero"))]),
     PerModality({"signal": Detrend()}, remainder="drop"),
     Permutation(n_pieces=1),

@@ -1,6 +1,6 @@
 """Preprocessing of windows, and of whole recordings, which are one long window."""
 
-from .amplitude import Clip, Detrend, Standardize
+from .amplitude import Clip, Detrend, NormalScores, Standardize
 from .ecg import prepare_ecg
 from .filters import BandpassFilter, LowpassFilter, Resample
 from .preparation import Preparation
@@ -11,6 +11,7 @@ __all__ = [
     "Clip",
     "Detrend",
     "LowpassFilter",
+    "NormalScores",
     "Preparation",
     "Resample",
     "Standardize",
