@@ -9,6 +9,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import signal
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from ._check import check_sampling_rate
 
@@ -227,24 +229,64 @@ def standardize(X, constant="error"):
     X = _as_floats(X)
     # float64, as a float32 mean would leave an offset on signals far from zero
     centred = X - X.mean(axis=-1, keepdims=True, dtype=np.float64)
-    rounding = 4 * np.finfo(X.dtype).eps * np.abs(X).max(axis=-1, keepdims=True)
     std = centred.std(axis=-1, keepdims=True)
-    flat = (np.ptp(X, axis=-1, keepdims=True) <= rounding) | (std == 0)
-    if constant == "error" and flat.any():
-        where = [tuple(map(int, index[:-1])) for index in np.argwhere(flat)]
-        shown = ", ".join(map(str, where[:5])) + (", ..." if len(where) > 5 else "")
-        axes = {2: "(window,)", 3: "(window, channel)"}.get(X.ndim, "index")
-        raise ValueError(
-            f"Standardizing divides by the standard deviation and needs spread, but "
-            f"{len(where)} of {flat.size} signals are constant, at {axes} {shown}. Leave "
-            "them out, or set constant='zero'."
-        )
+    flat = is_constant(X)[..., np.newaxis] | (std == 0)
+    if constant == "error":
+        _refuse_constant(flat, "Standardizing divides by the standard deviation and needs spread")
     centred = np.divide(centred, std, out=np.zeros_like(centred), where=~flat)
     return centred.astype(X.dtype, copy=False)
 
 
+def normal_scores(X, constant="error"):
+    """Replace each sample by the normal quantile of its rank within the signal.
+
+    Parameters
+    ----------
+    X : array-like of shape (..., n_times)
+        Signals.
+    constant : {"error", "zero"}, default="error"
+        What becomes of constant signals, whose ranks are all the same: an error, or zeros.
+
+    Returns
+    -------
+    ndarray of shape (..., n_times)
+        Signals without unit: the quantile of ``(rank - 0.5) / n_times``. Equal samples share
+        their average rank.
+
+    Raises
+    ------
+    ValueError
+        If a signal is constant, up to rounding, and ``constant="error"``.
+    """
+    check_constant(constant)
+    X = _as_floats(X)
+    flat = is_constant(X)[..., np.newaxis]
+    if constant == "error":
+        _refuse_constant(flat, "Normal scores tell samples by their ranks and need spread")
+    scores = ndtri((rankdata(X, axis=-1) - 0.5) / X.shape[-1])
+    return np.where(flat, 0, scores).astype(X.dtype, copy=False)
+
+
+def is_constant(X):
+    """Tell which signals of (..., n_times) have no spread, up to rounding."""
+    X = _as_floats(X)
+    return np.ptp(X, axis=-1) <= 4 * np.finfo(X.dtype).eps * np.abs(X).max(axis=-1)
+
+
+def _refuse_constant(flat, rule):
+    """Raise if a signal is constant, by a mask of shape (..., 1)."""
+    if flat.any():
+        where = [tuple(map(int, index[:-1])) for index in np.argwhere(flat)]
+        shown = ", ".join(map(str, where[:5])) + (", ..." if len(where) > 5 else "")
+        axes = {2: "(window,)", 3: "(window, channel)"}.get(flat.ndim, "index")
+        raise ValueError(
+            f"{rule}, but {len(where)} of {flat.size} signals are constant, at {axes} {shown}. "
+            "Leave them out, or set constant='zero'."
+        )
+
+
 def check_constant(constant):
-    """Raise if ``constant`` is not a way of `standardize` to treat constant signals."""
+    """Raise if ``constant`` is not a way to treat constant signals."""
     if constant not in ("error", "zero"):
         raise ValueError(f"constant must be 'error' or 'zero', got {constant!r}.")
 

@@ -11,6 +11,7 @@ from physio_ssl.functional import (
     clip,
     detrend,
     lowpass,
+    normal_scores,
     resample,
     standardize,
 )
@@ -20,6 +21,7 @@ FUNCTIONS = {
     "lowpass": lambda X: lowpass(X, 8, sampling_rate=64),
     "resample": lambda X: resample(X, 64, 24),
     "standardize": standardize,
+    "normal_scores": normal_scores,
     "clip": lambda X: clip(X, -0.5, 0.5),
     "detrend": detrend,
 }

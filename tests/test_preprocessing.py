@@ -9,6 +9,7 @@ from physio_ssl.preprocessing import (
     Clip,
     Detrend,
     LowpassFilter,
+    NormalScores,
     Resample,
     Standardize,
     prepare_ecg,
@@ -20,6 +21,7 @@ PAIRS = [
     (LowpassFilter(3, 64, order=2), lambda X: functional.lowpass(X, 3, 64, 2)),
     (Resample(64, 4), lambda X: functional.resample(X, 64, 4)),
     (Standardize(), functional.standardize),
+    (NormalScores(), functional.normal_scores),
     (Clip(-1, 1), lambda X: functional.clip(X, -1, 1)),
     (Detrend(), functional.detrend),
 ]
@@ -28,6 +30,7 @@ MISTAKES = [
     (LowpassFilter(2.0, sampling_rate=4), "< 2 Hz .* got high=2.0"),
     (Resample(64, 0), "new_sampling_rate must be positive"),
     (Standardize(constant="ignore"), "constant must be 'error' or 'zero'"),
+    (NormalScores(constant="ignore"), "constant must be 'error' or 'zero'"),
     (Clip(1, -1), "low < high, got low=1 and high=-1"),
 ]
 every_pair = pytest.mark.parametrize("estimator, function", PAIRS, ids=lambda x: None)
