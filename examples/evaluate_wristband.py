@@ -63,7 +63,8 @@ def main():
                 windows = cut(recordings, encoder.preparation_, step, label)
                 print(f"\n{title}: {windows}", flush=True)
                 models = make_models(encoder, windows.X, recordings[0].sampling_rate)
-                tasks[title] = run(title, models, windows, folder.resolve().name, options)
+                found = run(title, models, windows, folder.resolve().name, options)
+                tasks[title] = {"step": step, **found}
     results = {
         "sha256": read_digest(options.encoder),
         "date": date.today().isoformat(),

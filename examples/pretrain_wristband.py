@@ -372,10 +372,11 @@ def describe_results(folder, digest):
         raise SystemExit(f"{path} holds results of other weights: evaluate these, or remove it")
     rows = []
     for task, found in results["tasks"].items():
+        who = f"{task} ({found['n_people']} people, windows every {found['step']:g} s)"
         for model, (mean, low, high) in found["macro_f1"].items():
             gain = found["gain"].get(model)
             gain = "" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain)
-            rows.append((task, model, f"{mean:.3f} [{low:.3f}, {high:.3f}]", gain))
+            rows.append((who, model, f"{mean:.3f} [{low:.3f}, {high:.3f}]", gain))
     title = "what the pre-trained encoder gains"
     return f"""
 ## Results

@@ -154,13 +154,14 @@ def test_the_card_holds_what_was_run(whole):
 def test_the_card_holds_results_of_these_weights_only(whole, run):
     digest = json.loads((whole / "training.json").read_text())["sha256"]
     found = {"macro_f1": {"pre-trained": [0.9, 0.8, 0.95], "untrained": [0.8, 0.7, 0.85]}}
-    task = {**found, "gain": {"untrained": [0.1, 0.05, 0.15]}}
+    task = {**found, "n_people": 9, "step": 5, "gain": {"untrained": [0.1, 0.05, 0.15]}}
     results = {"sha256": digest, "date": "2026-01-02", "protocol": "Some.", "tasks": {"T": task}}
     path = whole / "results.json"
     path.write_text(json.dumps(results))
     run("--output", whole)
     card = (whole / "whole.md").read_text()
-    assert "| T | untrained | 0.800 [0.700, 0.850] | +0.100 [+0.050, +0.150] |" in card
+    assert "| T (9 people, windows every 5 s) | untrained | 0.800 [0.700, 0.850] |" in card
+    assert "| +0.100 [+0.050, +0.150] |" in card
     path.write_text(json.dumps({**results, "sha256": "of others"}))
     with pytest.raises(SystemExit, match="results of other weights"):
         run("--output", whole)
