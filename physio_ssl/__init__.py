@@ -16,6 +16,7 @@ _PUBLIC_NAMES = {
     "Windows": "windows",
     "concatenate_windows": "corpora",
     "corpus_weights": "corpora",
+    "fit_resumable": "persistence",
     "load_encoder": "persistence",
     "load_wer_ssl_checkpoint": "persistence",
     "make_windows": "windows",

@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import contextmanager
-from math import ceil
+from math import ceil, cos, pi
 from numbers import Integral
 
 import numpy as np
@@ -178,8 +178,21 @@ def _count_steps(net, dataset):
     return _count_epochs(net) * len(net.get_iterator(dataset, training=True))
 
 
+def _fall_in_a_line(share):
+    return max(0, 1 - share)
+
+
+def _fall_as_a_cosine(share):
+    return (1 + cos(pi * min(share, 1))) / 2
+
+
+_SHAPES = {"line": _fall_in_a_line, "cosine": _fall_as_a_cosine}
+
+
 class LinearDecay(Callback):
-    """Change the learning rate from batch to batch, in lines: up to its value, down to 0.
+    """Change the learning rate from batch to batch: up to its value in a line, down to 0.
+
+    The history holds the rate of each pass's last step, as ``learning_rate``.
 
     Parameters
     ----------
@@ -188,15 +201,20 @@ class LinearDecay(Callback):
     n_epochs : int or None, default=None
         Passes that the lines span, counted from the first one of the history, over several
         calls of ``partial_fit``. None: each call has lines of its own.
+    shape : {"line", "cosine"}, default="line"
+        How the rate falls: steadily, or as half a cosine, slowly at first and at last.
     """
 
-    def __init__(self, warmup=0.0, n_epochs=None):
+    def __init__(self, warmup=0.0, n_epochs=None, shape="line"):
         self.warmup = warmup
         self.n_epochs = n_epochs
+        self.shape = shape
 
     def on_train_begin(self, net, **kwargs):
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}.")
+        if self.shape not in _SHAPES:
+            raise ValueError(f"shape must be one of {', '.join(_SHAPES)}, got {self.shape!r}.")
         if any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_):
             raise ValueError(
                 "Only one can set the learning rate: beside an LRScheduler, "
@@ -229,9 +247,10 @@ class LinearDecay(Callback):
         n_rising = round(self.warmup * self.n_steps_)
         if self.step_ < n_rising:
             return (self.step_ + 1) / (n_rising + 1)  # the first step is not lost
-        return max(0, 1 - (self.step_ - n_rising) / (self.n_steps_ - n_rising))
+        return _SHAPES[self.shape]((self.step_ - n_rising) / (self.n_steps_ - n_rising))
 
     def on_epoch_end(self, net, **kwargs):
+        net.history.record("learning_rate", float(net.optimizer_.param_groups[0]["lr"]))
         self._put_back(net)  # a checkpoint would start from a rate near 0
 
     def on_train_end(self, net, **kwargs):

@@ -70,7 +70,8 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     lr : float, default=1e-3
         Learning rate of the first batch; it falls in a line to 0 at the last one.
         ``callbacks__linear_decay__warmup=0.06`` lets it rise before, in that share of all
-        steps; ``callbacks__linear_decay=None`` keeps it constant.
+        steps; ``callbacks__linear_decay__shape="cosine"`` lets it fall as a cosine;
+        ``callbacks__linear_decay=None`` keeps it constant.
     batch_size : int, default=16
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
@@ -152,7 +153,8 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     put it in a ``SignalDict``.) Splits as of cross-validation copy their rows: train on the
     whole, once.
 
-    A ``skorch.callbacks.Checkpoint`` needs ``f_heads="heads.pt"``. To go on from one in a new
+    ``fit_resumable`` keeps a checkpoint of each pass, and goes on from it after a kill. A
+    ``skorch.callbacks.Checkpoint`` needs ``f_heads="heads.pt"``. To go on from one in a new
     process, build the encoder with ``max_epochs=0`` and ``fit`` on the same windows, call
     ``load_params(checkpoint=checkpoint)``, set ``max_epochs`` and call ``partial_fit``.
 

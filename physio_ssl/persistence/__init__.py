@@ -2,5 +2,6 @@
 
 from ._encoder_file import load_encoder, save_encoder
 from ._wer_ssl import load_wer_ssl_checkpoint
+from .resumable import fit_resumable
 
-__all__ = ["load_encoder", "load_wer_ssl_checkpoint", "save_encoder"]
+__all__ = ["fit_resumable", "load_encoder", "load_wer_ssl_checkpoint", "save_encoder"]

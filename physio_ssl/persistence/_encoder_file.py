@@ -107,9 +107,9 @@ def save_encoder(encoder, path):
         "feature_names_in": None if names is None else list(names),
         "scaled": encoder.center_ is not None,
         "groups_seen": _encode_groups(encoder),
-        "history": [_summarise(epoch) for epoch in encoder.history_],
+        "history": [summarise(epoch) for epoch in encoder.history_],
     }
-    data = save(_tensors(encoder), {"physio_ssl": json.dumps(content, allow_nan=False)})
+    data = save(get_tensors(encoder), {"physio_ssl": json.dumps(content, allow_nan=False)})
     replace_file(path, data)
     if left_out:
         warnings.warn(
@@ -163,7 +163,7 @@ def load_encoder(path):
         encoder = _build(content)
     except Exception as error:  # what a damaged file asks for can make a class raise anything
         raise ValueError(f"{path} does not describe an encoder: {error}") from error
-    _set_tensors(encoder, tensors, path)
+    set_tensors(encoder, tensors, path)
     return encoder
 
 
@@ -232,14 +232,14 @@ def _encode_defaults(encoder):
     return found
 
 
-def _summarise(epoch):
+def summarise(epoch):
     """Return the numbers of an epoch of the history, without those of its batches."""
     numbers = {name: value for name, value in epoch.items() if isinstance(value, (Real, np.bool_))}
     numbers = {name: np.asarray(value).item() for name, value in numbers.items()}
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
-def _tensors(encoder):
+def get_tensors(encoder):
     """Return copies of all tensors of a fitted encoder, under the names they have in a file."""
     parts = {"module": encoder.module_.state_dict(), "heads": encoder.heads_.state_dict()}
     if encoder.center_ is not None:
@@ -251,15 +251,20 @@ def _tensors(encoder):
     }
 
 
-def _read(path):
-    """Return the settings and the tensors of a file."""
+def read_file(path):
+    """Return the JSON and the tensors of a file."""
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("physio_ssl", "null")
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-        content = json.loads(text)
+        return json.loads(text), tensors
     except (SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no safetensors file, or damaged: {error}") from error
+
+
+def _read(path):
+    """Return the settings and the tensors of an encoder's file."""
+    content, tensors = read_file(path)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError(f"{path} does not hold an encoder: its format is not {_FORMAT!r}.")
     number = content.get("version")
@@ -301,9 +306,9 @@ def _build(content):
     return encoder
 
 
-def _set_tensors(encoder, tensors, path):
+def set_tensors(encoder, tensors, path):
     """Put tensors in place, or raise if they are not just those that the encoder needs."""
-    expected = _tensors(encoder)
+    expected = get_tensors(encoder)
     for names, verb in (
         (expected.keys() - tensors.keys(), "lacks"),
         (tensors.keys() - expected.keys(), "should not hold"),

@@ -1,0 +1,181 @@
+"""What is a wristband encoder good for on people, and in studies, that it has not seen?
+
+    python examples/evaluate_wristband.py wristband-small --wesad WESAD
+    python examples/evaluate_wristband.py my.safetensors --stress-predict StressPredict
+
+Logistic regression on the frozen encoder's embeddings, leave-one-subject-out, against the
+same on hand-crafted features and on the same network untrained. An encoder that was trained
+with modality dropout is tested with each modality left out, too: the classifier is then
+trained without it as well.
+
+Writes ``results.json``, and the scores of every subject as ``study_....json``, to the output
+folder. What takes long is written there as it ends, and read from there next time.
+"""
+
+import argparse
+import hashlib
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from physio_ssl import HandcraftedFeatures, SignalDict, load_encoder, make_windows
+from physio_ssl.datasets import load_stress_predict, load_wesad
+from physio_ssl.evaluation import leave_subjects_out
+from physio_ssl.preprocessing import Standardize
+
+OURS, UNTRAINED, BASELINE = "pre-trained", "untrained", "hand-crafted features"
+STRESS = {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1}
+TASKS = {  # of each data set, with the seconds between windows
+    "WESAD": {
+        "stress vs rest": (5, {"baseline": 0, "amusement": 0, "stress": 1}),
+        "3 classes": (5, {"baseline": 0, "stress": 1, "amusement": 2}),
+    },
+    "Stress-Predict": {"stress vs rest": (15, STRESS)},
+}
+TRANSDUCTIVE = "each signal is z-scored over its whole recording"
+
+
+def main():
+    options = parse_options()
+    encoder = load_encoder(options.encoder)
+    if encoder.preparation_ is None:
+        raise SystemExit(f"{options.encoder} must be saved with its preparation")
+    options.output.mkdir(parents=True, exist_ok=True)
+    data = {
+        "WESAD": (load_wesad, options.wesad),
+        "Stress-Predict": (load_stress_predict, options.stress_predict),
+    }
+    tasks = {}
+    for name, (load, folder) in data.items():
+        if folder is not None:
+            recordings = load(folder)
+            for task, (step, label) in TASKS[name].items():
+                title = f"{name}, {task}"
+                windows = cut(recordings, encoder.preparation_, step, label)
+                print(f"\n{title}: {windows}", flush=True)
+                models = make_models(encoder, windows.X, recordings[0].sampling_rate)
+                found = run(title, models, windows, folder.resolve().name, options)
+                tasks[title] = {"step": step, **found}
+    results = {
+        "sha256": read_digest(options.encoder),
+        "date": date.today().isoformat(),
+        "seed": options.seed,
+        "protocol": "Leave one subject out; windows of "
+        f"{encoder.preparation_.duration:g} s; logistic regression with C=0.1 and balanced "
+        f"classes on frozen embeddings; {TRANSDUCTIVE}, which uses a test subject's data "
+        "without labels.",
+        "tasks": tasks,
+    }
+    (options.output / "results.json").write_text(json.dumps(results, indent=1))
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("encoder", help="file, or name of an encoder of physio_ssl")
+    parser.add_argument("--wesad", type=Path, help="folder of WESAD")
+    parser.add_argument("--stress-predict", type=Path, help="folder of Stress-Predict")
+    parser.add_argument("--output", type=Path, default=Path("wristband_results"))
+    parser.add_argument("--n-jobs", type=int, default=2, help="folds at a time")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.wesad is None and options.stress_predict is None:
+        parser.error("give --wesad, --stress-predict or both")
+    return options
+
+
+def read_digest(encoder):
+    """Return the digest of an encoder's file, for its model card; None of a name."""
+    path = Path(encoder)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def cut(recordings, preparation, step, label):
+    """Return windows as the encoder takes them, with those at native rates beside."""
+    windows = preparation.make_windows(recordings, step, label=label)
+    native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
+    native = make_windows(native, preparation.duration, step, label=label)
+    if not np.array_equal(native.onset, windows.onset):
+        raise SystemExit("Models must see the same windows: the preparation changes their onsets")
+    native = {f"native_{name}": x for name, x in native.X.items()}
+    return replace(windows, X=SignalDict(windows.X, **native))
+
+
+def select(X, names):
+    return SignalDict({name: X[name] for name in names})
+
+
+def select_native(X):
+    start = "native_"
+    return SignalDict({name.removeprefix(start): X[name] for name in X if name.startswith(start)})
+
+
+def classify(*steps):
+    # C below its default of 1: windows overlap, so they are fewer than they seem.
+    classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
+    return make_pipeline(*steps, StandardScaler(), classifier)
+
+
+def make_models(encoder, X, sampling_rate):
+    """Return the models to compare, which all take the windows of ``cut``."""
+    names = list(encoder.n_times_)
+
+    def probe(encoder, names):
+        chosen = FunctionTransformer(select, kw_args={"names": names})
+        return classify(chosen, FrozenEstimator(encoder))
+
+    untrained = clone(encoder).set_params(max_epochs=0).fit(select(X, names))
+    # Frozen, though it learns nothing: features are then computed once, not in each fold.
+    features = FrozenEstimator(HandcraftedFeatures(sampling_rate).fit(select_native(X)))
+    models = {
+        BASELINE: classify(FunctionTransformer(select_native), features, SimpleImputer()),
+        UNTRAINED: probe(untrained, names),
+        OURS: probe(encoder, names),
+    }
+    if getattr(encoder.module_, "modality_dropout", 0):
+        for left_out in names:
+            rest = [name for name in names if name != left_out]
+            models[f"{OURS}, without {left_out}"] = probe(encoder, rest)
+    return models
+
+
+def run(task, models, windows, data_set, options):
+    """Return macro-F1 of each model, and what the pre-trained encoder gains, with intervals."""
+    study = leave_subjects_out(
+        models,
+        windows.X,
+        windows.y,
+        np.array([f"{data_set}/{subject}" for subject in windows.groups]),
+        onset=windows.onset,
+        duration=windows.duration,
+        transductive=TRANSDUCTIVE,
+        n_jobs=options.n_jobs,
+        random_state=options.seed,
+        folder=options.output / "folds",
+        verbose=1,
+    )
+    study.save(options.output / f"study_{task.replace(', ', '_').replace(' ', '_')}.json")
+    summary, gains = study.summary("macro_f1"), study.compare(OURS)
+    print(summary.to_string(index=False, float_format="{:.3f}".format))
+    print(gains.to_string(index=False, float_format="{:.3f}".format), flush=True)
+    values, gain = ["mean", "low", "high"], ["difference", "low", "high"]
+    return {
+        "n_windows": len(windows),
+        "n_people": len(study.subjects),
+        "macro_f1": summary.set_index("estimator")[values].T.to_dict("list"),
+        "gain": gains.set_index("other")[gain].T.to_dict("list"),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,407 @@
+"""The recipe of the wristband encoder that comes with physio_ssl: from recordings to weights.
+
+    python examples/pretrain_wristband.py --corpus NurseStress --output wristband-small
+    python examples/pretrain_wristband.py --output wristband-small    # the card anew
+
+The first command trains on Empatica E4 recordings without labels, with a fixed seed. After
+each pass it writes a checkpoint and ``metrics.csv``: after a kill, the same command goes on
+from there, to the same weights. It ends with ``<output>.safetensors``, for ``load_encoder``,
+and the model card ``<output>.md``, whose numbers all come from files that the run wrote. Where
+``evaluate_wristband.py`` has put results beside them, the second command adds these.
+
+WESAD is refused as a corpus: it stays the test of how the encoder transfers. Some people are
+held out to watch the loss on people not trained on; nothing is chosen by it.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.model_selection import GroupShuffleSplit
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
+
+import physio_ssl
+from physio_ssl import SSLEncoder, concatenate_windows, fit_resumable, load_encoder
+from physio_ssl.datasets import load_empatica_corpus
+from physio_ssl.networks import MultimodalTransformer
+from physio_ssl.preprocessing import Preparation, Resample, Standardize
+from physio_ssl.pretext import TransformRecognition
+
+PREPARATION = Preparation(
+    {"bvp": [Resample(64, 4), Standardize()], "eda": [Standardize()], "temp": [Standardize()]},
+    input_rate={"bvp": 64, "eda": 4, "temp": 4},
+    sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
+    duration=60,
+)
+STEP = 15  # seconds between windows
+N_HELD_OUT = 2  # people, for the validation loss
+SETTINGS = {
+    "module": MultimodalTransformer,
+    # "module__modality_dropout": 0.2,  once the network has it
+    "pretext": TransformRecognition,
+    "standardize": False,  # the preparation does it
+    "max_epochs": 15,
+    "batch_size": 32,
+    "lr": 1e-3,
+    "callbacks__linear_decay__warmup": 0.05,
+    "callbacks__linear_decay__shape": "cosine",
+}
+# Of other folders, --licence and --citation must say what is known.
+CORPORA = {
+    "NurseStress": {
+        "licence": "CC0",
+        "citation": "S. Hosseini et al., A multimodal sensor dataset for continuous stress "
+        "detection of nurses in a hospital, Scientific Data 9, 2022",
+    },
+    "PPG_FieldStudy": {
+        "licence": "CC BY 4.0",
+        "citation": "A. Reiss, I. Indlekofer, P. Schmidt, K. Van Laerhoven, Deep PPG: "
+        "large-scale heart rate estimation with convolutional neural networks, Sensors 19(14), "
+        "2019 (PPG-DaLiA)",
+    },
+    "exam_stress": {
+        "licence": "ODC-By 1.0",
+        "citation": "M. R. Amin, D. Wickramasuriya, R. T. Faghih, A wearable exam stress dataset "
+        "for predicting cognitive performance in real-world settings, PhysioNet, 2022",
+    },
+}
+
+
+def main():
+    options = parse_options()
+    if options.corpus:
+        for folder in options.corpus:
+            refuse_wesad(folder)
+        sources = name_sources(options)
+        check_output(options, sources)
+        if not (options.output / "training.json").exists():
+            train(options, sources)
+    print(f"Wrote {write_card(options.output)}")
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of Empatica E4 sessions; may be given again. Without, only the card of a "
+        "training that has ended is written anew",
+    )
+    parser.add_argument(
+        "--licence", action="append", default=[], help="of each corpus that is not known here"
+    )
+    parser.add_argument(
+        "--citation", action="append", default=[], help="of each corpus that is not known here"
+    )
+    parser.add_argument("--output", type=Path, default=Path("wristband-small"))
+    parser.add_argument("--device", default="cpu", help="or cuda")
+    parser.add_argument("--precision", default="float32", help="or bfloat16: faster where known")
+    parser.add_argument("--n-threads", type=int, default=2, help="on the CPU")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def refuse_wesad(folder):
+    """Stop if a corpus is WESAD, is part of it or holds it."""
+    inside = [folder, folder.resolve(), *folder.rglob("*")]
+    found = [path for path in inside if is_wesad(path.name)]
+    found += [path for path in folder.resolve().parents if path.name.lower() == "wesad"]
+    if found:
+        raise SystemExit(
+            f"{folder} is, or holds, WESAD ({found[0]}), which stays the test of how the encoder "
+            "transfers to people of another study: give corpora without it"
+        )
+
+
+def is_wesad(name):
+    return "wesad" in name.lower() or name.lower().endswith("_e4_data.zip")
+
+
+def name_sources(options):
+    """Return licence and citation of each corpus, by the name of its folder."""
+    names = [folder.resolve().name for folder in options.corpus]
+    unknown = [name for name in names if name not in CORPORA]
+    if len(set(names)) < len(names):
+        raise SystemExit(f"Each corpus must have a name of its own, got {', '.join(names)}")
+    if not len(options.licence) == len(options.citation) == len(unknown):
+        raise SystemExit(
+            "Each corpus that is not known here needs a --licence and a --citation, in the same "
+            f"order; not known: {', '.join(unknown) or 'none'}; got {len(options.licence)} and "
+            f"{len(options.citation)}"
+        )
+    given = zip(options.licence, options.citation, strict=True)
+    told = {
+        name: {"licence": licence, "citation": citation}
+        for name, (licence, citation) in zip(unknown, given, strict=True)
+    }
+    return {name: CORPORA.get(name) or told[name] for name in names}
+
+
+def check_output(options, sources):
+    """Make the output folder, or see that what is in it was made with the same settings."""
+    settings = {
+        "corpora": sources,
+        "preparation": repr(PREPARATION.get_params()),
+        "settings": repr(SETTINGS),
+        "step": STEP,
+        "n_held_out": N_HELD_OUT,
+        "seed": options.seed,
+        "device": options.device,
+        "precision": options.precision,
+        "n_threads": options.n_threads,
+    }
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "settings.json"
+    if path.exists():
+        begun = json.loads(path.read_text())
+        names = [name for name in settings if settings[name] != begun.get(name)]
+        if names:
+            raise SystemExit(
+                f"{options.output} holds a training that was begun with other settings "
+                f"({', '.join(names)}): give these, or another --output"
+            )
+    else:
+        path.write_text(json.dumps(settings, indent=1))
+
+
+def train(options, sources):
+    """Train the encoder, or go on with it, and write its file and what there is to say of it."""
+    corpora = {folder.resolve().name: load_empatica_corpus(folder) for folder in options.corpus}
+    windows = concatenate_windows(
+        {name: PREPARATION.make_windows(some, STEP) for name, some in corpora.items()}
+    )
+    held_out = hold_out(windows, options.seed)
+    is_held_out = np.isin(windows.groups, held_out)
+    training, validation = windows.select(~is_held_out), windows.select(is_held_out)
+    print(f"Pre-training on {training}; held out: {', '.join(held_out)}", flush=True)
+
+    encoder = SSLEncoder(
+        **SETTINGS,
+        callbacks__linear_decay__n_epochs=SETTINGS["max_epochs"],
+        preparation=PREPARATION,
+        random_state=options.seed,
+        device=options.device,
+        precision=options.precision,
+        n_threads=options.n_threads,
+        train_split=predefined_split(Dataset(validation.X)),  # only looked at
+        verbose=1,
+    )
+    fit_resumable(encoder, training.X, options.output, groups=training.groups)
+    path = options.output / f"{options.output.resolve().name}.safetensors"
+    encoder.set_params(n_threads=1, verbose=0, train_split=None).save(path)
+
+    facts = {
+        "corpora": {name: {**sources[name], **measure(some)} for name, some in corpora.items()},
+        "n_windows": len(training),
+        "n_people": len(set(training.groups)),
+        "n_validation_windows": len(validation),
+        "held_out": held_out.tolist(),
+        "parameters": sum(p.numel() for p in encoder.module_.parameters()),
+        "settings": {name: show(value) for name, value in SETTINGS.items()},
+        "step": STEP,
+        "seed": options.seed,
+        "precision": options.precision,
+        "n_threads": options.n_threads,
+        "machine": describe_machine(options),
+        "date": date.today().isoformat(),
+        "versions": {
+            "physio_ssl": physio_ssl.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "skorch", "scikit-learn", "numpy")},
+        },
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    (options.output / "training.json").write_text(json.dumps(facts, indent=1))
+
+
+def hold_out(windows, seed):
+    """Return some of the people."""
+    people = np.unique(windows.groups)
+    if len(people) <= N_HELD_OUT:
+        raise SystemExit(f"The corpora must hold more than {N_HELD_OUT} people, got {len(people)}")
+    split = GroupShuffleSplit(1, test_size=N_HELD_OUT, random_state=seed)
+    _, rows = next(split.split(people, groups=people))
+    return people[rows]
+
+
+def measure(recordings):
+    return {
+        "hours": sum(recording.duration for recording in recordings) / 3600,
+        "sessions": len(recordings),
+        "people": len({recording.subject for recording in recordings}),
+    }
+
+
+def show(value):
+    return value.__name__ if isinstance(value, type) else repr(value)
+
+
+def describe_machine(options):
+    if torch.device(options.device).type == "cuda":
+        return torch.cuda.get_device_name(options.device)
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
+
+
+# The model card
+
+
+def write_card(folder):
+    """Write the model card from the files of a training that has ended, and return its path."""
+    name = folder.resolve().name
+    if not (folder / "training.json").exists():
+        raise SystemExit(f"{folder} holds no training that has ended: give a --corpus")
+    facts = json.loads((folder / "training.json").read_text())
+    weights = folder / f"{name}.safetensors"
+    parts = [
+        describe_use(name),
+        describe_data(facts),
+        describe_preparation(load_encoder(weights).preparation_),
+        describe_training(facts, pd.read_csv(folder / "metrics.csv"), weights.stat().st_size),
+        describe_results(folder, facts["sha256"]),
+        LIMITS,
+    ]
+    card = folder / f"{name}.md"
+    card.write_text("\n\n".join(part.strip() for part in parts) + "\n")
+    return card
+
+
+def tabulate(rows, *columns):
+    """Return a table in Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def describe_use(name):
+    return f"""
+# {name}
+
+An encoder of wristband signals for physio_ssl: it turns windows of blood volume pulse, skin
+conductance and skin temperature into a few numbers each, on which a small classifier can be
+trained with few labels. It was trained itself without labels, by `examples/pretrain_wristband.py`.
+
+```python
+from physio_ssl import load_encoder
+
+encoder = load_encoder("{name}")  # or the path of {name}.safetensors
+windows = encoder.preparation_.make_windows(recordings, step=15)  # of physio_ssl.Recording
+embedding = encoder.transform(windows.X)  # one row per window
+```
+
+`sklearn.frozen.FrozenEstimator(encoder)` keeps the weights as they are in cross-validation."""
+
+
+def describe_data(facts):
+    rows = [
+        (name, f"{c['hours']:.1f}", c["sessions"], c["people"], c["licence"], c["citation"])
+        for name, c in facts["corpora"].items()
+    ]
+    return f"""
+## Data
+
+{tabulate(rows, "corpus", "hours", "sessions", "people", "licence", "citation")}
+
+All are recordings of the Empatica E4, used without labels. Of them {facts["n_windows"]} windows of
+{facts["n_people"]} people were trained on. {facts["n_validation_windows"]} windows of
+{len(facts["held_out"])} others ({", ".join(facts["held_out"])}) were held out for the validation
+loss, by which nothing was chosen. WESAD was not used."""
+
+
+def describe_preparation(preparation):
+    rows = [
+        (
+            name,
+            f"{preparation.input_rate[name]:g} Hz",
+            ", ".join(map(repr, steps)) or "nothing",
+            f"{preparation.sampling_rate[name]:g} Hz",
+        )
+        for name, steps in preparation.steps.items()
+    ]
+    return f"""
+## Preprocessing
+
+Each signal is prepared over its whole recording, then cut into windows of
+{preparation.duration:g} s. `encoder.preparation_` does all of it.
+
+{tabulate(rows, "modality", "at least", "steps", "becomes")}"""
+
+
+def describe_training(facts, metrics, n_bytes):
+    last = metrics.iloc[-1]
+    losses = [
+        (name.replace("_", " "), f"{value:.3f}")
+        for name, value in last.items()
+        if name.startswith(("train_", "valid_")) and pd.notna(value)
+    ]
+    settings = [(f"`{name}`", f"`{value}`") for name, value in facts["settings"].items()]
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
+    return f"""
+## Network and training
+
+{facts["parameters"]:,} parameters; a file of {n_bytes / 1e6:.2f} MB.
+
+{tabulate(settings, "setting", "value")}
+
+Windows began every {facts["step"]:g} s. Seed {facts["seed"]}, {facts["precision"]},
+{len(metrics)} passes in {metrics["seconds"].sum() / 60:.1f} min on {facts["machine"]}, with
+{facts["n_threads"]} thread(s). It ended on {facts["date"]}, with {versions}.
+
+After the last pass, on people trained on and held out (`metrics.csv` has all passes):
+
+{tabulate(losses, "metric", "value")}"""
+
+
+def describe_results(folder, digest):
+    path = folder / "results.json"
+    if not path.exists():
+        return "## Results\n\nNot evaluated yet (`examples/evaluate_wristband.py`)."
+    results = json.loads(path.read_text())
+    if results["sha256"] != digest:
+        raise SystemExit(f"{path} holds results of other weights: evaluate these, or remove it")
+    rows = []
+    for task, found in results["tasks"].items():
+        who = f"{task} ({found['n_people']} people, windows every {found['step']:g} s)"
+        for model, (mean, low, high) in found["macro_f1"].items():
+            gain = found["gain"].get(model)
+            gain = "" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain)
+            rows.append((who, model, f"{mean:.3f} [{low:.3f}, {high:.3f}]", gain))
+    title = "what the pre-trained encoder gains"
+    return f"""
+## Results
+
+{tabulate(rows, "task", "model", "macro-F1", title)}
+
+Means over people, with 95 % intervals. {results["protocol"]} Evaluated on {results["date"]}."""
+
+
+LIMITS = """
+## Limits
+
+- It has seen one device, worn on the wrist, and the people of the corpora above. Signals of other
+  devices or places of the body need a test of their own before anything is built on it.
+- Poor contact, movement and temperature change these signals more than many states of interest do.
+- Steps that standardise see the whole recording: they cannot run while it still goes on.
+- The studies that it is tested on, WESAD and Stress-Predict, induced stress in few people.
+
+## What it must not be used for
+
+- Diagnosis, treatment or monitoring of patients: it is no medical device.
+- Decisions about people, such as hiring, insurance, pay, supervision at work or school.
+- Watching people who have not agreed to it.
+- Other devices or places of the body without a test."""
+
+
+if __name__ == "__main__":
+    main()
