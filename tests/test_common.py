@@ -33,7 +33,12 @@ from physio_ssl.preprocessing import (
     Resample,
     Standardize,
 )
-from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition, TransformRecognition
+from physio_ssl.pretext import (
+    MaskedPrediction,
+    MultiTaskRecognition,
+    SummaryPrediction,
+    TransformRecognition,
+)
 from physio_ssl.transforms import (
     CropResize,
     GaussianNoise,
@@ -60,6 +65,7 @@ TASKS = [
     TransformRecognition([GaussianNoise(), Negation()]),
     MultiTaskRecognition([GaussianNoise(), Negation()]),
     MaskedPrediction(span=2),
+    SummaryPrediction(span=2),
 ]
 ENCODERS = [
     SSLEncoder(

@@ -2,6 +2,12 @@
 
 from .masked_prediction import MaskedPrediction
 from .multi_task_recognition import MultiTaskRecognition
+from .summary_prediction import SummaryPrediction
 from .transform_recognition import TransformRecognition
 
-__all__ = ["MaskedPrediction", "MultiTaskRecognition", "TransformRecognition"]
+__all__ = [
+    "MaskedPrediction",
+    "MultiTaskRecognition",
+    "SummaryPrediction",
+    "TransformRecognition",
+]

@@ -1,11 +1,11 @@
 """Paper B's pretext task: predict the values of masked samples."""
 
-from numbers import Integral
-
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import nn
+
+from ._masks import check_mask, draw_mask
 
 _FILLS = ("zero", "noise")
 
@@ -53,7 +53,9 @@ class MaskedPrediction(BaseEstimator):
 
     def make_heads(self, network):
         """Return the trainable heads that this task puts on a network."""
-        self._check()
+        check_mask(self.probability, self.span)
+        if self.fill not in _FILLS:
+            raise ValueError(f"fill must be one of {', '.join(_FILLS)}, got {self.fill!r}.")
         if not hasattr(network, "token_size"):
             raise TypeError(
                 "MaskedPrediction needs a network whose tokens each stand for some samples, "
@@ -89,8 +91,8 @@ class MaskedPrediction(BaseEstimator):
         """
         inputs, target = {}, {}
         for name, x in signals.items():
-            mask = torch.as_tensor(self._draw_mask(len(x), x.shape[-1], rng), device=x.device)
-            mask = mask[:, None]
+            mask = draw_mask(len(x), x.shape[-1], self.probability, self.span, rng)
+            mask = torch.as_tensor(mask, device=x.device)[:, None]
             if self.fill == "zero":
                 inputs[name] = x.masked_fill(mask, 0.0)
             else:
@@ -125,22 +127,3 @@ class MaskedPrediction(BaseEstimator):
             parts = parts.unflatten(-1, (x.shape[1], size)).transpose(1, 2).flatten(2)
             predicted[name] = parts[..., : x.shape[-1]]
         return predicted
-
-    def _draw_mask(self, n_windows, n_times, rng):
-        begins = rng.random((n_windows, n_times), dtype=np.float32) < self.probability
-        empty = np.flatnonzero(~begins.any(axis=1))
-        begins[empty, rng.integers(n_times, size=len(empty))] = True
-        before = np.cumsum(begins, axis=1, dtype=np.int32)
-        mask = before.copy()
-        mask[:, self.span :] -= before[:, : -self.span]  # those that ended
-        return mask > 0
-
-    def _check(self):
-        if not 0 < self.probability <= 1:
-            raise ValueError(
-                f"probability must be above 0 and at most 1, got {self.probability!r}."
-            )
-        if not isinstance(self.span, Integral) or self.span < 1:
-            raise ValueError(f"span must be a positive number of samples, got {self.span!r}.")
-        if self.fill not in _FILLS:
-            raise ValueError(f"fill must be one of {', '.join(_FILLS)}, got {self.fill!r}.")
