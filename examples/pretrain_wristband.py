@@ -33,11 +33,22 @@ import physio_ssl
 from physio_ssl import SSLEncoder, concatenate_windows, fit_resumable, load_encoder
 from physio_ssl.datasets import load_empatica_corpus
 from physio_ssl.networks import MultimodalTransformer
-from physio_ssl.preprocessing import Preparation, Resample, Standardize
-from physio_ssl.pretext import TransformRecognition
+from physio_ssl.preprocessing import (
+    AddDynamics,
+    AddHeartRate,
+    NormalScores,
+    Preparation,
+    Resample,
+    Standardize,
+)
+from physio_ssl.pretext import SummaryPrediction
 
 PREPARATION = Preparation(
-    {"bvp": [Resample(64, 4), Standardize()], "eda": [Standardize()], "temp": [Standardize()]},
+    {  # beside each signal the slow traces in it, which tokens of 2 s at 4 Hz would lose
+        "bvp": [AddHeartRate(64), Resample(64, 4), Standardize(constant="zero")],
+        "eda": [AddDynamics(4, slope=5, activity=10), NormalScores()],
+        "temp": [AddDynamics(4, slope=15), Standardize()],
+    },
     input_rate={"bvp": 64, "eda": 4, "temp": 4},
     sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
     duration=60,
@@ -46,13 +57,17 @@ STEP = 15  # seconds between windows
 N_HELD_OUT = 2  # people, for the validation loss
 SETTINGS = {
     "module": MultimodalTransformer,
-    # "module__modality_dropout": 0.2,  once the network has it
-    "pretext": TransformRecognition,
+    "module__d_model": 128,
+    "module__dim_feedforward": 256,
+    "module__n_layers": 2,
+    "module__modality_dropout": 0.3,
+    "pretext": SummaryPrediction,
     "standardize": False,  # the preparation does it
-    "max_epochs": 15,
-    "batch_size": 32,
+    "max_epochs": 6,
+    "batch_size": 128,
     "lr": 1e-3,
-    "callbacks__linear_decay__warmup": 0.05,
+    "optimizer__fused": True,
+    "callbacks__linear_decay__warmup": 0.1,
     "callbacks__linear_decay__shape": "cosine",
 }
 # Of other folders, --licence and --citation must say what is known.

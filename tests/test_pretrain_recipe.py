@@ -19,7 +19,7 @@ from physio_ssl import Recording, load_encoder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATES = {"bvp": 64, "eda": 4, "temp": 4}
-SMALL = {"module__d_model": 8, "max_epochs": 20, "pretext__views": "one"}
+SMALL = {"module__d_model": 8, "module__n_layers": 1, "batch_size": 16, "max_epochs": 20}
 # Runs the recipe with a small network, in a process that can be killed.
 DRIVER = """
 import importlib.util, sys
@@ -143,7 +143,7 @@ def test_the_card_holds_what_was_run(whole):
     assert facts["held_out"][0] in card
     assert f"{float(read_metrics(whole)[-1]['valid_loss']):.3f}" in card
     assert "20 passes" in card and "Seed 0" in card
-    assert "Resample(new_sampling_rate=4, sampling_rate=64), Standardize()" in card
+    assert "AddHeartRate(sampling_rate=64), Resample(new_sampling_rate=4, sampling_rate=64)" in card
     assert "Not evaluated yet" in card
     assert "must not be used" in card and "Diagnosis" in card
     network = load_encoder(whole / "whole.safetensors").module_
@@ -234,10 +234,13 @@ def test_the_evaluation_compares_on_the_same_windows(whole, tmp_path):
     windows = evaluation.cut(recordings, encoder.preparation_, 30, label)
     assert windows.X["bvp"].shape[-1] == 240
     assert windows.X["native_bvp"].shape[-1] == 3840
-    encoder.module_.modality_dropout = 0.2  # what the network is asked for
     models = evaluation.make_models(encoder, windows.X, RATES)
     left_out = [f"pre-trained, without {name}" for name in RATES]
-    assert list(models) == ["hand-crafted features", "untrained", "pre-trained", *left_out]
+    baselines = [evaluation.BASELINE, evaluation.PLAIN, evaluation.UNTRAINED]
+    assert list(models) == [*baselines, "pre-trained", *left_out]
+    with_tuned = evaluation.make_models(encoder, windows.X, RATES, fine_tuned=True)
+    added = [evaluation.FROZEN_HEAD, evaluation.TUNED]
+    assert [name for name in with_tuned if name not in models] == added
     ours, untrained = (models[name][1].estimator for name in ("pre-trained", "untrained"))
     X = evaluation.select(windows.X, RATES)
     assert ours is encoder
