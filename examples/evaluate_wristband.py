@@ -48,8 +48,10 @@ FROZEN_HEAD, TUNED = "pre-trained, head on the frozen network", "pre-trained and
 C = 0.01
 TUNING = {
     "class_weight": "balanced",
-    "max_epochs": 5,
+    "max_epochs": 3,
+    "min_steps": 0,
     "batch_size": 64,
+    "head_first": True,
     "random_state": 0,
 }
 STRESS = {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1}

@@ -57,8 +57,6 @@ STEP = 15  # seconds between windows
 N_HELD_OUT = 2  # people, for the validation loss
 SETTINGS = {
     "module": MultimodalTransformer,
-    "module__d_model": 128,
-    "module__dim_feedforward": 256,
     "module__n_layers": 2,
     "module__modality_dropout": 0.3,
     "pretext": SummaryPrediction,

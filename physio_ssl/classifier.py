@@ -84,6 +84,10 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
     encoder_lr : float or None, default=1e-4
         Learning rate of the encoder's network in mode "fine_tuned", lower than that of the
         new head, so that few labels do not undo the pre-training; None stands for ``lr``.
+    head_first : bool, default=False
+        Whether, in mode "fine_tuned", the head is first trained alone on the frozen network, as
+        in mode "frozen", so that a head of random values does not undo the pre-training [1]_.
+        The network is then fine-tuned without its dropout, too: the head does not know it.
     batch_size : int, default=32
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
@@ -135,15 +139,18 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
 
     On an encoder fitted with ``module__modality_dropout`` above 0, ``fit`` and ``predict``
     take windows that lack some of the encoder's modalities. In modes "fine_tuned" and
-    "supervised" modalities are dropped in ``fit``, too, and the head learns to do without
-    them. A head on a frozen encoder learns from the windows that it is given: give ``fit``
-    windows that lack the same modalities as those to predict.
+    "supervised", without ``head_first``, modalities are dropped in ``fit``, too, and the head
+    learns to do without them. A head on a frozen encoder learns from the windows that it is
+    given: give ``fit`` windows that lack the same modalities as those to predict.
 
     References
     ----------
     Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
     learning for wearable emotion recognition", IEEE Transactions on Affective Computing
     15(1), 2024.
+
+    .. [1] A. Kumar, A. Raghunathan, R. Jones, T. Ma, P. Liang, "Fine-tuning can distort
+       pretrained features and underperform out-of-distribution", ICLR 2022.
 
     Examples
     --------
@@ -168,6 +175,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         min_steps=200,
         lr=1e-3,
         encoder_lr=1e-4,
+        head_first=False,
         batch_size=32,
         optimizer=torch.optim.Adam,
         class_weight=None,
@@ -186,6 +194,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         self.mode = mode
         self.min_steps = min_steps
         self.encoder_lr = encoder_lr
+        self.head_first = head_first
         self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.validation_share = validation_share
@@ -247,6 +256,8 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         params = {} if groups is None else {"groups": np.asarray(groups)}
         with self._reproducible():
             self.initialize()
+            if self.mode == "fine_tuned" and self.head_first:
+                self._start_from_trained_head(X, self.classes_inferred_[y], groups)
             super().partial_fit(inputs, y, epochs=self.n_epochs_, **params)
         return self
 
@@ -344,6 +355,11 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
             )
         return SignalDict(embedding=np.asarray(embedding, dtype=np.float32))
 
+    def _start_from_trained_head(self, X, y, groups):
+        frozen = clone(self).set_params(encoder=FrozenEstimator(self.encoder_), mode="frozen")
+        frozen.fit(X, y, groups=groups)
+        self.module_.head.load_state_dict(frozen.module_.state_dict())
+
     def _encode(self, y):
         """Turn labels of held-out windows into numbers of classes."""
         y = np.asarray(y)
@@ -365,6 +381,11 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
             )
 
     # skorch's hooks
+
+    def _set_training(self, training=True):
+        super()._set_training(training)
+        if self.mode == "fine_tuned" and self.head_first:
+            self.module_.network.eval()
 
     def initialize_module(self):
         """Build the head, on the network unless that is frozen."""

@@ -87,6 +87,19 @@ def test_fine_tuning_starts_from_the_encoder_and_changes_a_copy(frozen):
     assert torch.equal(weights(untrained.encoder_.module_), before)
 
 
+def test_the_head_may_be_trained_before_the_network(frozen):
+    alone = make_classifier(frozen, "frozen").fit(X, Y)
+    at_once, after = (
+        make_classifier(frozen, "fine_tuned", head_first=first).fit(X, Y) for first in (False, True)
+    )
+    first_losses = [model.history_[0, "train_loss"] for model in (alone, at_once, after)]
+    assert first_losses[2] < 0.5 * min(first_losses[:2])
+    assert len(after.history_) == len(at_once.history_)
+    assert not torch.equal(weights(after.encoder_.module_), weights(frozen.estimator.module_))
+    again = make_classifier(frozen, "fine_tuned", head_first=True).fit(X, Y)
+    assert_array_equal(again.predict_proba(X), after.predict_proba(X))
+
+
 def test_the_fine_tuned_encoder_can_be_had(frozen):
     tuned = make_classifier(frozen, "fine_tuned").fit(X, Y)
     assert tuned.encoder_.transform(X).shape == (60, 16)
