@@ -20,7 +20,8 @@ import numpy as np
 import plain
 import torch
 
-from physio_ssl import SignalDict, SSLEncoder
+from physio_ssl import SignalDict, SSLEncoder, load_encoder
+from physio_ssl.datasets import simulate_wristband
 from physio_ssl.networks import ECGTransformer
 from physio_ssl.pretext import MaskedPrediction
 from physio_ssl.transforms import (
@@ -138,6 +139,19 @@ def bench_embedding(rounds):
     )
 
 
+def bench_hour():
+    """Return the seconds from one hour of a wristband's signals to embeddings every 15 s."""
+    encoder = load_encoder("wristband-small")
+    recordings = simulate_wristband(1, n_blocks=2, stage_duration=885, random_state=0)
+    times = []
+    for _ in range(4):  # the first is a warm-up
+        start = time.perf_counter()
+        windows = encoder.preparation_.make_windows(recordings, step=15)
+        encoder.transform(windows.X)
+        times.append(time.perf_counter() - start)
+    return np.median(times[1:]), len(windows)
+
+
 def bench_import():
     """Return the seconds of importing scikit-learn, and of physio_ssl on top of it."""
     code = (
@@ -193,6 +207,9 @@ def main():
         theirs, ours, ratio = bench()
         print(f"| {name:66} | {theirs:8.1f} | {ours:8.1f} | {ratio:6.1f} |", flush=True)
 
+    torch.set_num_threads(1)
+    seconds, n_windows = bench_hour()
+    print(f"\nOne hour, prepared and embedded on one core: {seconds:.2f} s ({n_windows} windows)")
     seconds, heavy = bench_import()
     print(f"\nimport physio_ssl: {seconds:.3f} s after scikit-learn; torch, neurokit2: {heavy}")
     folder = os.environ.get("PHYSIO_SSL_DATA")

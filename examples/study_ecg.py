@@ -60,13 +60,13 @@ NETWORKS = {
     "ECGTransformer": {
         "module": ECGTransformer,
         "module__patch_size": 16,
-        "module__d_model": 128,
-        "module__dim_feedforward": 512,
+        "module__d_model": 256,
+        "module__dim_feedforward": 1024,
         "module__embedding": "mean",
         "pretext": MaskedPrediction(probability=0.01, span=64),  # half a second
-        "lr": 2e-3,
+        "lr": 1e-3,
         "callbacks__linear_decay__warmup": 0.1,
-        "max_epochs": 20,
+        "max_epochs": 30,
     },
     "ConvEncoder": {
         "module": ConvEncoder,
@@ -106,6 +106,7 @@ def parse_options():
     parser.add_argument("--eegmat", type=Path, required=True, help="folder of EEGMAT")
     parser.add_argument("--output", type=Path, default=Path("study_ecg_results"))
     parser.add_argument("--precision", default="float32", help="or bfloat16: faster where known")
+    parser.add_argument("--n-threads", type=int, default=2, help="of pre-training")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -150,7 +151,7 @@ def pretrain(name, settings, windows, options):
             optimizer__fused=True,
             precision=options.precision,
             random_state=options.seed,
-            n_threads=2,
+            n_threads=options.n_threads,
             verbose=1,
         )
         start = time.perf_counter()

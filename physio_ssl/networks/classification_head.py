@@ -12,8 +12,8 @@ class ClassificationHead(nn.Module):
         Width of the embedding. ``SSLClassifier`` fills this in.
     n_classes : int
         Number of classes. ``SSLClassifier`` fills this in.
-    hidden_size : int, default=128
-        Units of the hidden layer.
+    hidden_size : int or None, default=128
+        Units of the hidden layer. None: a linear head, without hidden layer and dropout.
     dropout : float, default=0.2
         Dropout of the hidden layer.
     standardize : bool, default=True
@@ -30,8 +30,12 @@ class ClassificationHead(nn.Module):
 
     def __init__(self, n_features, n_classes, hidden_size=128, dropout=0.2, standardize=True):
         super().__init__()
+        first = nn.BatchNorm1d(n_features, affine=False) if standardize else nn.Identity()
+        if hidden_size is None:
+            self.layers = nn.Sequential(first, nn.Linear(n_features, n_classes))
+            return
         self.layers = nn.Sequential(
-            nn.BatchNorm1d(n_features, affine=False) if standardize else nn.Identity(),
+            first,
             nn.Linear(n_features, hidden_size),
             nn.BatchNorm1d(hidden_size),
             nn.ReLU(),
