@@ -407,8 +407,8 @@ LIMITS = """
 - Poor contact, movement and temperature change these signals more than many states of interest do.
 - Steps that standardise see the whole recording: they cannot run while it still goes on.
 - The studies that it is tested on, WESAD and Stress-Predict, induced stress in few people.
-- The preparation, the pretext task and the sizes of this recipe, and the classifier's `C`, were chosen
-  while looking at the scores on these two studies, which are therefore a little too kind.
+- The preparation, the pretext task and the sizes of this recipe, and the classifier's `C`, were
+  chosen while looking at the scores on these two studies, which are therefore a little too kind.
 - Where a signal is missing, train the classifier on windows that lack it, too.
 
 ## What it must not be used for

@@ -52,7 +52,7 @@ from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition
 from physio_ssl.quality import drop_poor_ecg
 
 DURATION, RATE = 10, 128  # seconds, Hz
-DRAWS = {0.01: 3, 0.1: 3, 1.0: 1}  # of each share of the labelled recordings
+DRAWS = {0.01: 2, 0.1: 2, 1.0: 1}  # of each share of the labelled recordings
 GRID = {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}
 OURS = "pre-trained ECGTransformer"
 SCRATCH, TUNED = "ECGTransformer from scratch", "fine-tuned ECGTransformer"
