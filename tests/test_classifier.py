@@ -100,6 +100,13 @@ def test_the_head_may_be_trained_before_the_network(frozen):
     assert_array_equal(again.predict_proba(X), after.predict_proba(X))
 
 
+def test_a_head_may_be_linear(frozen):
+    linear = make_classifier(frozen, module__hidden_size=None).fit(X[:40], Y[:40])
+    layers = linear.module_.layers
+    assert [type(layer).__name__ for layer in layers] == ["BatchNorm1d", "Linear"]
+    assert linear.score(X[40:], Y[40:]) > 0.9
+
+
 def test_the_fine_tuned_encoder_can_be_had(frozen):
     tuned = make_classifier(frozen, "fine_tuned").fit(X, Y)
     assert tuned.encoder_.transform(X).shape == (60, 16)

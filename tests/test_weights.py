@@ -1,0 +1,70 @@
+"""The encoders that come with the package."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import physio_ssl
+from physio_ssl import Recording, SignalDict, load_encoder
+from physio_ssl.datasets import simulate_wristband
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("wristband-small")
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return simulate_wristband(1, n_blocks=1, stage_duration=150, random_state=0)[0]
+
+
+def without(recording, modality):
+    kept = {name: x for name, x in recording.signals.items() if name != modality}
+    rates = {name: recording.sampling_rate[name] for name in kept}
+    return Recording(kept, rates, recording.subject)
+
+
+def test_they_are_small():
+    folder = Path(physio_ssl.__file__).parent / "weights"
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 3e6
+
+
+@pytest.mark.parametrize("left_out", [None, "bvp", "eda", "temp"])
+def test_a_recording_is_embedded_without_any_one_modality(encoder, recording, left_out):
+    windows = encoder.preparation_.make_windows(without(recording, left_out), step=30)
+    assert set(windows.X) == {"bvp", "eda", "temp"} - {left_out}
+    embedding = encoder.transform(windows.X)
+    assert embedding.shape == (len(windows), 192)
+    assert np.isfinite(embedding).all()
+    assert (embedding.std(axis=0) > 1e-4).mean() > 0.95  # the missing part varies, too
+
+
+def test_a_missing_modality_has_no_influence(encoder, recording):
+    windows = encoder.preparation_.make_windows(recording, step=30)
+    rest = encoder.preparation_.make_windows(without(recording, "temp"), step=30)
+    some = SignalDict({name: x for name, x in windows.X.items() if name != "temp"})
+    np.testing.assert_array_equal(encoder.transform(some), encoder.transform(rest.X))
+    assert not np.allclose(encoder.transform(some), encoder.transform(windows.X), atol=0.1)
+
+
+def test_a_rate_that_is_too_low_is_refused(encoder, recording):
+    slow = Recording(
+        {**recording.signals, "bvp": recording.signals["bvp"][..., ::2]},
+        {**recording.sampling_rate, "bvp": 32},
+        "S1",
+    )
+    with pytest.raises(ValueError, match="'bvp' must be sampled at 64 Hz or faster"):
+        encoder.preparation_.make_windows(slow)
+
+
+def test_windows_of_another_length_are_refused(encoder, recording):
+    windows = encoder.preparation_.make_windows(recording)
+    half = SignalDict({name: x[..., :120] for name, x in windows.X.items()})
+    with pytest.raises(ValueError, match="these are 60 s at 4 Hz"):
+        encoder.transform(half)
+
+
+def test_no_one_of_the_studies_that_it_is_tested_on_was_seen(encoder):
+    assert {name.split("/")[0] for name in encoder.groups_seen_} == {"NurseStress"}
