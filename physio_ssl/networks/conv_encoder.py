@@ -126,6 +126,7 @@ class ConvEncoder(nn.Module):
             }
         )
         self.width = n_filters[-1]
+        self.n_channels = dict(n_channels)
 
     @property
     def embedding_size(self):

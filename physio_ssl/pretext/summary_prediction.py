@@ -47,6 +47,11 @@ class SummaryPrediction(BaseEstimator):
     def make_heads(self, network):
         """Return the trainable heads that this task puts on a network."""
         check_mask(self.probability, self.span)
+        if not hasattr(network, "n_channels"):
+            raise TypeError(
+                "SummaryPrediction needs a network that tells its n_channels, as those of "
+                f"physio_ssl.networks do, got {type(network).__name__}."
+            )
         width = sum(network.embedding_size.values())
         return nn.ModuleDict(
             {
