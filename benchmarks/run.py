@@ -143,13 +143,12 @@ def bench_hour():
     """Return the seconds from one hour of a wristband's signals to embeddings every 15 s."""
     encoder = load_encoder("wristband-small")
     recordings = simulate_wristband(1, n_blocks=2, stage_duration=885, random_state=0)
-    times = []
-    for _ in range(4):  # the first is a warm-up
-        start = time.perf_counter()
-        windows = encoder.preparation_.make_windows(recordings, step=15)
-        encoder.transform(windows.X)
-        times.append(time.perf_counter() - start)
-    return np.median(times[1:]), len(windows)
+
+    def run():
+        return encoder.transform(encoder.preparation_.make_windows(recordings, step=15).X)
+
+    n_windows = len(run())  # a warm-up, too
+    return median(measure(run) for _ in range(3)), n_windows
 
 
 def bench_import():

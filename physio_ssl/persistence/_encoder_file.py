@@ -262,21 +262,26 @@ def read_file(path):
         raise ValueError(f"{path} is no safetensors file, or damaged: {error}") from error
 
 
+def check_content(content, path, kind, file_format, newest, needed):
+    """Raise unless the JSON of a file is of a format and version, and holds what is needed."""
+    if not isinstance(content, dict) or content.get("format") != file_format:
+        raise ValueError(f"{path} does not hold {kind}: its format is not {file_format!r}.")
+    number = content.get("version")
+    if not isinstance(number, int) or not 1 <= number <= newest:
+        raise ValueError(
+            f"{path} is of version {number!r}, but this physio_ssl reads up to {newest}."
+        )
+    missing = [name for name in needed if name not in content]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}.")
+
+
 def _read(path):
     """Return the settings and the tensors of an encoder's file."""
     content, tensors = read_file(path)
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ValueError(f"{path} does not hold an encoder: its format is not {_FORMAT!r}.")
-    number = content.get("version")
-    if not isinstance(number, int) or not 1 <= number <= _VERSION:
-        raise ValueError(
-            f"{path} is of version {number!r}, but this physio_ssl reads up to {_VERSION}."
-        )
-    if number == 1:
+    if isinstance(content, dict) and content.get("version") == 1:
         content.setdefault("preparation", None)
-    missing = [name for name in _NEEDED if name not in content]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}.")
+    check_content(content, path, "an encoder", _FORMAT, _VERSION, _NEEDED)
     return content, tensors
 
 

@@ -18,7 +18,7 @@ import physio_ssl
 
 from .._files import replace_file
 from ..encoder import SSLEncoder
-from ._encoder_file import get_tensors, read_file, set_tensors, summarise
+from ._encoder_file import check_content, get_tensors, read_file, set_tensors, summarise
 from ._plain_values import decode, encode
 
 _FORMAT = "physio_ssl.checkpoint"
@@ -120,16 +120,7 @@ def _save_checkpoint(encoder, path, settings, windows):
 def _load_checkpoint(encoder, path, settings, windows):
     """Put what a checkpoint holds into an encoder that was built for the same training."""
     content, tensors = read_file(path)
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ValueError(f"{path} does not hold a checkpoint: its format is not {_FORMAT!r}.")
-    if content.get("version") != _VERSION:
-        raise ValueError(
-            f"{path} is of version {content.get('version')!r}, but this physio_ssl reads "
-            f"{_VERSION}."
-        )
-    missing = [name for name in _NEEDED if name not in content]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}.")
+    check_content(content, path, "a checkpoint", _FORMAT, _VERSION, _NEEDED)
     _check_same(content["settings"], settings, path)
     if content["windows"] != windows:
         raise ValueError(

@@ -91,8 +91,7 @@ class MaskedPrediction(BaseEstimator):
         """
         inputs, target = {}, {}
         for name, x in signals.items():
-            mask = draw_mask(len(x), x.shape[-1], self.probability, self.span, rng)
-            mask = torch.as_tensor(mask, device=x.device)[:, None]
+            mask = draw_mask(x, self.probability, self.span, rng)
             if self.fill == "zero":
                 inputs[name] = x.masked_fill(mask, 0.0)
             else:

@@ -79,8 +79,7 @@ class SummaryPrediction(BaseEstimator):
         """
         inputs, target = {}, {}
         for name, x in signals.items():
-            mask = draw_mask(len(x), x.shape[-1], self.probability, self.span, rng)
-            inputs[name] = x.masked_fill(torch.as_tensor(mask, device=x.device)[:, None], 0.0)
+            inputs[name] = x.masked_fill(draw_mask(x, self.probability, self.span, rng), 0.0)
             target[name] = _standardize(_summarise(x))
         return inputs, target
 
