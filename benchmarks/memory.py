@@ -111,7 +111,7 @@ def make_encoder(n_steps):
         Network,
         max_epochs=1,
         batch_size=64,
-        pretext__views="one",
+        pretext__n_views=1,
         train_split=ValidSplit(GroupKFold(5)),
         callbacks=[StopAfter(n_steps)],
         random_state=0,

@@ -145,7 +145,7 @@ def bench_hour():
     recordings = simulate_wristband(1, n_blocks=2, stage_duration=885, random_state=0)
 
     def run():
-        return encoder.transform(encoder.preparation_.make_windows(recordings, step=15).X)
+        return encoder.transform(encoder.preprocessor_.make_windows(recordings, step=15).X)
 
     n_windows = len(run())  # a warm-up, too
     return median(measure(run) for _ in range(3)), n_windows
@@ -185,10 +185,10 @@ def main():
             rounds, 512, optimizer__fused=True, batch_size=32
         ),
         "pre-training, default network, three views": lambda: bench_pretraining(
-            rounds, 1024, pretext__views=3
+            rounds, 1024, pretext__n_views=3
         ),
         "pre-training, default network, one view": lambda: bench_pretraining(
-            rounds, 2048, pretext__views="one"
+            rounds, 2048, pretext__n_views=1
         ),
         "embedding, default network": lambda: bench_embedding(rounds),
         "ECG: masked prediction, paper's network without attention dropout": lambda: bench_ecg(

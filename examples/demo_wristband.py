@@ -57,7 +57,7 @@ def main():
 
     encoder = SSLEncoder(
         max_epochs=options.epochs,
-        pretext__views=options.views,
+        pretext__n_views=options.views,
         random_state=options.seed,
         n_threads=1 if corpus is None else 2,  # folds run side by side
         verbose=1,

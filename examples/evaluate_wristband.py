@@ -48,7 +48,7 @@ FROZEN_HEAD, TUNED = "pre-trained, head on the frozen network", "pre-trained and
 C = 0.01
 TUNING = {  # chosen while looking at WESAD, too
     "class_weight": "balanced",
-    "head_first": True,
+    "linear_probe_first": True,
     "max_epochs": 2,
     "min_steps": 0,
     "batch_size": 64,
@@ -70,8 +70,8 @@ TRANSDUCTIVE = "each signal is z-scored over its whole recording"
 def main():
     options = parse_options()
     encoder = load_encoder(options.encoder)
-    if encoder.preparation_ is None:
-        raise SystemExit(f"{options.encoder} must be saved with its preparation")
+    if encoder.preprocessor_ is None:
+        raise SystemExit(f"{options.encoder} must be saved with its preprocessor")
     options.output.mkdir(parents=True, exist_ok=True)
     data = {
         "WESAD": (load_wesad, options.wesad),
@@ -83,7 +83,7 @@ def main():
             recordings = load(folder)
             for task, (step, label) in TASKS[name].items():
                 title = f"{name}, {task}"
-                windows = cut(recordings, encoder.preparation_, step, label)
+                windows = cut(recordings, encoder.preprocessor_, step, label)
                 print(f"\n{title}: {windows}", flush=True)
                 models = make_models(
                     encoder, windows.X, recordings[0].sampling_rate, options.fine_tuned
@@ -95,7 +95,7 @@ def main():
         "date": date.today().isoformat(),
         "seed": options.seed,
         "protocol": "Leave one subject out; windows of "
-        f"{encoder.preparation_.duration:g} s; logistic regression with C={C:g} and balanced "
+        f"{encoder.preprocessor_.duration:g} s; logistic regression with C={C:g} and balanced "
         f"classes on frozen embeddings; {TRANSDUCTIVE}, which uses a test subject's data "
         "without labels.",
         "tasks": tasks,
@@ -126,13 +126,13 @@ def read_digest(encoder):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def cut(recordings, preparation, step, label):
+def cut(recordings, preprocessor, step, label):
     """Return windows as the encoder takes them, with those at native rates beside."""
-    windows = preparation.make_windows(recordings, step, label=label)
+    windows = preprocessor.make_windows(recordings, step, label=label)
     native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
-    native = make_windows(native, preparation.duration, step, label=label)
+    native = make_windows(native, preprocessor.duration, step, label=label)
     if not np.array_equal(native.onset, windows.onset):
-        raise SystemExit("Models must see the same windows: the preparation changes their onsets")
+        raise SystemExit("Models must see the same windows: the preprocessor changes their onsets")
     native = {f"native_{name}": x for name, x in native.X.items()}
     return replace(windows, X=SignalDict(windows.X, **native))
 

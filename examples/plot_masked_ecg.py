@@ -61,7 +61,7 @@ encoder = SSLEncoder(
     module__embedding="mean",
     max_epochs=12,
     lr=2e-3,
-    callbacks__linear_decay__warmup=0.1,
+    callbacks__lr_schedule__warmup=0.1,
     random_state=0,
     n_threads=2,
 ).fit(windows.select(known).X)

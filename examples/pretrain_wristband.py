@@ -34,22 +34,22 @@ from physio_ssl import SSLEncoder, concatenate_windows, fit_resumable, load_enco
 from physio_ssl.datasets import load_empatica_corpus
 from physio_ssl.networks import MultimodalTransformer
 from physio_ssl.preprocessing import (
-    AddDynamics,
-    AddHeartRate,
+    HeartRateChannels,
     NormalScores,
-    Preparation,
+    Preprocessor,
     Resample,
+    SlopeChannels,
     Standardize,
 )
-from physio_ssl.pretext import SummaryPrediction
+from physio_ssl.pretext import StatisticsPrediction
 
-PREPARATION = Preparation(
+PREPARATION = Preprocessor(
     {  # beside each signal the slow traces in it, which tokens of 2 s at 4 Hz would lose
-        "bvp": [AddHeartRate(64), Resample(64, 4), Standardize(constant="zero")],
-        "eda": [AddDynamics(4, slope=5, activity=10), NormalScores()],
-        "temp": [AddDynamics(4, slope=15), Standardize()],
+        "bvp": [HeartRateChannels(64), Resample(64, 4), Standardize(constant="zero")],
+        "eda": [SlopeChannels(4, smoothing=5, window=10), NormalScores()],
+        "temp": [SlopeChannels(4, smoothing=15), Standardize()],
     },
-    input_rate={"bvp": 64, "eda": 4, "temp": 4},
+    input_sampling_rate={"bvp": 64, "eda": 4, "temp": 4},
     sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
     duration=60,
 )
@@ -59,14 +59,14 @@ SETTINGS = {
     "module": MultimodalTransformer,
     "module__n_layers": 2,
     "module__modality_dropout": 0.3,
-    "pretext": SummaryPrediction,
-    "standardize": False,  # the preparation does it
+    "pretext": StatisticsPrediction,
+    "standardize": False,  # the preprocessor does it
     "max_epochs": 6,
     "batch_size": 128,
     "lr": 1e-3,
     "optimizer__fused": True,
-    "callbacks__linear_decay__warmup": 0.1,
-    "callbacks__linear_decay__shape": "cosine",
+    "callbacks__lr_schedule__warmup": 0.1,
+    "callbacks__lr_schedule__decay": "cosine",
 }
 # Of other folders, --licence and --citation must say what is known.
 CORPORA = {
@@ -167,7 +167,7 @@ def check_output(options, sources):
     """Make the output folder, or see that what is in it was made with the same settings."""
     settings = {
         "corpora": sources,
-        "preparation": repr(PREPARATION.get_params()),
+        "preprocessor": repr(PREPARATION.get_params()),
         "settings": repr(SETTINGS),
         "step": STEP,
         "n_held_out": N_HELD_OUT,
@@ -203,8 +203,8 @@ def train(options, sources):
 
     encoder = SSLEncoder(
         **SETTINGS,
-        callbacks__linear_decay__n_epochs=SETTINGS["max_epochs"],
-        preparation=PREPARATION,
+        callbacks__lr_schedule__n_epochs=SETTINGS["max_epochs"],
+        preprocessor=PREPARATION,
         random_state=options.seed,
         device=options.device,
         precision=options.precision,
@@ -281,7 +281,7 @@ def write_card(folder):
     parts = [
         describe_use(name),
         describe_data(facts),
-        describe_preparation(load_encoder(weights).preparation_),
+        describe_preparation(load_encoder(weights).preprocessor_),
         describe_training(facts, pd.read_csv(folder / "metrics.csv"), weights.stat().st_size),
         describe_results(folder, facts["sha256"]),
         LIMITS,
@@ -309,7 +309,7 @@ trained with few labels. It was trained itself without labels, by `examples/pret
 from physio_ssl import load_encoder
 
 encoder = load_encoder("{name}")  # or the path of {name}.safetensors
-windows = encoder.preparation_.make_windows(recordings, step=15)  # of physio_ssl.Recording
+windows = encoder.preprocessor_.make_windows(recordings, step=15)  # of physio_ssl.Recording
 embedding = encoder.transform(windows.X)  # one row per window
 ```
 
@@ -332,21 +332,21 @@ All are recordings of the Empatica E4, used without labels. Of them {facts["n_wi
 loss, by which nothing was chosen. No recording of WESAD is among them."""
 
 
-def describe_preparation(preparation):
+def describe_preparation(preprocessor):
     rows = [
         (
             name,
-            f"{preparation.input_rate[name]:g} Hz",
+            f"{preprocessor.input_sampling_rate[name]:g} Hz",
             ", ".join(map(repr, steps)) or "nothing",
-            f"{preparation.sampling_rate[name]:g} Hz",
+            f"{preprocessor.sampling_rate[name]:g} Hz",
         )
-        for name, steps in preparation.steps.items()
+        for name, steps in preprocessor.steps.items()
     ]
     return f"""
 ## Preprocessing
 
 Each signal is prepared over its whole recording, then cut into windows of
-{preparation.duration:g} s. `encoder.preparation_` does all of it.
+{preprocessor.duration:g} s. `encoder.preprocessor_` does all of it.
 
 {tabulate(rows, "modality", "at least", "steps", "becomes")}"""
 
@@ -407,7 +407,7 @@ LIMITS = """
 - Poor contact, movement and temperature change these signals more than many states of interest do.
 - Steps that standardise see the whole recording: they cannot run while it still goes on.
 - The studies that it is tested on, WESAD and Stress-Predict, induced stress in few people.
-- The preparation, the pretext task and the sizes of this recipe, and the classifier's `C`, were
+- The preprocessor, the pretext task and the sizes of this recipe, and the classifier's `C`, were
   chosen while looking at the scores on these two studies, which are therefore a little too kind.
 - Where a signal is missing, train the classifier on windows that lack it, too.
 

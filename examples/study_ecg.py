@@ -63,14 +63,14 @@ NETWORKS = {
         "module__d_model": 256,
         "module__dim_feedforward": 1024,
         "module__embedding": "mean",
-        "pretext": MaskedPrediction(probability=0.01, span=64),  # half a second
+        "pretext": MaskedPrediction(mask_prob=0.01, mask_length=64),  # half a second
         "lr": 1e-3,
-        "callbacks__linear_decay__warmup": 0.1,
+        "callbacks__lr_schedule__warmup": 0.1,
         "max_epochs": 30,
     },
     "ConvEncoder": {
         "module": ConvEncoder,
-        "pretext": MultiTaskRecognition(views="one"),
+        "pretext": MultiTaskRecognition(n_views=1),
         "max_epochs": 8,
     },
 }
@@ -239,7 +239,7 @@ def compare_on_rhythms(encoders, windows, held_out, options):
             class_weight="balanced",
             max_epochs=5,
             min_steps=400,
-            callbacks__linear_decay__warmup=0.1,
+            callbacks__lr_schedule__warmup=0.1,
             precision=options.precision,
             n_threads=2,
         )

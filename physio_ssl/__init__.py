@@ -18,7 +18,7 @@ _PUBLIC_NAMES = {
     "corpus_weights": "corpora",
     "fit_resumable": "persistence",
     "load_encoder": "persistence",
-    "load_wer_ssl_checkpoint": "persistence",
+    "load_wu2023": "persistence",
     "make_windows": "windows",
     "open_windows": "corpora",
     "save_encoder": "persistence",

@@ -186,10 +186,10 @@ def _fall_as_a_cosine(share):
     return (1 + cos(pi * min(share, 1))) / 2
 
 
-_SHAPES = {"line": _fall_in_a_line, "cosine": _fall_as_a_cosine}
+_DECAYS = {"linear": _fall_in_a_line, "cosine": _fall_as_a_cosine}
 
 
-class LinearDecay(Callback):
+class WarmupDecay(Callback):
     """Change the learning rate from batch to batch: up to its value in a line, down to 0.
 
     The history holds the rate of each pass's last step, as ``learning_rate``.
@@ -201,24 +201,24 @@ class LinearDecay(Callback):
     n_epochs : int or None, default=None
         Passes that the lines span, counted from the first one of the history, over several
         calls of ``partial_fit``. None: each call has lines of its own.
-    shape : {"line", "cosine"}, default="line"
+    decay : {"linear", "cosine"}, default="linear"
         How the rate falls: steadily, or as half a cosine, slowly at first and at last.
     """
 
-    def __init__(self, warmup=0.0, n_epochs=None, shape="line"):
+    def __init__(self, warmup=0.0, n_epochs=None, decay="linear"):
         self.warmup = warmup
         self.n_epochs = n_epochs
-        self.shape = shape
+        self.decay = decay
 
     def on_train_begin(self, net, **kwargs):
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}.")
-        if self.shape not in _SHAPES:
-            raise ValueError(f"shape must be one of {', '.join(_SHAPES)}, got {self.shape!r}.")
+        if self.decay not in _DECAYS:
+            raise ValueError(f"decay must be one of {', '.join(_DECAYS)}, got {self.decay!r}.")
         if any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_):
             raise ValueError(
                 "Only one can set the learning rate: beside an LRScheduler, "
-                "callbacks__linear_decay must be None."
+                "callbacks__lr_schedule must be None."
             )
         self.first_ = [group["lr"] for group in net.optimizer_.param_groups]
         self.step_, self.n_steps_ = 0, None
@@ -247,7 +247,7 @@ class LinearDecay(Callback):
         n_rising = round(self.warmup * self.n_steps_)
         if self.step_ < n_rising:
             return (self.step_ + 1) / (n_rising + 1)  # the first step is not lost
-        return _SHAPES[self.shape]((self.step_ - n_rising) / (self.n_steps_ - n_rising))
+        return _DECAYS[self.decay]((self.step_ - n_rising) / (self.n_steps_ - n_rising))
 
     def on_epoch_end(self, net, **kwargs):
         net.history.record("learning_rate", float(net.optimizer_.param_groups[0]["lr"]))

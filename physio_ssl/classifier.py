@@ -24,7 +24,7 @@ from skorch.callbacks import EarlyStopping, EpochTimer, PassthroughScoring
 from skorch.dataset import Dataset, ValidSplit
 
 from ._check import check_windows
-from ._training import LinearDecay, ProgressBar, WindowNetMixin
+from ._training import ProgressBar, WarmupDecay, WindowNetMixin
 from .containers import SignalDict
 from .encoder import SSLEncoder
 from .networks import ClassificationHead, NetworkWithHead
@@ -36,7 +36,7 @@ _PUBLISHED = {
     "optimizer": torch.optim.SGD,
     "optimizer__momentum": 0.9,
     "optimizer__weight_decay": 5e-7,
-    "callbacks__linear_decay": None,
+    "callbacks__lr_schedule": None,
     "min_steps": 0,
     "encoder_lr": None,
     "module__standardize": False,
@@ -79,12 +79,12 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         steps, passes are added until they have so many.
     lr : float, default=1e-3
         Learning rate of the first batch; it falls in a line to 0 at the last one.
-        ``callbacks__linear_decay__warmup=0.06`` lets it rise before, in that share of all
-        steps; ``callbacks__linear_decay=None`` keeps it constant.
+        ``callbacks__lr_schedule__warmup=0.06`` lets it rise before, in that share of all
+        steps; ``callbacks__lr_schedule=None`` keeps it constant.
     encoder_lr : float or None, default=1e-4
         Learning rate of the encoder's network in mode "fine_tuned", lower than that of the
         new head, so that few labels do not undo the pre-training; None stands for ``lr``.
-    head_first : bool, default=False
+    linear_probe_first : bool, default=False
         Whether, in mode "fine_tuned", the head is first trained alone on the frozen network, as
         in mode "frozen", so that a head of random values does not undo the pre-training [1]_.
         The network is then fine-tuned without its dropout, too: the head does not know it.
@@ -97,7 +97,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
     early_stopping : int or None, default=None
         Stop once the loss on held-out *training* subjects has not fallen for so many
         passes, and go back to the best pass. Needs ``fit(X, y, groups=groups)``.
-    validation_share : float, default=0.2
+    validation_fraction : float, default=0.2
         Share of the training subjects to hold out where ``early_stopping``.
     random_state : int, RandomState instance or None, default=None
         Seed of initial values, batches and dropout; of the encoder, too, where it has none.
@@ -139,7 +139,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
 
     On an encoder fitted with ``module__modality_dropout`` above 0, ``fit`` and ``predict``
     take windows that lack some of the encoder's modalities. In modes "fine_tuned" and
-    "supervised", without ``head_first``, modalities are dropped in ``fit``, too, and the head
+    "supervised", without ``linear_probe_first``, modalities are dropped in ``fit``, and the head
     learns to do without them. A head on a frozen encoder learns from the windows that it is
     given: give ``fit`` windows that lack the same modalities as those to predict.
 
@@ -175,12 +175,12 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         min_steps=200,
         lr=1e-3,
         encoder_lr=1e-4,
-        head_first=False,
+        linear_probe_first=False,
         batch_size=32,
         optimizer=torch.optim.Adam,
         class_weight=None,
         early_stopping=None,
-        validation_share=0.2,
+        validation_fraction=0.2,
         random_state=None,
         device="cpu",
         n_threads=1,
@@ -194,10 +194,10 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         self.mode = mode
         self.min_steps = min_steps
         self.encoder_lr = encoder_lr
-        self.head_first = head_first
+        self.linear_probe_first = linear_probe_first
         self.class_weight = class_weight
         self.early_stopping = early_stopping
-        self.validation_share = validation_share
+        self.validation_fraction = validation_fraction
         self.random_state = random_state
         self.n_threads = n_threads
         self.precision = precision
@@ -256,7 +256,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
         params = {} if groups is None else {"groups": np.asarray(groups)}
         with self._reproducible():
             self.initialize()
-            if self.mode == "fine_tuned" and self.head_first:
+            if self.mode == "fine_tuned" and self.linear_probe_first:
                 self._start_from_trained_head(X, self.classes_inferred_[y], groups)
             super().partial_fit(inputs, y, epochs=self.n_epochs_, **params)
         return self
@@ -384,7 +384,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
 
     def _set_training(self, training=True):
         super()._set_training(training)
-        if self.mode == "fine_tuned" and self.head_first:
+        if self.mode == "fine_tuned" and self.linear_probe_first:
             self.module_.network.eval()
 
     def initialize_module(self):
@@ -424,7 +424,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
                 valid = self.get_dataset(self._inputs(valid.X), self._encode(valid.y))
             return train, valid
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        split = GroupShuffleSplit(1, test_size=self.validation_share, random_state=seed)
+        split = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
         return ValidSplit(split)(self.get_dataset(X, y), y, **fit_params)
 
     def check_data(self, X, y):
@@ -446,7 +446,7 @@ class SSLClassifier(WindowNetMixin, NeuralNetClassifier):
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring("train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring("valid_loss")),
-            ("linear_decay", LinearDecay()),
+            ("lr_schedule", WarmupDecay()),
             ("progress_bar", ProgressBar("train")),
         ]
         if self.early_stopping is not None:

@@ -16,16 +16,16 @@ from skorch.dataset import Dataset
 
 from ._check import check_finite, check_windows
 from ._training import (
-    LinearDecay,
     ProgressBar,
     RestoreHeads,
+    WarmupDecay,
     WindowDataset,
     WindowNetMixin,
     get_sampling_weight,
 )
 from .containers import SignalDict
 from .networks import MultimodalTransformer
-from .preprocessing.preparation import check_preparation
+from .preprocessing.preprocessor import check_preprocessor
 from .pretext import TransformRecognition
 
 _BYTES_AT_ONCE = 2**28  # of windows, while their scale is measured
@@ -69,9 +69,9 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         Passes over the windows.
     lr : float, default=1e-3
         Learning rate of the first batch; it falls in a line to 0 at the last one.
-        ``callbacks__linear_decay__warmup=0.06`` lets it rise before, in that share of all
-        steps; ``callbacks__linear_decay__shape="cosine"`` lets it fall as a cosine;
-        ``callbacks__linear_decay=None`` keeps it constant.
+        ``callbacks__lr_schedule__warmup=0.06`` lets it rise before, in that share of all
+        steps; ``callbacks__lr_schedule__decay="cosine"`` lets it fall as a cosine;
+        ``callbacks__lr_schedule=None`` keeps it constant.
     batch_size : int, default=16
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
@@ -82,7 +82,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         Whether to centre and scale each channel by its mean and standard deviation over
         all windows given to ``fit`` (one pair of numbers per channel, so differences between
         windows remain). False for windows that are standardised already.
-    preparation : Preparation, default=None
+    preprocessor : Preprocessor, default=None
         What makes such windows of recordings; it is kept, in files too, for whoever uses the
         encoder. ``fit`` raises ``ValueError`` for windows of other modalities or lengths.
     random_state : int, RandomState instance or None, default=None
@@ -105,7 +105,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         ``skorch.helper.predefined_split(skorch.dataset.Dataset(X_valid))`` evaluates on others.
     callbacks : list of skorch callbacks, default=None
         E.g. early stopping. A learning rate scheduler needs
-        ``callbacks__linear_decay=None`` beside it; ``GradientNormClipping(1.0)`` clips
+        ``callbacks__lr_schedule=None`` beside it; ``GradientNormClipping(1.0)`` clips
         gradients.
     verbose : int, default=0
         Whether to show a progress bar.
@@ -122,8 +122,8 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         The trained network.
     n_channels_, n_times_ : dict from str to int
         What windows of each modality must look like.
-    preparation_ : Preparation or None
-        A copy of ``preparation``: ``preparation_.make_windows(recordings)`` makes what
+    preprocessor_ : Preprocessor or None
+        A copy of ``preprocessor``: ``preprocessor_.make_windows(recordings)`` makes what
         ``transform`` takes. To be set after ``fit`` where it was not given before.
     groups_seen_ : ndarray or None
         The subjects trained on, where each training was told ``groups``: with it,
@@ -180,7 +180,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         batch_size=16,
         optimizer=torch.optim.Adam,
         standardize=True,
-        preparation=None,
+        preprocessor=None,
         random_state=None,
         device="cpu",
         n_threads=1,
@@ -192,7 +192,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
     ):
         self.pretext = pretext
         self.standardize = standardize
-        self.preparation = preparation
+        self.preprocessor = preprocessor
         self.random_state = random_state
         self.n_threads = n_threads
         self.precision = precision
@@ -310,7 +310,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             raise ValueError("Without windows nothing can be scaled: set standardize=False.")
         self.n_channels_ = {name: shape[0] for name, shape in shapes.items()}
         self.n_times_ = {name: shape[1] for name, shape in shapes.items()}
-        self.preparation_ = check_preparation(self.preparation, self.n_times_)
+        self.preprocessor_ = check_preprocessor(self.preprocessor, self.n_times_)
         self.center_ = self.scale_ = self.groups_seen_ = None
         self._initialize_seeded()
         return self
@@ -373,7 +373,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         if reset:
             self.n_channels_ = {name: array.shape[1] for name, array in X.items()}
             self.n_times_ = {name: array.shape[2] for name, array in X.items()}
-            self.preparation_ = check_preparation(self.preparation, self.n_times_)
+            self.preprocessor_ = check_preprocessor(self.preprocessor, self.n_times_)
             self._set_scale(X)
         self._check_like_fit(X)
         return SignalDict({name: X[name] for name in self.n_times_ if name in X})
@@ -404,12 +404,12 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
 
     def _advise(self, name):
         """Say what may be wrong with the length of a modality's windows."""
-        preparation = check_preparation(self.preparation_, self.n_times_)
-        if preparation is None:
+        preprocessor = check_preprocessor(self.preprocessor_, self.n_times_)
+        if preprocessor is None:
             return "is their duration or sampling rate another?"
         return (
-            f"these are {preparation.duration:g} s at {preparation.sampling_rate[name]:g} Hz, as "
-            "the encoder's preparation_.make_windows makes them of recordings."
+            f"these are {preprocessor.duration:g} s at {preprocessor.sampling_rate[name]:g} Hz, as "
+            "the encoder's preprocessor_.make_windows makes them of recordings."
         )
 
     def _check_like_fit(self, X):
@@ -521,7 +521,7 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring("train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring("valid_loss")),
-            ("linear_decay", LinearDecay()),
+            ("lr_schedule", WarmupDecay()),
             ("restore_heads", RestoreHeads()),
             ("progress_bar", ProgressBar()),
         ]

@@ -93,7 +93,7 @@ def make_windows(
     step=None,
     *,
     label=None,
-    min_share=1.0,
+    min_coverage=1.0,
     bins=None,
     valid_range=None,
     dtype=np.float32,
@@ -115,9 +115,9 @@ def make_windows(
     label : mapping, str or None, default=None
         Where labels come from. A mapping from an annotation's description to a class, e.g.
         ``{"baseline": 0, "amusement": 0, "stress": 1}``: the class that covers at least
-        ``min_share`` of the window. The name of a rating scale, e.g. ``"arousal"``: its mean
+        ``min_coverage`` of the window. The name of a rating scale, e.g. ``"arousal"``: its mean
         over the window. None: no labels, for pre-training.
-    min_share : float, default=1.0
+    min_coverage : float, default=1.0
         Share of a window, above 0.5, that one class must cover; or, for a rating, share that
         must lie between its first and its last time.
     bins : list of float, default=None
@@ -155,7 +155,7 @@ def make_windows(
     step = duration if step is None else step
     rates = _check_recordings(recordings)
     n_times = _check_durations(duration, step, rates)
-    _check_label(label, min_share, bins, recordings)
+    _check_label(label, min_coverage, bins, recordings)
     for name in valid_range or ():
         if name not in rates:
             raise ValueError(f"valid_range names {name!r}, but there is only {', '.join(rates)}.")
@@ -164,7 +164,7 @@ def make_windows(
     dropped = Counter()
     for source, recording in enumerate(recordings):
         onset = np.arange(0, recording.duration - duration + 1e-9, step)
-        labels, keep = _label_windows(recording, onset, duration, label, min_share, bins)
+        labels, keep = _label_windows(recording, onset, duration, label, min_coverage, bins)
         dropped["unlabelled"] += int((~keep).sum())
         onset, labels = onset[keep], labels[keep]
         windows, keep = {}, np.ones(len(onset), dtype=bool)
@@ -234,7 +234,7 @@ def _check_durations(duration, step, rates):
     return n_times
 
 
-def _check_label(label, min_share, bins, recordings):
+def _check_label(label, min_coverage, bins, recordings):
     if label is not None and not isinstance(label, (str, Mapping)):
         raise TypeError(
             "label must be a mapping from descriptions to classes, the name of a rating "
@@ -255,8 +255,8 @@ def _check_label(label, min_share, bins, recordings):
                 "label must give classes to descriptions in the recordings' annotations, "
                 f"{', '.join(sorted(map(str, known)))}, got {', '.join(unknown) or 'none'}."
             )
-    if not 0.5 < min_share <= 1:
-        raise ValueError(f"min_share must be above 0.5 and at most 1, got {min_share}.")
+    if not 0.5 < min_coverage <= 1:
+        raise ValueError(f"min_coverage must be above 0.5 and at most 1, got {min_coverage}.")
     if bins is not None and not isinstance(label, str):
         raise ValueError("bins are for ratings: label must then name a rating scale.")
 
@@ -284,7 +284,7 @@ def _find_bad(windows, valid_range):
     yield "out of range", bad
 
 
-def _label_windows(recording, onset, duration, label, min_share, bins):
+def _label_windows(recording, onset, duration, label, min_coverage, bins):
     """Return the label of each window and whether it has one."""
     if label is None:
         return np.zeros(len(onset)), np.ones(len(onset), dtype=bool)
@@ -296,13 +296,13 @@ def _label_windows(recording, onset, duration, label, min_share, bins):
             f"{recording.subject} have {', '.join(annotations or ()) or 'none'}."
         )
     if isinstance(label, Mapping):
-        return _label_by_annotation(annotations, onset, duration, label, min_share)
+        return _label_by_annotation(annotations, onset, duration, label, min_coverage)
     return _label_by_rating(
-        annotations["time"], annotations[label], onset, duration, min_share, bins
+        annotations["time"], annotations[label], onset, duration, min_coverage, bins
     )
 
 
-def _label_by_annotation(annotations, onset, duration, label, min_share):
+def _label_by_annotation(annotations, onset, duration, label, min_coverage):
     classes = np.unique(list(label.values()))
     start, stop = annotations["onset"], annotations["onset"] + annotations["duration"]
     share = np.zeros((len(onset), len(classes)))
@@ -312,7 +312,7 @@ def _label_by_annotation(annotations, onset, duration, label, min_share):
             overlap = np.minimum(onset + duration, b) - np.maximum(onset, a)
             share[:, i] += np.clip(overlap, 0, None) / duration
     # Seconds are rounded in annotation files: allow a thousandth of the window.
-    keep = share.max(axis=1, initial=0) >= min_share - 1e-3
+    keep = share.max(axis=1, initial=0) >= min_coverage - 1e-3
     return classes[share.argmax(axis=1)], keep
 
 
@@ -327,7 +327,7 @@ def _union(start, stop):
     return merged
 
 
-def _label_by_rating(time, rating, onset, duration, min_share, bins):
+def _label_by_rating(time, rating, onset, duration, min_coverage, bins):
     first, last = np.searchsorted(time, [onset, onset + duration])
     count = last - first
     # A missing rating spoils the windows that hold it, not those after it.
@@ -343,6 +343,6 @@ def _label_by_rating(time, rating, onset, duration, min_share, bins):
     covered = np.minimum(onset + duration, time[-1]) - np.maximum(onset, time[0])
     # A rating holds until the next one: the last covers one more interval.
     interval = np.median(np.diff(time)) if len(time) > 1 else duration
-    keep = (count > 0) & (covered + interval >= min_share * duration)
+    keep = (count > 0) & (covered + interval >= min_coverage * duration)
     keep &= missing[last] == missing[first]
     return (mean if bins is None else np.digitize(mean, bins)), keep

@@ -90,13 +90,14 @@ def test_fine_tuning_starts_from_the_encoder_and_changes_a_copy(frozen):
 def test_the_head_may_be_trained_before_the_network(frozen):
     alone = make_classifier(frozen, "frozen").fit(X, Y)
     at_once, after = (
-        make_classifier(frozen, "fine_tuned", head_first=first).fit(X, Y) for first in (False, True)
+        make_classifier(frozen, "fine_tuned", linear_probe_first=first).fit(X, Y)
+        for first in (False, True)
     )
     first_losses = [model.history_[0, "train_loss"] for model in (alone, at_once, after)]
     assert first_losses[2] < 0.5 * min(first_losses[:2])
     assert len(after.history_) == len(at_once.history_)
     assert not torch.equal(weights(after.encoder_.module_), weights(frozen.estimator.module_))
-    again = make_classifier(frozen, "fine_tuned", head_first=True).fit(X, Y)
+    again = make_classifier(frozen, "fine_tuned", linear_probe_first=True).fit(X, Y)
     assert_array_equal(again.predict_proba(X), after.predict_proba(X))
 
 
@@ -215,7 +216,7 @@ def test_class_weights_shift_the_predictions(frozen):
 
 
 def test_early_stopping_holds_out_whole_subjects(frozen):
-    classifier = make_classifier(frozen, early_stopping=2, validation_share=0.3)
+    classifier = make_classifier(frozen, early_stopping=2, validation_fraction=0.3)
     dataset = classifier.fit(X, Y, groups=GROUPS).get_split_datasets(
         classifier._inputs(X), np.zeros(60, int), groups=GROUPS
     )

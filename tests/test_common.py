@@ -23,20 +23,20 @@ import physio_ssl
 from physio_ssl import HandcraftedFeatures, PerModality, SelectModality, SSLClassifier, SSLEncoder
 from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer
 from physio_ssl.preprocessing import (
-    AddDynamics,
-    AddHeartRate,
     BandpassFilter,
     Clip,
     Detrend,
+    HeartRateChannels,
     LowpassFilter,
     NormalScores,
     Resample,
+    SlopeChannels,
     Standardize,
 )
 from physio_ssl.pretext import (
     MaskedPrediction,
     MultiTaskRecognition,
-    SummaryPrediction,
+    StatisticsPrediction,
     TransformRecognition,
 )
 from physio_ssl.transforms import (
@@ -64,8 +64,8 @@ NETWORKS = {
 TASKS = [
     TransformRecognition([GaussianNoise(), Negation()]),
     MultiTaskRecognition([GaussianNoise(), Negation()]),
-    MaskedPrediction(span=2),
-    SummaryPrediction(span=2),
+    MaskedPrediction(mask_length=2),
+    StatisticsPrediction(mask_length=2),
 ]
 ENCODERS = [
     SSLEncoder(
@@ -108,9 +108,9 @@ LINEAR = SSLEncoder(
 # One instance or more of every public estimator, with parameters that suit the data of
 # scikit-learn's checks: windows of 1 to 10 samples, at times constant.
 INSTANCES = [
-    AddDynamics(sampling_rate=1, slope=2),
-    AddDynamics(sampling_rate=64, slope=0.1, activity=0.1),
-    AddHeartRate(sampling_rate=64),
+    SlopeChannels(sampling_rate=1, smoothing=2),
+    SlopeChannels(sampling_rate=64, smoothing=0.1, window=0.1),
+    HeartRateChannels(sampling_rate=64),
     BandpassFilter(0.1, 0.4, sampling_rate=1),
     Clip(-1, 1),
     CropResize(n_pieces=1),

@@ -366,7 +366,7 @@ def test_a_pass_draws_corpora_by_their_shares():
     seen = []
     watch = _Watch(both.X["eda"][:, 0, 0], seen)
     encoder = make_encoder(
-        max_epochs=50, batch_size=20, pretext__views="one", callbacks=[watch], lr=0.0
+        max_epochs=50, batch_size=20, pretext__n_views=1, callbacks=[watch], lr=0.0
     )
     encoder.fit(both.X, sampling_weight=corpus_weights(both.groups, {"a": 9, "b": 1}))
     assert len(seen) == 50 * len(both)
@@ -417,7 +417,7 @@ def use(X, whole):
     groups, weight = np.arange(len(X)) % 5, np.arange(len(X))
     kwargs = {"max_epochs": 1, "callbacks": [Stop()], "random_state": 0}
     split = ValidSplit(GroupKFold(5))
-    encoder = SSLEncoder(Network, pretext__views="one", train_split=split, **kwargs)
+    encoder = SSLEncoder(Network, pretext__n_views=1, train_split=split, **kwargs)
     encoder.fit(X, groups=groups, sampling_weight=weight).partial_fit(X, groups=groups)
     if whole:
         encoder.transform(X)

@@ -42,7 +42,9 @@ def test_at_the_defaults_48_percent_are_masked():
 
 
 def test_spans_have_their_length():
-    _, target = MaskedPrediction(0.001, span=7).make_views(make_signals(500, 300), make_rng())
+    _, target = MaskedPrediction(0.001, mask_length=7).make_views(
+        make_signals(500, 300), make_rng()
+    )
     mask = target["ecg"][1][:, 0].numpy()
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(int))
     starts, stops = np.argwhere(edges == 1), np.argwhere(edges == -1)
@@ -53,7 +55,7 @@ def test_spans_have_their_length():
 
 
 def test_every_window_has_a_masked_sample():
-    _, target = MaskedPrediction(1e-9, span=5).make_views(make_signals(50, 10), make_rng())
+    _, target = MaskedPrediction(1e-9, mask_length=5).make_views(make_signals(50, 10), make_rng())
     assert target["ecg"][1].any(dim=2).all()
 
 
@@ -69,7 +71,7 @@ def test_masked_samples_are_zero_and_the_others_as_they_were():
 
 def test_noise_may_fill_the_gaps():
     signals = {"ecg": torch.full((100, 1, 200), 9.0)}
-    inputs, target = MaskedPrediction(fill="noise").make_views(signals, make_rng())
+    inputs, target = MaskedPrediction(mask_value="noise").make_views(signals, make_rng())
     filled = inputs["ecg"][target["ecg"][1]]
     assert filled.mean().item() == pytest.approx(0, abs=0.05)
     assert filled.std().item() == pytest.approx(1, abs=0.05)
@@ -130,7 +132,7 @@ def test_each_token_predicts_the_samples_it_stands_for(n_channels, patch_size):
 def test_it_learns_to_fill_gaps_in_a_rhythm(patch_size):
     t = torch.arange(80) + 20 * torch.rand(64, 1, 1, generator=torch.Generator().manual_seed(0))
     signals = {"ecg": torch.sin(2 * torch.pi * t / 20) * 2**0.5}  # mean square 1
-    task, network = MaskedPrediction(span=5), make_network(patch_size=patch_size)
+    task, network = MaskedPrediction(mask_length=5), make_network(patch_size=patch_size)
     heads, rng = task.make_heads(network), make_rng()
     optimizer = torch.optim.Adam([*network.parameters(), *heads.parameters()], lr=3e-3)
     for _ in range(150):
@@ -154,11 +156,11 @@ def test_an_encoder_reports_the_error_and_repeats_itself():
 @pytest.mark.parametrize(
     "task, match",
     [
-        (MaskedPrediction(probability=0), "above 0 and at most 1, got 0"),
-        (MaskedPrediction(probability=1.1), "got 1.1"),
-        (MaskedPrediction(span=0), "positive number of samples, got 0"),
-        (MaskedPrediction(span=2.5), "got 2.5"),
-        (MaskedPrediction(fill="mean"), "one of zero, noise, got 'mean'"),
+        (MaskedPrediction(mask_prob=0), "above 0 and at most 1, got 0"),
+        (MaskedPrediction(mask_prob=1.1), "got 1.1"),
+        (MaskedPrediction(mask_length=0), "positive number of samples, got 0"),
+        (MaskedPrediction(mask_length=2.5), "got 2.5"),
+        (MaskedPrediction(mask_value="mean"), "one of zero, noise, got 'mean'"),
     ],
 )
 def test_bad_parameters_are_refused(task, match):

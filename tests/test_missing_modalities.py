@@ -236,7 +236,7 @@ def test_windows_that_lack_modalities_are_embedded_one_by_one(encoder):
     [
         TransformRecognition([GaussianNoise(), Negation()]),
         MultiTaskRecognition([GaussianNoise(), Negation()]),
-        MaskedPrediction(span=4),
+        MaskedPrediction(mask_length=4),
     ],
 )
 def test_every_pretext_task_trains_the_learned_tokens(pretext, precision, standardize):
@@ -287,7 +287,7 @@ def test_other_networks_need_all_modalities():
         SSLEncoder(ConvEncoder, **settings).fit(X).transform({"eda": X["eda"]})
 
 
-@pytest.mark.parametrize("pretext", [TransformRecognition, MaskedPrediction(span=4)])
+@pytest.mark.parametrize("pretext", [TransformRecognition, MaskedPrediction(mask_length=4)])
 def test_partial_fit_trains_on_with_fewer_modalities(pretext):
     encoder = make_encoder(pretext=pretext).fit(X)
     before = {name: p.clone() for name, p in encoder.module_.named_parameters()}
@@ -319,7 +319,7 @@ def test_a_saved_encoder_embeds_windows_that_lack_modalities(encoder, tmp_path):
 
 
 def test_masked_samples_of_what_is_there_are_predicted():
-    encoder = make_encoder(pretext=MaskedPrediction(span=4)).fit(X)
+    encoder = make_encoder(pretext=MaskedPrediction(mask_length=4)).fit(X)
     result = reconstruct_masked(encoder, without(X, "bvp"))
     assert list(result.predicted) == ["eda", "temp"]
     assert result.predicted["temp"].mean() == pytest.approx(33, abs=1.5)  # in the given unit

@@ -158,7 +158,7 @@ def test_heads_that_always_say_the_same_are_at_chance():
 
 
 def test_a_version_that_no_window_shows_is_no_gap_in_the_accuracy():
-    task = MultiTaskRecognition(views="one")
+    task = MultiTaskRecognition(n_views=1)
     network = make_network({"ecg": 1})
     heads = task.make_heads(network)
     signals = {"ecg": make_signals(1)["ecg"]}
@@ -171,7 +171,7 @@ def test_a_version_that_no_window_shows_is_no_gap_in_the_accuracy():
 
 def test_a_number_of_views_shows_each_window_in_so_many_versions():
     names = torch.arange(1.0, 41).reshape(-1, 1, 1).expand(-1, 1, 80)
-    task = MultiTaskRecognition([Negation(), Scaling(100), Scaling(1000)], views=2)
+    task = MultiTaskRecognition([Negation(), Scaling(100), Scaling(1000)], n_views=2)
     inputs, target = task.make_views({"ecg": names}, np.random.default_rng(0))
     original = inputs["ecg"][:, 0, 0] / torch.tensor([1.0, -1, 100, 1000])[target]
     shown = set(zip(original.tolist(), target.tolist(), strict=True))
@@ -239,7 +239,7 @@ def test_the_published_schedule_lowers_the_rate_in_steps():
         batch_size=3,
         lr=1e-3,
         callbacks=[schedule, Watch()],
-        callbacks__linear_decay=None,
+        callbacks__lr_schedule=None,
         **{f"module__{name}": value for name, value in SMALL.items()},
     ).fit(make_signals(6)["ecg"].numpy())
     assert_allclose(rates, [1e-3] * 3 + [9e-4] * 3 + [8.1e-4] * 2)
@@ -281,7 +281,7 @@ def test_the_loss_of_half_the_precision_is_summed_in_full():
     "task, match",
     [
         (MultiTaskRecognition([]), "at least one transform, got none"),
-        (MultiTaskRecognition(views=8), "from 1 to 7, got 8"),
+        (MultiTaskRecognition(n_views=8), "from 1 to 7, got 8"),
         (MultiTaskRecognition(task_weights=[1, 2]), r"7 numbers .* got \[1, 2\]"),
         (MultiTaskRecognition(task_weights=[1] * 6 + [-1]), "at least 0"),
         (MultiTaskRecognition(l2=-1), "l2 must not be negative, got -1"),

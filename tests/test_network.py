@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from physio_ssl import SignalDict, load_wer_ssl_checkpoint
+from physio_ssl import SignalDict, load_wu2023
 from physio_ssl.networks import MultimodalTransformer
 from physio_ssl.networks._layers import TransformerLayer, fast_dropout
 from physio_ssl.networks.multimodal_transformer import WeightNormConv1d
@@ -43,7 +43,7 @@ def encoder(published, tmp_path):
     names = [name for name in published.files if name.startswith("state/")]
     state = {name[6:]: torch.from_numpy(published[name]) for name in names}
     torch.save({"epoch": 3, "state_dict_fusion": state}, tmp_path / "checkpoint.pth")
-    return load_wer_ssl_checkpoint(tmp_path / "checkpoint.pth")
+    return load_wu2023(tmp_path / "checkpoint.pth")
 
 
 def test_a_published_checkpoint_embeds_as_published(published, encoder):

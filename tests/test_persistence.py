@@ -25,14 +25,14 @@ from physio_ssl import (
     SSLClassifier,
     SSLEncoder,
     load_encoder,
-    load_wer_ssl_checkpoint,
+    load_wu2023,
     save_encoder,
 )
 from physio_ssl.evaluation import reconstruct_masked
 from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer
 from physio_ssl.persistence import _encoder_file
 from physio_ssl.persistence._wer_ssl import _rename_wer_ssl
-from physio_ssl.preprocessing import Clip, Preparation, Resample, Standardize
+from physio_ssl.preprocessing import Clip, Preprocessor, Resample, Standardize
 from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition, TransformRecognition
 from physio_ssl.transforms import GaussianNoise, Negation, Permutation, TimeWarp
 
@@ -63,11 +63,11 @@ def saved(X, path):
 
 
 @pytest.fixture
-def preparation():
+def preprocessor():
     """What would make X of recordings."""
-    return Preparation(
+    return Preprocessor(
         {"temp": [Clip(-np.inf, 40.0)], "acc": [Resample(64, 32), Standardize()]},
-        input_rate={"temp": 20, "acc": 64},
+        input_sampling_rate={"temp": 20, "acc": 64},
         sampling_rate={"temp": 20, "acc": 32.0},
         duration=2,
     )
@@ -106,11 +106,11 @@ def save_and_load(encoder, path):
         {},
         {"standardize": False},
         {"pretext": RECOGNITION},
-        {"pretext": RECOGNITION, "pretext__views": "one"},
+        {"pretext": RECOGNITION, "pretext__n_views": 1},
         {"pretext__transforms": [Negation()]},
         {"module__token_size": {"temp": 5, "acc": 16}, "module__n_layers": np.int64(2)},
         {"optimizer__betas": (0.8, 0.99), "lr": np.float64(1e-2), "batch_size": -1},
-        {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "callbacks__linear_decay": None},
+        {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "callbacks__lr_schedule": None},
     ],
 )
 def test_a_loaded_encoder_is_the_saved_one(settings, X, path):
@@ -131,7 +131,7 @@ def test_a_loaded_encoder_is_the_saved_one(settings, X, path):
         MultiTaskRecognition,
         MultiTaskRecognition(
             [GaussianNoise(10.0), TimeWarp(n_pieces=4, stretch=1.2, squeeze=1 / 1.2)],
-            views=2,
+            n_views=2,
             task_weights=(0.5, 0.2, 0.3),
             l2=1e-3,
         ),
@@ -161,12 +161,12 @@ def test_a_convolutional_encoder_of_many_tasks_is_loaded(pretext, X, path):
 def test_a_masked_encoder_is_loaded_with_how_it_fills_gaps(X, path):
     encoder = SSLEncoder(
         ECGTransformer,
-        MaskedPrediction(span=5),
+        MaskedPrediction(mask_length=5),
         module__patch_size=4,
         module__d_model=8,
         module__n_filters=(4, 8),
         module__embedding="max",
-        callbacks__linear_decay__warmup=0.5,
+        callbacks__lr_schedule__warmup=0.5,
         max_epochs=2,
         random_state=0,
     ).fit(X["temp"])
@@ -255,23 +255,23 @@ def test_the_method_of_an_encoder_saves_it(X, path):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_loaded_encoder_has_its_preparation(when, preparation, X, path):
-    encoder = SSLEncoder(**SMALL, preparation=preparation if when == "before" else None).fit(X)
+def test_a_loaded_encoder_has_its_preparation(when, preprocessor, X, path):
+    encoder = SSLEncoder(**SMALL, preprocessor=preprocessor if when == "before" else None).fit(X)
     if when == "after":
-        encoder.preparation_ = preparation
+        encoder.preprocessor_ = preprocessor
     loaded = save_and_load(encoder, path)
-    assert repr(loaded.preparation_) == repr(loaded.preparation) == repr(preparation)
+    assert repr(loaded.preprocessor_) == repr(loaded.preprocessor) == repr(preprocessor)
     noise = np.random.default_rng(1).normal(37, 3, size=6400)
     rates = {"temp": 20, "acc": 100}
     recording = Recording({"temp": noise[:1280], "acc": np.stack([noise] * 3)}, rates, "S1")
-    made = loaded.preparation_.make_windows(recording).X
-    assert made == preparation.make_windows(recording).X
+    made = loaded.preprocessor_.make_windows(recording).X
+    assert made == preprocessor.make_windows(recording).X
     assert loaded.transform(made).shape == (32, 16)
-    assert save_and_load(loaded, path).preparation_.steps["temp"][0].low == -np.inf
+    assert save_and_load(loaded, path).preprocessor_.steps["temp"][0].low == -np.inf
 
 
 def test_an_encoder_without_preparation_is_loaded_without(saved):
-    assert load_encoder(saved).preparation_ is None
+    assert load_encoder(saved).preprocessor_ is None
 
 
 def test_a_file_of_the_first_version_is_loaded(X, saved):
@@ -279,12 +279,12 @@ def test_a_file_of_the_first_version_is_loaded(X, saved):
 
     def make_older(content):
         content.update(version=1)
-        del content["preparation"]
+        del content["preprocessor"]
 
     rewrite(saved, make_older)
     loaded = load_encoder(saved)
     np.testing.assert_array_equal(loaded.transform(X), expected)
-    assert loaded.preparation_ is None
+    assert loaded.preprocessor_ is None
 
 
 @pytest.mark.parametrize("name", ["small-1.0", Path("small-1.0")])
@@ -308,7 +308,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name, shipped, mo
 def test_the_encoders_of_the_package_can_be_loaded():
     for file in _encoder_file._WEIGHTS.glob("*.safetensors"):
         encoder = load_encoder(file.stem)
-        assert encoder.preparation_.duration > 0
+        assert encoder.preprocessor_.duration > 0
         assert file.with_suffix(".md").is_file()
 
 
@@ -402,17 +402,20 @@ def test_subjects_that_cannot_be_written_are_refused(X, path):
     "change, error, message",
     [
         ({"steps": {"temp": [FunctionTransformer()], "acc": []}}, ValueError, "Transformer is nei"),
-        ({"duration": 4}, ValueError, "preparation makes, temp 80, acc 128, got temp 40, acc 64"),
+        ({"duration": 4}, ValueError, "preprocessor makes, temp 80, acc 128, got temp 40, acc 64"),
         ({"duration": None}, TypeError, "duration must be a number"),
     ],
 )
 def test_a_preparation_that_cannot_be_written_is_refused(
-    change, error, message, preparation, X, path
+    change, error, message, preprocessor, X, path
 ):
     encoder = SSLEncoder(**SMALL).fit(X)
-    params = {"sampling_rate": {"temp": 20, "acc": 32}, "input_rate": {"temp": 20, "acc": 32}}
+    params = {
+        "sampling_rate": {"temp": 20, "acc": 32},
+        "input_sampling_rate": {"temp": 20, "acc": 32},
+    }
     params |= {"steps": {"temp": [], "acc": []}}
-    encoder.preparation_ = preparation.set_params(**{**params, **change})
+    encoder.preprocessor_ = preprocessor.set_params(**{**params, **change})
     with pytest.raises(error, match=message):
         save_encoder(encoder, path)
     assert not path.exists()
@@ -491,9 +494,9 @@ def test_another_version_of_the_format_is_refused(version, saved):
 
 
 def test_settings_that_are_missing_are_named(saved):
-    gone = ("params", "preparation", "n_times")
+    gone = ("params", "preprocessor", "n_times")
     rewrite(saved, lambda content: [content.pop(name) for name in gone])
-    with pytest.raises(ValueError, match="lacks params, preparation, n_times"):
+    with pytest.raises(ValueError, match="lacks params, preprocessor, n_times"):
         load_encoder(saved)
 
 
@@ -570,9 +573,9 @@ TRAP = {"class": "trap.Trap", "params": {}}
     "damage",
     [
         lambda _: "wristband",
-        lambda _: {"class": "physio_ssl.preprocessing.Preparation"},
+        lambda _: {"class": "physio_ssl.preprocessing.Preprocessor"},
         lambda _: {"class": "physio_ssl.preprocessing.Clip", "params": {"low": 0, "high": 1}},
-        lambda _: {"class": "physio_ssl.preprocessing.Preparation", "params": {"duration": 2}},
+        lambda _: {"class": "physio_ssl.preprocessing.Preprocessor", "params": {"duration": 2}},
         lambda _: TRAP,
         lambda params: params.update(duration=4),
         lambda params: params.update(duration="2"),
@@ -583,20 +586,20 @@ TRAP = {"class": "trap.Trap", "params": {}}
         lambda params: params["steps"]["dict"].update(acc=[{"class": "os.system"}]),
         lambda params: params["steps"]["dict"].update(acc={"class": "torch.optim.SGD"}),
         lambda params: params["steps"]["dict"].update(acc=[]),
-        lambda params: params["input_rate"]["dict"].update(acc=-64),
+        lambda params: params["input_sampling_rate"]["dict"].update(acc=-64),
         lambda params: params["sampling_rate"]["dict"].pop("acc"),
     ],
 )
-def test_a_damaged_preparation_is_refused(damage, preparation, X, path, tmp_path, monkeypatch):
+def test_a_damaged_preparation_is_refused(damage, preprocessor, X, path, tmp_path, monkeypatch):
     (tmp_path / "trap.py").write_text("open('ran', 'w')\nclass Trap: pass")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    SSLEncoder(**SMALL, preparation=preparation).fit(X).save(path)
+    SSLEncoder(**SMALL, preprocessor=preprocessor).fit(X).save(path)
 
     def change(content):
-        new = damage(content["preparation"]["params"])
+        new = damage(content["preprocessor"]["params"])
         if isinstance(new, (str, dict)):
-            content["preparation"] = new
+            content["preprocessor"] = new
 
     rewrite(path, change)
     with pytest.raises(ValueError, match="does not describe an encoder"):
@@ -606,27 +609,27 @@ def test_a_damaged_preparation_is_refused(damage, preparation, X, path, tmp_path
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.pth"):
-        load_wer_ssl_checkpoint(tmp_path / "none.pth")
+        load_wu2023(tmp_path / "none.pth")
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     path = tmp_path / "notes.pth"
     path.write_text("epoch 3")
     with pytest.raises(ValueError, match=r"notes\.pth is not a file of plain tensors"):
-        load_wer_ssl_checkpoint(path)
+        load_wu2023(path)
 
 
 @pytest.mark.parametrize("content", [{"state_dict": {}}, [1, 2]])
 def test_a_checkpoint_without_the_weights_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "other.pth")
     with pytest.raises(ValueError, match="should hold a dict with 'state_dict_fusion'"):
-        load_wer_ssl_checkpoint(tmp_path / "other.pth")
+        load_wu2023(tmp_path / "other.pth")
 
 
 def test_a_missing_weight_is_named(tmp_path):
     torch.save({"state_dict_fusion": {}}, tmp_path / "empty.pth")
     with pytest.raises(ValueError, match=r"model_fusion\.tcn1\.network\.0\.conv1\.weight_g"):
-        load_wer_ssl_checkpoint(tmp_path / "empty.pth")
+        load_wu2023(tmp_path / "empty.pth")
 
 
 class _EveryName(dict):
@@ -650,7 +653,7 @@ def test_a_checkpoint_gives_back_its_weights(tmp_path):
     torch.save({"state_dict_fusion": state}, tmp_path / "checkpoint.pth")
     X = np.random.default_rng(0).standard_normal((2, 240)).astype(np.float32)
     X = SignalDict(dict.fromkeys(names, X))
-    again = load_wer_ssl_checkpoint(tmp_path / "checkpoint.pth")
+    again = load_wu2023(tmp_path / "checkpoint.pth")
     np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
 
 
@@ -664,5 +667,5 @@ def test_code_in_a_file_is_not_run(tmp_path, monkeypatch, save):
     monkeypatch.chdir(tmp_path)
     save({"state_dict_fusion": _Evil()}, tmp_path / "evil.pth")
     with pytest.raises(ValueError, match="not a file of plain tensors"):
-        load_wer_ssl_checkpoint(tmp_path / "evil.pth")
+        load_wu2023(tmp_path / "evil.pth")
     assert not (tmp_path / "ran").exists()

@@ -51,7 +51,7 @@ def test_modalities_are_drawn_independently():
 
 def test_one_view_shows_each_window_once_and_keeps_modalities_together():
     names = torch.arange(1.0, 41).reshape(-1, 1, 1).expand(-1, 1, 80)
-    task = TransformRecognition([Negation(), Scaling(100)], views="one")
+    task = TransformRecognition([Negation(), Scaling(100)], n_views=1)
     rng = np.random.default_rng(0)
     inputs, target = task.make_views({"a": names, "b": names.clone()}, rng)
     original = inputs["a"] / torch.tensor([1.0, -1, 100])[target].reshape(-1, 1, 1)
@@ -60,7 +60,7 @@ def test_one_view_shows_each_window_once_and_keeps_modalities_together():
 
 
 def test_one_view_draws_all_classes_alike():
-    task = TransformRecognition(views="one")
+    task = TransformRecognition(n_views=1)
     rng = np.random.default_rng(0)
     counts = sum(
         np.bincount(task.make_views(make_signals(50), rng)[1], minlength=6) for _ in range(40)
@@ -70,7 +70,7 @@ def test_one_view_draws_all_classes_alike():
 
 def test_a_number_of_views_shows_each_window_in_so_many_versions():
     names = torch.arange(1.0, 41).reshape(-1, 1, 1).expand(-1, 1, 80)
-    task = TransformRecognition([Negation(), Scaling(100), Scaling(10)], views=2)
+    task = TransformRecognition([Negation(), Scaling(100), Scaling(10)], n_views=2)
     inputs, target = task.make_views({"a": names}, np.random.default_rng(0))
     original = inputs["a"] / torch.tensor([1.0, -1, 100, 10])[target].reshape(-1, 1, 1)
     pairs = set(zip(original[:, 0, 0].tolist(), target.tolist(), strict=True))
@@ -114,8 +114,8 @@ def test_it_learns_to_tell_a_scaling_from_the_window():
 @pytest.mark.parametrize(
     "task, match",
     [
-        (TransformRecognition(views="two"), "'one' or a number from 1 to 6, got 'two'"),
-        (TransformRecognition(views=7), "from 1 to 6, got 7"),
+        (TransformRecognition(n_views="two"), "integer from 1 to 6, got 'two'"),
+        (TransformRecognition(n_views=7), "from 1 to 6, got 7"),
         (TransformRecognition([]), "at least one transform"),
     ],
 )

@@ -120,7 +120,7 @@ def test_the_weights_know_how_they_came_about(corpus, whole):
         RATES,
         "new",
     )
-    windows = encoder.preparation_.make_windows(recording)
+    windows = encoder.preprocessor_.make_windows(recording)
     assert encoder.transform(windows.X).shape == (2, 24)
     assert len(encoder.history_) == 20
 
@@ -143,7 +143,10 @@ def test_the_card_holds_what_was_run(whole):
     assert facts["held_out"][0] in card
     assert f"{float(read_metrics(whole)[-1]['valid_loss']):.3f}" in card
     assert "20 passes" in card and "Seed 0" in card
-    assert "AddHeartRate(sampling_rate=64), Resample(new_sampling_rate=4, sampling_rate=64)" in card
+    assert (
+        "HeartRateChannels(sampling_rate=64), Resample(new_sampling_rate=4, sampling_rate=64)"
+        in card
+    )
     assert "Not evaluated yet" in card
     assert "must not be used" in card and "Diagnosis" in card
     network = load_encoder(whole / "whole.safetensors").module_
@@ -231,7 +234,7 @@ def test_the_evaluation_compares_on_the_same_windows(whole, tmp_path):
         for i in range(4)
     ]
     label = {"rest": 0, "stress": 1}
-    windows = evaluation.cut(recordings, encoder.preparation_, 30, label)
+    windows = evaluation.cut(recordings, encoder.preprocessor_, 30, label)
     assert windows.X["bvp"].shape[-1] == 240
     assert windows.X["native_bvp"].shape[-1] == 3840
     models = evaluation.make_models(encoder, windows.X, RATES)

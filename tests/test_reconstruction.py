@@ -26,7 +26,7 @@ def make_rhythm(n_windows=40, offset=0.0, scale=1.0):
 
 @pytest.fixture(scope="module")
 def encoder():
-    task = MaskedPrediction(span=6)
+    task = MaskedPrediction(mask_length=6)
     encoder = SSLEncoder(ECGTransformer, task, max_epochs=40, lr=5e-3, random_state=0, **SMALL)
     return encoder.fit(SignalDict(ecg=make_rhythm(offset=50, scale=3)))
 
@@ -81,7 +81,7 @@ def test_other_encoders_are_refused():
 
 def test_a_window_masked_as_a_whole_is_held_against_the_mean():
     X = SignalDict(ecg=make_rhythm(offset=33, scale=0.1))
-    task = MaskedPrediction(0.9, span=80)
+    task = MaskedPrediction(0.9, mask_length=80)
     encoder = SSLEncoder(ECGTransformer, task, max_epochs=1, random_state=0, **SMALL).fit(X)
     result = reconstruct_masked(encoder, X)
     whole = result.mask["ecg"].all(axis=2)[:, 0]

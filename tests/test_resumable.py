@@ -22,7 +22,7 @@ X = SignalDict(bvp=RNG.normal(0, 30, (24, 1, 80)), eda=RNG.normal(5, 1, (24, 1, 
 
 def make_encoder(max_epochs=4, **kwargs):
     small = {"module__d_model": 8, "batch_size": 8, "random_state": 0}
-    n_epochs = {"callbacks__linear_decay__n_epochs": max_epochs}
+    n_epochs = {"callbacks__lr_schedule__n_epochs": max_epochs}
     return SSLEncoder(max_epochs=max_epochs, **{**small, **n_epochs, **kwargs})
 
 
@@ -60,8 +60,8 @@ def assert_same(one, other):
     [
         {},
         {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "lr": 5e-3},
-        {"optimizer__fused": True, "callbacks__linear_decay__shape": "cosine"},
-        {"pretext": MaskedPrediction(span=5), "precision": "bfloat16"},
+        {"optimizer__fused": True, "callbacks__lr_schedule__decay": "cosine"},
+        {"pretext": MaskedPrediction(mask_length=5), "precision": "bfloat16"},
         {"standardize": False, "train_split": predefined_split(Dataset(X[:5]))},
     ],
 )
@@ -98,7 +98,7 @@ def test_a_training_stopped_by_hand_ends_at_once(tmp_path):
 
 
 def test_passes_differ_and_the_rate_falls_over_all_of_them(tmp_path):
-    encoder = make_encoder(lr=0.5, callbacks__linear_decay__shape="cosine")
+    encoder = make_encoder(lr=0.5, callbacks__lr_schedule__decay="cosine")
     fit_resumable(encoder, X, tmp_path)
     metrics = pd.read_csv(tmp_path / "metrics.csv")
     last = np.arange(2, 12, 3)  # of the twelve steps, the last ones of each pass
@@ -179,10 +179,10 @@ def test_a_checkpoint_holds_tensors_and_json_only(tmp_path):
     [
         ({"random_state": None}, "random_state must be an integer"),
         ({"warm_start": True}, "warm_start must be False"),
-        ({"callbacks__linear_decay__n_epochs": None}, "callbacks__linear_decay__n_epochs=4"),
-        ({"callbacks__linear_decay__n_epochs": 9}, "got n_epochs=9"),
+        ({"callbacks__lr_schedule__n_epochs": None}, "callbacks__lr_schedule__n_epochs=4"),
+        ({"callbacks__lr_schedule__n_epochs": 9}, "got n_epochs=9"),
         ({"callbacks": [EarlyStopping("train_loss")]}, "EarlyStopping counts the passes"),
-        ({"callbacks__linear_decay__shape": "square"}, "shape must be one of line, cosine"),
+        ({"callbacks__lr_schedule__decay": "square"}, "decay must be one of linear, cosine"),
     ],
 )
 def test_settings_that_cannot_go_on_are_refused(settings, message, tmp_path):

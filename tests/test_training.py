@@ -24,7 +24,7 @@ X = SignalDict(bvp=RNG.normal(0, 30, (24, 1, 80)), eda=RNG.normal(5, 1, (24, 1, 
 
 def make_encoder(**kwargs):
     small = {"module__d_model": 8, "max_epochs": 2, "batch_size": 8, "random_state": 0}
-    return SSLEncoder(**{**small, "pretext__views": 2, **kwargs})
+    return SSLEncoder(**{**small, "pretext__n_views": 2, **kwargs})
 
 
 FROZEN = FrozenEstimator(make_encoder().fit(X))
@@ -84,14 +84,14 @@ def with_rates(*more):
 
 @both_nets
 def test_the_rate_rises_before_it_falls(make_net):
-    net = make_net(callbacks=with_rates(), lr=0.6, callbacks__linear_decay__warmup=1 / 3)
+    net = make_net(callbacks=with_rates(), lr=0.6, callbacks__lr_schedule__warmup=1 / 3)
     factors = rates_of(net.fit(X, Y))[:, 0] / 0.6
     assert_allclose(factors, [1 / 3, 2 / 3, 1, 3 / 4, 1 / 2, 1 / 4])
 
 
 def test_the_rate_of_the_paper_is_reached_after_30_of_500_passes():
     encoder = make_encoder(max_epochs=500, callbacks=with_rates(), batch_size=24, lr=1e-3)
-    encoder.set_params(callbacks__linear_decay__warmup=0.06, pretext__views="one")
+    encoder.set_params(callbacks__lr_schedule__warmup=0.06, pretext__n_views=1)
     rates = rates_of(encoder.fit(SignalDict(eda=X["eda"])))[:, 0]
     assert rates.argmax() == 30
     assert rates[30] == 1e-3
@@ -102,12 +102,12 @@ def test_the_rate_of_the_paper_is_reached_after_30_of_500_passes():
 @pytest.mark.parametrize("warmup", [-0.1, 1.0, np.nan])
 def test_a_bad_warmup_is_refused(warmup):
     with pytest.raises(ValueError, match="warmup must be at least 0 and below 1"):
-        make_encoder(callbacks__linear_decay__warmup=warmup).fit(X)
+        make_encoder(callbacks__lr_schedule__warmup=warmup).fit(X)
 
 
 def test_one_schedule_can_span_several_calls():
-    kwargs = {"callbacks": with_rates(), "callbacks__linear_decay__warmup": 0.4}
-    kwargs["callbacks__linear_decay__n_epochs"] = 4
+    kwargs = {"callbacks": with_rates(), "callbacks__lr_schedule__warmup": 0.4}
+    kwargs["callbacks__lr_schedule__n_epochs"] = 4
     encoder = make_encoder(max_epochs=1, **kwargs).fit(X)
     encoder.set_params(max_epochs=3).partial_fit(X)
     at_once = make_encoder(max_epochs=4, **kwargs).fit(X)
@@ -119,7 +119,7 @@ def test_one_schedule_can_span_several_calls():
 @both_nets
 def test_a_scheduler_lowers_the_rate_of_all_parameters_in_steps(make_net):
     step = LRScheduler(policy="StepLR", step_size=2, gamma=0.65)
-    net = make_net(callbacks=with_rates(("step", step)), callbacks__linear_decay=None)
+    net = make_net(callbacks=with_rates(("step", step)), callbacks__lr_schedule=None)
     rates = rates_of(net.set_params(max_epochs=5, batch_size=24).fit(X, Y))
     assert_allclose(rates / rates[0], [[r] * rates.shape[1] for r in (1, 1, 0.65, 0.65, 0.65**2)])
     assert rates.shape[1] == (1 if make_net is make_encoder else 2)
@@ -130,7 +130,7 @@ def test_a_scheduler_lowers_the_rate_of_all_parameters_in_steps(make_net):
 @both_nets
 def test_two_masters_of_the_rate_are_refused(make_net):
     net = make_net(callbacks=[LRScheduler(policy="StepLR", step_size=2)])
-    with pytest.raises(ValueError, match="callbacks__linear_decay must be None"):
+    with pytest.raises(ValueError, match="callbacks__lr_schedule must be None"):
         net.fit(X, Y)
 
 
@@ -140,7 +140,7 @@ def falling(epoch):
 
 def test_a_scheduler_goes_on_where_partial_fit_does():
     scheduler = LRScheduler(policy="LambdaLR", lr_lambda=falling)
-    kwargs = {"callbacks": with_rates(("falling", scheduler)), "callbacks__linear_decay": None}
+    kwargs = {"callbacks": with_rates(("falling", scheduler)), "callbacks__lr_schedule": None}
     encoder = make_encoder(batch_size=24, lr=0.8, **kwargs).fit(X).partial_fit(X).partial_fit(X)
     assert_allclose(rates_of(encoder)[:, 0], [0.8, 0.8, 0.4, 0.4, 0.2, 0.2])
 
@@ -215,7 +215,7 @@ def test_unknown_labels_of_windows_set_aside_are_refused():
 @both_nets
 def test_early_stopping_goes_back_to_the_best_pass(make_net):
     stopping = EarlyStopping(monitor="score", patience=2, load_best=True)
-    kwargs = {"callbacks__linear_decay": None, "batch_size": 8}
+    kwargs = {"callbacks__lr_schedule": None, "batch_size": 8}
     callbacks = [Scores([3, 1, 2, 2, 0]), stopping]
     net = make_net(max_epochs=5, callbacks=callbacks, **kwargs).fit(X, Y)
     assert len(net.history_) == 4
@@ -289,7 +289,7 @@ def test_a_checkpoint_is_loaded_into_a_fitted_encoder_only(tmp_path):
 def test_the_best_checkpoint_is_loaded_in_the_end(make_net, tmp_path):
     heads = {"f_heads": "heads.pt"} if make_net is make_encoder else {}
     checkpoint = Checkpoint(monitor="score_best", dirname=str(tmp_path), load_best=True, **heads)
-    kwargs = {"callbacks__linear_decay": None, "batch_size": 8}
+    kwargs = {"callbacks__lr_schedule": None, "batch_size": 8}
     net = make_net(max_epochs=3, callbacks=[Scores([3, 1, 2]), checkpoint], **kwargs).fit(X, Y)
     best = make_net(max_epochs=2, **kwargs).fit(X, Y)
     assert torch.equal(trained_weights(net), trained_weights(best))

@@ -33,7 +33,7 @@ def test_they_are_small():
 
 @pytest.mark.parametrize("left_out", [None, "bvp", "eda", "temp"])
 def test_a_recording_is_embedded_without_any_one_modality(encoder, recording, left_out):
-    windows = encoder.preparation_.make_windows(without(recording, left_out), step=30)
+    windows = encoder.preprocessor_.make_windows(without(recording, left_out), step=30)
     assert set(windows.X) == {"bvp", "eda", "temp"} - {left_out}
     embedding = encoder.transform(windows.X)
     assert embedding.shape == (len(windows), 192)
@@ -42,8 +42,8 @@ def test_a_recording_is_embedded_without_any_one_modality(encoder, recording, le
 
 
 def test_a_missing_modality_has_no_influence(encoder, recording):
-    windows = encoder.preparation_.make_windows(recording, step=30)
-    rest = encoder.preparation_.make_windows(without(recording, "temp"), step=30)
+    windows = encoder.preprocessor_.make_windows(recording, step=30)
+    rest = encoder.preprocessor_.make_windows(without(recording, "temp"), step=30)
     some = SignalDict({name: x for name, x in windows.X.items() if name != "temp"})
     np.testing.assert_array_equal(encoder.transform(some), encoder.transform(rest.X))
     assert not np.allclose(encoder.transform(some), encoder.transform(windows.X), atol=0.1)
@@ -56,11 +56,11 @@ def test_a_rate_that_is_too_low_is_refused(encoder, recording):
         "S1",
     )
     with pytest.raises(ValueError, match="'bvp' must be sampled at 64 Hz or faster"):
-        encoder.preparation_.make_windows(slow)
+        encoder.preprocessor_.make_windows(slow)
 
 
 def test_windows_of_another_length_are_refused(encoder, recording):
-    windows = encoder.preparation_.make_windows(recording)
+    windows = encoder.preprocessor_.make_windows(recording)
     half = SignalDict({name: x[..., :120] for name, x in windows.X.items()})
     with pytest.raises(ValueError, match="these are 60 s at 4 Hz"):
         encoder.transform(half)

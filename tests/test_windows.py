@@ -54,10 +54,10 @@ def test_a_window_across_two_stages_is_dropped_and_counted():
     assert windows.dropped == {"unlabelled": 1}
 
 
-@pytest.mark.parametrize("min_share, expected", [(0.75, [0, 0, 0, 0, 1, 1]), (0.9, [0, 0, 0])])
-def test_the_class_that_covers_enough_of_a_window_names_it(min_share, expected):
+@pytest.mark.parametrize("min_coverage, expected", [(0.75, [0, 0, 0, 0, 1, 1]), (0.9, [0, 0, 0])])
+def test_the_class_that_covers_enough_of_a_window_names_it(min_coverage, expected):
     recording = make_recording(annotations={**STAGES, "duration": [60, 30]})
-    windows = make_windows(recording, 40, 10, label=CLASSES, min_share=min_share)
+    windows = make_windows(recording, 40, 10, label=CLASSES, min_coverage=min_coverage)
     assert_array_equal(windows.y, expected)
 
 
@@ -71,7 +71,7 @@ def test_stages_that_overlap_count_once():
     stages = {"onset": [0, 10], "duration": [20, 10], "description": ["rest", "rest"]}
     windows = make_recording(annotations=stages)
     with pytest.raises(ValueError, match="No window of 40 s is left"):
-        make_windows(windows, 40, label={"rest": 0}, min_share=0.6)
+        make_windows(windows, 40, label={"rest": 0}, min_coverage=0.6)
 
 
 def test_stages_that_are_not_asked_for_are_left_out():
@@ -159,7 +159,7 @@ def test_the_report_says_what_was_dropped():
         ({"duration": 30, "label": {"rest": 0, "stress": "1"}}, ValueError, "all numbers or all"),
         ({"duration": 30, "label": {}}, ValueError, "annotations, rest, stress, got none"),
         ({"duration": 30, "label": {"rset": 0, "stress": 1}}, ValueError, "got rset"),
-        ({"duration": 30, "label": CLASSES, "min_share": 0.5}, ValueError, "got 0.5"),
+        ({"duration": 30, "label": CLASSES, "min_coverage": 0.5}, ValueError, "got 0.5"),
         (
             {"duration": 30, "label": CLASSES, "bins": [1]},
             ValueError,

@@ -21,16 +21,16 @@ import physio_ssl
 
 from .._files import replace_file
 from ..encoder import SSLEncoder
-from ..preprocessing.preparation import check_preparation
+from ..preprocessing.preprocessor import check_preprocessor
 from ._plain_values import decode, encode
 
 _FORMAT = "physio_ssl.encoder"
-_VERSION = 2  # 1 had no preparation, nor infinite numbers
+_VERSION = 2  # 1 had no preprocessor, nor infinite numbers
 _WEIGHTS = Path(physio_ssl.__file__).parent / "weights"  # those that come with the package
 _NEEDED = (
     "params",
     "defaults",
-    "preparation",
+    "preprocessor",
     "n_channels",
     "n_times",
     "scaled",
@@ -44,7 +44,7 @@ def save_encoder(encoder, path):
 
     The file is in the safetensors format, which holds tensors and text but no code: the
     weights of the network and of the pretext task's heads, the scaling of the channels, and
-    as JSON the parameters, the preparation and the shapes of the windows, the subjects seen and
+    as JSON the parameters, the preprocessor and the shapes of the windows, the subjects seen and
     the training history per epoch. An existing file is replaced, all or nothing.
 
     Parameters
@@ -52,7 +52,7 @@ def save_encoder(encoder, path):
     encoder : SSLEncoder, or FrozenEstimator around one
         Fitted or built. Its network must be given as a class of ``physio_ssl.networks``; its
         pretext task as a class or instance of ``physio_ssl.pretext``, with transforms of
-        ``physio_ssl.transforms``; the steps of its ``preparation_`` as estimators of
+        ``physio_ssl.transforms``; the steps of its ``preprocessor_`` as estimators of
         ``physio_ssl.preprocessing``.
     path : str or path
         A file name that ends in ``.safetensors``.
@@ -60,12 +60,12 @@ def save_encoder(encoder, path):
     Raises
     ------
     TypeError
-        If ``encoder`` is not an ``SSLEncoder``, or its ``preparation_`` not a ``Preparation``.
+        If ``encoder`` is not an ``SSLEncoder``, or its ``preprocessor_`` not a ``Preprocessor``.
     NotFittedError
         If it is not fitted, or its network or pretext task were changed since.
     ValueError
-        If the network, the pretext task or the preparation, or an argument of theirs, cannot be
-        written as JSON, if the preparation makes other windows than the encoder takes, or if
+        If the network, the pretext task or the preprocessor, or an argument of theirs, cannot be
+        written as JSON, if the preprocessor makes other windows than the encoder takes, or if
         the file name ends otherwise.
 
     Warns
@@ -100,7 +100,7 @@ def save_encoder(encoder, path):
         },
         "params": params,
         "defaults": _encode_defaults(encoder),
-        "preparation": _encode_preparation(encoder),
+        "preprocessor": _encode_preprocessor(encoder),
         "n_channels": {name: int(n) for name, n in encoder.n_channels_.items()},
         "n_times": {name: int(n) for name, n in encoder.n_times_.items()},
         "n_features_in": getattr(encoder, "n_features_in_", None),
@@ -135,7 +135,7 @@ def load_encoder(path):
     SSLEncoder
         Fitted, on the CPU. ``FrozenEstimator(load_encoder(path))`` keeps its weights in
         cross-validation; ``clone`` and ``fit`` train anew with the same settings. Where it
-        was saved with one, ``preparation_.make_windows(recordings)`` makes its windows.
+        was saved with one, ``preprocessor_.make_windows(recordings)`` makes its windows.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _encode_params(encoder):
     defaults = SSLEncoder().get_params(deep=False)
     params, left_out = {}, []
     for name, value in encoder.get_params(deep=False).items():
-        if name.startswith("_") or name in ("device", "preparation"):
+        if name.startswith("_") or name in ("device", "preprocessor"):
             continue  # no parameter, of the machine it was trained on, or written by itself
         try:
             params[name] = encode(value)
@@ -200,12 +200,12 @@ def _encode_params(encoder):
     return {name: params[name] for name in params if name not in homeless}, left_out + homeless
 
 
-def _encode_preparation(encoder):
-    preparation = check_preparation(encoder.preparation_, encoder.n_times_)
+def _encode_preprocessor(encoder):
+    preprocessor = check_preprocessor(encoder.preprocessor_, encoder.n_times_)
     try:
-        return encode(preparation)
+        return encode(preprocessor)
     except TypeError as error:
-        raise ValueError(f"preparation_ cannot be written as JSON: {error}.") from error
+        raise ValueError(f"preprocessor_ cannot be written as JSON: {error}.") from error
 
 
 def _encode_groups(encoder):
@@ -280,7 +280,7 @@ def _read(path):
     """Return the settings and the tensors of an encoder's file."""
     content, tensors = read_file(path)
     if isinstance(content, dict) and content.get("version") == 1:
-        content.setdefault("preparation", None)
+        content.setdefault("preprocessor", None)
     check_content(content, path, "an encoder", _FORMAT, _VERSION, _NEEDED)
     return content, tensors
 
@@ -292,7 +292,7 @@ def _build(content):
     for name, value in content["defaults"].items():
         if today.get(name, value) != value:
             params.setdefault(name, decode(value))
-    encoder = SSLEncoder(**params, preparation=decode(content["preparation"]))
+    encoder = SSLEncoder(**params, preprocessor=decode(content["preprocessor"]))
     kept = {name: getattr(encoder, name) for name in ("standardize", "random_state")}
     encoder.set_params(standardize=False, random_state=0)  # nothing is scaled or drawn here
     channels = content["n_channels"]

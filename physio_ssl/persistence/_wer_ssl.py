@@ -18,7 +18,7 @@ _WER_SSL_TRANSFORMER = {
 }
 
 
-def load_wer_ssl_checkpoint(path, n_times=240):
+def load_wu2023(path, n_times=240):
     """Load a checkpoint published with Wu, Daoudi & Amad (2023).
 
     The encoder embeds EDA, BVP and skin temperature, each one channel at 4 Hz, that were
@@ -68,7 +68,7 @@ def load_wer_ssl_checkpoint(path, n_times=240):
         optimizer__momentum=0.9,
         optimizer__weight_decay=5e-7,
         lr=5e-3,
-        callbacks__linear_decay=None,
+        callbacks__lr_schedule=None,
         batch_size=32,
         standardize=False,
         random_state=0,

@@ -46,12 +46,12 @@ def _check_callbacks(encoder, n_epochs):
             "EarlyStopping counts the passes of one call, but here each pass is a call of its own: "
             "leave it out."
         )
-    decay = dict(encoder.callbacks_).get("linear_decay")
+    decay = dict(encoder.callbacks_).get("lr_schedule")
     if decay is not None and decay.n_epochs != n_epochs:
         raise ValueError(
             "The learning rate must fall over all passes: set "
-            f"callbacks__linear_decay__n_epochs={n_epochs}, as is max_epochs, or "
-            f"callbacks__linear_decay=None, got n_epochs={decay.n_epochs}."
+            f"callbacks__lr_schedule__n_epochs={n_epochs}, as is max_epochs, or "
+            f"callbacks__lr_schedule=None, got n_epochs={decay.n_epochs}."
         )
 
 
@@ -179,7 +179,7 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     ----------
     encoder : SSLEncoder
         With an integer as ``random_state``. Its ``max_epochs`` is the number of passes in all,
-        and ``callbacks__linear_decay__n_epochs`` must be the same (or the callback None).
+        and ``callbacks__lr_schedule__n_epochs`` must be the same (or the callback None).
     X : SignalDict, or array of shape (n_windows, n_channels, n_times)
         Windows.
     folder : str or path
@@ -218,7 +218,7 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     >>> import numpy as np
     >>> from physio_ssl import SSLEncoder, fit_resumable
     >>> X = np.random.default_rng(0).standard_normal((8, 1, 64)).astype("float32")
-    >>> settings = {"max_epochs": 2, "callbacks__linear_decay__n_epochs": 2, "random_state": 0}
+    >>> settings = {"max_epochs": 2, "callbacks__lr_schedule__n_epochs": 2, "random_state": 0}
     >>> encoder = SSLEncoder(module__d_model=8, **settings)
     >>> with TemporaryDirectory() as folder:
     ...     print(len(fit_resumable(encoder, X, folder).history_))

@@ -1,21 +1,21 @@
 """Preprocessing of windows, and of whole recordings, which are one long window."""
 
 from .amplitude import Clip, Detrend, NormalScores, Standardize
+from .derived import HeartRateChannels, SlopeChannels
 from .ecg import prepare_ecg
 from .filters import BandpassFilter, LowpassFilter, Resample
-from .preparation import Preparation
-from .traces import AddDynamics, AddHeartRate
+from .preprocessor import Preprocessor
 from .wristband import prepare_wristband
 
 __all__ = [
-    "AddDynamics",
-    "AddHeartRate",
+    "SlopeChannels",
+    "HeartRateChannels",
     "BandpassFilter",
     "Clip",
     "Detrend",
     "LowpassFilter",
     "NormalScores",
-    "Preparation",
+    "Preprocessor",
     "Resample",
     "Standardize",
     "prepare_ecg",

@@ -2,12 +2,12 @@
 
 from .masked_prediction import MaskedPrediction
 from .multi_task_recognition import MultiTaskRecognition
-from .summary_prediction import SummaryPrediction
+from .statistics_prediction import StatisticsPrediction
 from .transform_recognition import TransformRecognition
 
 __all__ = [
     "MaskedPrediction",
     "MultiTaskRecognition",
-    "SummaryPrediction",
+    "StatisticsPrediction",
     "TransformRecognition",
 ]

@@ -6,24 +6,24 @@ import numpy as np
 import torch
 
 
-def check_mask(probability, span):
+def check_mask(mask_prob, mask_length):
     """Raise if no spans can be drawn with these parameters."""
-    if not 0 < probability <= 1:
-        raise ValueError(f"probability must be above 0 and at most 1, got {probability!r}.")
-    if not isinstance(span, Integral) or span < 1:
-        raise ValueError(f"span must be a positive number of samples, got {span!r}.")
+    if not 0 < mask_prob <= 1:
+        raise ValueError(f"mask_prob must be above 0 and at most 1, got {mask_prob!r}.")
+    if not isinstance(mask_length, Integral) or mask_length < 1:
+        raise ValueError(f"mask_length must be a positive number of samples, got {mask_length!r}.")
 
 
-def draw_mask(x, probability, span, rng):
+def draw_mask(x, mask_prob, mask_length, rng):
     """Draw which samples of windows are masked: one at least in each, all channels alike.
 
     Parameters
     ----------
     x : tensor of shape (batch, n_channels, n_times)
         The windows.
-    probability : float
+    mask_prob : float
         Probability that a sample begins a span.
-    span : int
+    mask_length : int
         Samples per span.
     rng : numpy.random.Generator
         Source of every random draw.
@@ -34,10 +34,10 @@ def draw_mask(x, probability, span, rng):
         On the device of ``x``.
     """
     n_windows, _, n_times = x.shape
-    begins = rng.random((n_windows, n_times), dtype=np.float32) < probability
+    begins = rng.random((n_windows, n_times), dtype=np.float32) < mask_prob
     empty = np.flatnonzero(~begins.any(axis=1))
     begins[empty, rng.integers(n_times, size=len(empty))] = True
     before = np.cumsum(begins, axis=1, dtype=np.int32)
     mask = before.copy()
-    mask[:, span:] -= before[:, :-span]  # those that ended
+    mask[:, mask_length:] -= before[:, :-mask_length]  # those that ended
     return torch.as_tensor(mask > 0, device=x.device)[:, None]

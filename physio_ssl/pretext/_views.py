@@ -5,21 +5,21 @@ from numbers import Integral
 import torch
 
 
-def count_views(views, n_versions):
-    """Return in how many of its versions a window is shown at each pass."""
-    n_views = {"all": n_versions, "one": 1}.get(views, views)
+def count_views(n_views, n_versions):
+    """Return in how many of its versions a window is shown per epoch; None means in all."""
+    n_views = n_versions if n_views is None else n_views
     if not isinstance(n_views, Integral) or not 1 <= n_views <= n_versions:
         raise ValueError(
-            f"views must be 'all', 'one' or a number from 1 to {n_versions}, got {views!r}."
+            f"n_views must be None (all) or an integer from 1 to {n_versions}, got {n_views!r}."
         )
-    return n_views
+    return int(n_views)
 
 
 def _unchanged(X, *, rng):
     return X
 
 
-def make_views(signals, transforms, views, rng):
+def draw_views(signals, transforms, n_views, rng):
     """Show windows in all of their versions, or in some drawn for each window.
 
     Parameters
@@ -28,8 +28,8 @@ def make_views(signals, transforms, views, rng):
         The windows.
     transforms : list of callables
         Version 0 of a window is the window as it is, version ``i`` the ``i``-th transform.
-    views : {"all", "one"} or int
-        How many versions of each window.
+    n_views : int or None
+        How many versions of each window; None means all.
     rng : numpy.random.Generator
         Source of every random draw.
 
@@ -41,7 +41,7 @@ def make_views(signals, transforms, views, rng):
         The version of each view, in order; common to the modalities.
     """
     versions = [_unchanged, *transforms]
-    n_views = count_views(views, len(versions))
+    n_views = count_views(n_views, len(versions))
     first = next(iter(signals.values()))
     if n_views == len(versions):
         inputs = {

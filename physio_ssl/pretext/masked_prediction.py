@@ -7,13 +7,13 @@ from torch import nn
 
 from ._masks import check_mask, draw_mask
 
-_FILLS = ("zero", "noise")
+_MASK_VALUES = ("zero", "noise")
 
 
 class MaskedPrediction(BaseEstimator):
     """Predict the samples that were masked from those that were not.
 
-    Every sample begins a masked span with some probability; spans may overlap. Masks are
+    Every sample begins a masked span with probability ``mask_prob``; spans may overlap. Masks are
     drawn anew for each window, modality and pass; all channels of a modality are masked
     together. Each modality has a head of its own, which predicts from each token the
     samples that it stands for. The loss is the mean squared error on masked samples, summed
@@ -21,12 +21,12 @@ class MaskedPrediction(BaseEstimator):
 
     Parameters
     ----------
-    probability : float, default=0.0325
+    mask_prob : float, default=0.0325
         Probability that a sample begins a span. With spans of 20 samples, 48 % of a window
         of 1,280 are masked. A window in which no span begins gets one, at random.
-    span : int, default=20
+    mask_length : int, default=20
         Samples per masked span: 0.16 s at 128 Hz.
-    fill : {"zero", "noise"}, default="zero"
+    mask_value : {"zero", "noise"}, default="zero"
         What takes the place of masked samples in the network's input: zeros (the paper), or
         standard normal noise. Either suits signals of mean 0 and standard deviation 1.
     head_size : int, default=128
@@ -45,17 +45,19 @@ class MaskedPrediction(BaseEstimator):
     Recognition (ICPR), 2022.
     """
 
-    def __init__(self, probability=0.0325, span=20, fill="zero", head_size=128):
-        self.probability = probability
-        self.span = span
-        self.fill = fill
+    def __init__(self, mask_prob=0.0325, mask_length=20, mask_value="zero", head_size=128):
+        self.mask_prob = mask_prob
+        self.mask_length = mask_length
+        self.mask_value = mask_value
         self.head_size = head_size
 
     def make_heads(self, network):
         """Return the trainable heads that this task puts on a network."""
-        check_mask(self.probability, self.span)
-        if self.fill not in _FILLS:
-            raise ValueError(f"fill must be one of {', '.join(_FILLS)}, got {self.fill!r}.")
+        check_mask(self.mask_prob, self.mask_length)
+        if self.mask_value not in _MASK_VALUES:
+            raise ValueError(
+                f"mask_value must be one of {', '.join(_MASK_VALUES)}, got {self.mask_value!r}."
+            )
         if not hasattr(network, "token_size"):
             raise TypeError(
                 "MaskedPrediction needs a network whose tokens each stand for some samples, "
@@ -91,8 +93,8 @@ class MaskedPrediction(BaseEstimator):
         """
         inputs, target = {}, {}
         for name, x in signals.items():
-            mask = draw_mask(x, self.probability, self.span, rng)
-            if self.fill == "zero":
+            mask = draw_mask(x, self.mask_prob, self.mask_length, rng)
+            if self.mask_value == "zero":
                 inputs[name] = x.masked_fill(mask, 0.0)
             else:
                 noise = rng.standard_normal(tuple(x.shape), dtype=np.float32)

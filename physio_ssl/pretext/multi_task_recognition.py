@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..transforms import GaussianNoise, Negation, Permutation, Scaling, TimeReverse, TimeWarp
-from ._views import count_views, make_views
+from ._views import count_views, draw_views
 
 _PAPER_WEIGHTS = (0.195, 0.195, 0.195, 0.0125, 0.0125, 0.195, 0.195)
 
@@ -33,9 +33,9 @@ class MultiTaskRecognition(BaseEstimator):
         Signal transforms, called as ``transform(X, rng=rng)`` on tensors of shape
         (n_windows, n_channels, n_times). None stands for those of the paper: noise of 15
         dB, scaling by 1.1, negation, time reversal, permutation of 20 pieces, time warp.
-    views : {"all", "one"} or int, default="all"
-        In how many versions a window is shown at each pass: all of them (the paper), or so
-        many, drawn at random. A pass over few is as much cheaper.
+    n_views : int, default=None
+        Number of versions of each window per epoch, drawn at random; None shows all of them,
+        as in the paper. Fewer views make an epoch proportionally cheaper.
     task_weights : list of float, default=None
         Weight of each head's loss, that of the window as it is first. None stands for the
         paper's with the paper's transforms, which ask little of negation and time reversal
@@ -65,7 +65,7 @@ class MultiTaskRecognition(BaseEstimator):
             callbacks=[
                 LRScheduler(policy="StepLR", step_size=10_000, gamma=0.9, step_every="batch")
             ],
-            callbacks__linear_decay=None,
+            callbacks__lr_schedule=None,
         )
 
     Afterwards it keeps the network as it is and trains a perceptron on the embedding, by
@@ -94,14 +94,14 @@ class MultiTaskRecognition(BaseEstimator):
     def __init__(
         self,
         transforms=None,
-        views="all",
+        n_views=None,
         task_weights=None,
         head_size=128,
         head_dropout=0.6,
         l2=1e-4,
     ):
         self.transforms = transforms
-        self.views = views
+        self.n_views = n_views
         self.task_weights = task_weights
         self.head_size = head_size
         self.head_dropout = head_dropout
@@ -112,7 +112,7 @@ class MultiTaskRecognition(BaseEstimator):
         n_tasks = 1 + len(self._transforms())
         if n_tasks == 1:
             raise ValueError("MultiTaskRecognition needs at least one transform, got none.")
-        count_views(self.views, n_tasks)
+        count_views(self.n_views, n_tasks)
         self._weights(n_tasks)
         if not self.l2 >= 0:
             raise ValueError(f"l2 must not be negative, got {self.l2}.")
@@ -140,7 +140,7 @@ class MultiTaskRecognition(BaseEstimator):
         target : tensor of int, of shape (n_views,)
             The version of each view.
         """
-        return make_views(signals, self._transforms(), self.views, rng)
+        return draw_views(signals, self._transforms(), self.n_views, rng)
 
     def loss(self, network, heads, inputs, target):
         """Return the loss to minimise and each modality's mean balanced accuracy."""

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..transforms import CropResize, GaussianNoise, MagnitudeWarp, Permutation, TimeWarp
-from ._views import count_views, make_views
+from ._views import count_views, draw_views
 
 
 class TransformRecognition(BaseEstimator):
@@ -22,9 +22,9 @@ class TransformRecognition(BaseEstimator):
         Signal transforms, called as ``transform(X, rng=rng)`` on tensors of shape
         (n_windows, n_channels, n_times). None stands for those of the paper: noise,
         permutation, time warp, crop, magnitude warp, with its parameters.
-    views : {"all", "one"} or int, default="all"
-        In how many versions a window is shown at each pass: all of them (the paper), or so
-        many, drawn at random. A pass over few is as much cheaper.
+    n_views : int, default=None
+        Number of versions of each window per epoch, drawn at random; None shows all of them,
+        as in the paper. Fewer views make an epoch proportionally cheaper.
     head_size : int, default=64
         Hidden units of each head.
     head_dropout : float, default=0.1
@@ -37,9 +37,9 @@ class TransformRecognition(BaseEstimator):
     15(1), 2024.
     """
 
-    def __init__(self, transforms=None, views="all", head_size=64, head_dropout=0.1):
+    def __init__(self, transforms=None, n_views=None, head_size=64, head_dropout=0.1):
         self.transforms = transforms
-        self.views = views
+        self.n_views = n_views
         self.head_size = head_size
         self.head_dropout = head_dropout
 
@@ -48,7 +48,7 @@ class TransformRecognition(BaseEstimator):
         n_classes = 1 + len(self._transforms())
         if n_classes == 1:
             raise ValueError("TransformRecognition needs at least one transform, got none.")
-        count_views(self.views, n_classes)
+        count_views(self.n_views, n_classes)
         return nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -81,9 +81,9 @@ class TransformRecognition(BaseEstimator):
         """
         transforms = self._transforms()
         n_windows = len(next(iter(signals.values())))
-        if n_windows * count_views(self.views, 1 + len(transforms)) < 2:  # of batch norm
-            raise ValueError("views='one' needs at least 2 windows, got 1.")
-        return make_views(signals, transforms, self.views, rng)
+        if n_windows * count_views(self.n_views, 1 + len(transforms)) < 2:  # of batch norm
+            raise ValueError("n_views=1 needs at least 2 windows, got 1.")
+        return draw_views(signals, transforms, self.n_views, rng)
 
     def loss(self, network, heads, inputs, target):
         """Return the loss to minimise and the accuracy of each modality's head."""

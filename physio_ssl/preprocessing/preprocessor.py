@@ -17,32 +17,35 @@ def _list_names(names):
     return ", ".join(map(str, names)) or "none"
 
 
-def _check_parameters(preparation):
+def _check_parameters(preprocessor):
     """Raise if the parameters do not fit each other."""
     columns = {
-        name: getattr(preparation, name) for name in ("steps", "input_rate", "sampling_rate")
+        name: getattr(preprocessor, name)
+        for name in ("steps", "input_sampling_rate", "sampling_rate")
     }
     for name, column in columns.items():
         if not isinstance(column, dict):
             raise TypeError(f"{name} must be a dict with an item per modality, got {column!r}.")
-    if not preparation.steps or len({frozenset(column) for column in columns.values()}) > 1:
+    if not preprocessor.steps or len({frozenset(column) for column in columns.values()}) > 1:
         got = "; ".join(f"{name}: {_list_names(column)}" for name, column in columns.items())
         raise ValueError(
-            "steps, input_rate and sampling_rate must name the same modalities, one at least, "
-            f"got {got}."
+            "steps, input_sampling_rate and sampling_rate must name the same modalities, got "
+            f"{got}."
         )
-    for name, steps in preparation.steps.items():
-        _check_steps(name, steps, preparation.input_rate[name], preparation.sampling_rate[name])
-    duration = preparation.duration
+    for name, steps in preprocessor.steps.items():
+        _check_steps(
+            name, steps, preprocessor.input_sampling_rate[name], preprocessor.sampling_rate[name]
+        )
+    duration = preprocessor.duration
     if not isinstance(duration, Real) or isinstance(duration, bool):
         raise TypeError(f"duration must be a number, in seconds, got {duration!r}.")
     if not 0 < duration < math.inf:
         raise ValueError(f"duration must be positive and finite, in seconds, got {duration}.")
 
 
-def _check_steps(name, steps, input_rate, sampling_rate):
+def _check_steps(name, steps, input_sampling_rate, sampling_rate):
     """Raise if a step was told another rate than that of what it gets."""
-    rate = check_sampling_rate(input_rate, f"input_rate[{name!r}]")
+    rate = check_sampling_rate(input_sampling_rate, f"input_sampling_rate[{name!r}]")
     last = check_sampling_rate(sampling_rate, f"sampling_rate[{name!r}]")
     if not isinstance(steps, (list, tuple)):
         raise TypeError(f"The steps of {name!r} must be a list of transformers, got {steps!r}.")
@@ -62,8 +65,8 @@ def _check_steps(name, steps, input_rate, sampling_rate):
         )
     if rate != last:
         raise ValueError(
-            f"The steps of {name!r} must lead from input_rate to sampling_rate, got "
-            f"{input_rate:g} and {sampling_rate:g} Hz, but they end at {rate:g} Hz."
+            f"The steps of {name!r} must lead from input_sampling_rate to sampling_rate, got "
+            f"{input_sampling_rate:g} and {sampling_rate:g} Hz, but they end at {rate:g} Hz."
         )
 
 
@@ -89,17 +92,17 @@ def _find_modalities(recordings, steps):
     return first
 
 
-def _prepare_signal(recording, name, steps, input_rate, sampling_rate):
+def _prepare_signal(recording, name, steps, input_sampling_rate, sampling_rate):
     """Return one modality after all steps, of shape (1, n_channels, n_times)."""
     rate = recording.sampling_rate[name]
-    if not math.isclose(rate, input_rate):
-        if rate < input_rate:
+    if not math.isclose(rate, input_sampling_rate):
+        if rate < input_sampling_rate:
             raise ValueError(
-                f"{name!r} must be sampled at {input_rate:g} Hz or faster, but that of "
+                f"{name!r} must be sampled at {input_sampling_rate:g} Hz or faster, but that of "
                 f"{recording.subject} is at {rate!r} Hz, which does not hold all that is "
                 "expected: leave it out."
             )
-        steps = [Resample(rate, input_rate), *steps]
+        steps = [Resample(rate, input_sampling_rate), *steps]
     if not steps:
         return recording.signals[name]
     alone = Recording({name: recording.signals[name]}, {name: rate}, recording.subject)
@@ -109,11 +112,11 @@ def _prepare_signal(recording, name, steps, input_rate, sampling_rate):
         raise ValueError(f"{name!r} of {recording.subject} cannot be prepared: {error}") from error
 
 
-class Preparation(BaseEstimator):
+class Preprocessor(BaseEstimator):
     """All that happens between recordings and the windows that an encoder expects.
 
     Each modality goes through its steps as a whole recording, and is then cut into windows.
-    An encoder keeps its preparation, in its file too, so that recordings of another study,
+    An encoder keeps its preprocessor, in its file too, so that recordings of another study,
     or device, become windows like those that it was trained on.
 
     Parameters
@@ -122,7 +125,7 @@ class Preparation(BaseEstimator):
         What is applied to each modality, in turn; copies are fitted on each recording. They
         must be those of ``physio_ssl.preprocessing`` to be saved with an encoder; others must
         keep the sampling rate.
-    input_rate : dict from str to float
+    input_sampling_rate : dict from str to float
         Sampling rate that the first step of each modality expects, in Hz.
     sampling_rate : dict from str to float
         Sampling rate of each modality after the last step, in Hz.
@@ -131,7 +134,7 @@ class Preparation(BaseEstimator):
 
     Notes
     -----
-    A signal that was sampled faster than ``input_rate`` is resampled to it, with an
+    A signal that was sampled faster than ``input_sampling_rate`` is resampled to it, with an
     anti-aliasing filter, before the first step. One that was sampled slower is an error.
 
     A recording may lack modalities, if it has one at least and all recordings of a call have the
@@ -144,24 +147,24 @@ class Preparation(BaseEstimator):
     --------
     >>> import numpy as np
     >>> from physio_ssl import Recording
-    >>> from physio_ssl.preprocessing import Preparation, Resample, Standardize
-    >>> preparation = Preparation(
+    >>> from physio_ssl.preprocessing import Preprocessor, Resample, Standardize
+    >>> preprocessor = Preprocessor(
     ...     {"bvp": [Resample(64, 4), Standardize()], "eda": [Standardize()]},
-    ...     input_rate={"bvp": 64, "eda": 4},
+    ...     input_sampling_rate={"bvp": 64, "eda": 4},
     ...     sampling_rate={"bvp": 4, "eda": 4},
     ...     duration=60,
     ... )
     >>> noise = np.random.default_rng(0).normal(size=128 * 300)
     >>> recording = Recording({"bvp": noise, "eda": noise[:1200]}, {"bvp": 128, "eda": 4}, "S1")
-    >>> preparation.prepare(recording)
+    >>> preprocessor.prepare(recording)
     Recording(S1: 300 s, bvp 1 x 4 Hz, eda 1 x 4 Hz)
-    >>> preparation.make_windows(recording, step=30).X
+    >>> preprocessor.make_windows(recording, step=30).X
     SignalDict(9 windows: bvp (1, 240), eda (1, 240))
     """
 
-    def __init__(self, steps, input_rate, sampling_rate, duration):
+    def __init__(self, steps, input_sampling_rate, sampling_rate, duration):
         self.steps = steps
-        self.input_rate = input_rate
+        self.input_sampling_rate = input_sampling_rate
         self.sampling_rate = sampling_rate
         self.duration = duration
 
@@ -197,7 +200,11 @@ class Preparation(BaseEstimator):
     def _prepare_one(self, recording, names):
         signals = {
             name: _prepare_signal(
-                recording, name, self.steps[name], self.input_rate[name], self.sampling_rate[name]
+                recording,
+                name,
+                self.steps[name],
+                self.input_sampling_rate[name],
+                self.sampling_rate[name],
             )
             for name in names
         }
@@ -207,7 +214,7 @@ class Preparation(BaseEstimator):
         )
 
     def make_windows(
-        self, recordings, step=None, label=None, *, min_share=1.0, bins=None, dtype=np.float32
+        self, recordings, step=None, label=None, *, min_coverage=1.0, bins=None, dtype=np.float32
     ):
         """Apply the steps and cut windows.
 
@@ -218,7 +225,7 @@ class Preparation(BaseEstimator):
         step : float, default=None
             Time from one window's start to the next, in seconds; None stands for
             ``duration``, windows without overlap.
-        label, min_share, bins, dtype
+        label, min_coverage, bins, dtype
             As of ``physio_ssl.make_windows``. Its ``valid_range`` is of signals in their
             unit, which the steps may have changed, and is no option here.
 
@@ -234,40 +241,46 @@ class Preparation(BaseEstimator):
         """
         prepared = self.prepare(recordings)
         return make_windows(
-            prepared, self.duration, step, label=label, min_share=min_share, bins=bins, dtype=dtype
+            prepared,
+            self.duration,
+            step,
+            label=label,
+            min_coverage=min_coverage,
+            bins=bins,
+            dtype=dtype,
         )
 
 
-def check_preparation(preparation, n_times):
-    """Return a copy of an encoder's preparation, or raise if it makes other windows.
+def check_preprocessor(preprocessor, n_times):
+    """Return a copy of an encoder's preprocessor, or raise if it makes other windows.
 
     Parameters
     ----------
-    preparation : Preparation or None
+    preprocessor : Preprocessor or None
         None, where it is not known how the windows were made, is returned as it is.
     n_times : dict from str to int
         Samples per window of each modality of the encoder.
 
     Returns
     -------
-    Preparation or None
+    Preprocessor or None
         A copy, which does not change with the original.
 
     Raises
     ------
     TypeError
-        If ``preparation`` is something else.
+        If ``preprocessor`` is something else.
     ValueError
         If its windows have other modalities or lengths.
     """
-    if preparation is None:
+    if preprocessor is None:
         return None
-    if not isinstance(preparation, Preparation):
-        raise TypeError(f"preparation must be a Preparation or None, got {preparation!r}.")
-    _check_parameters(preparation)
+    if not isinstance(preprocessor, Preprocessor):
+        raise TypeError(f"preprocessor must be a Preprocessor or None, got {preprocessor!r}.")
+    _check_parameters(preprocessor)
     made = {  # rounded, as 0.1 s at 30 Hz would be a little more than 3 samples
-        name: round(preparation.duration * rate, 6)
-        for name, rate in preparation.sampling_rate.items()
+        name: round(preprocessor.duration * rate, 6)
+        for name, rate in preprocessor.sampling_rate.items()
     }
     if made != n_times:
         shown = [
@@ -276,7 +289,7 @@ def check_preparation(preparation, n_times):
         ]
         raise ValueError(
             "An encoder's windows must have the modalities and numbers of samples that its "
-            f"preparation makes, {shown[0]}, got {shown[1]}: make them with its make_windows, or "
-            "set preparation=None."
+            f"preprocessor makes, {shown[0]}, got {shown[1]}: make them with its make_windows, or "
+            "set preprocessor=None."
         )
-    return clone(preparation)
+    return clone(preprocessor)

@@ -13,7 +13,7 @@ from physio_ssl.datasets import load_wesad
 from physio_ssl.preprocessing import (
     BandpassFilter,
     Clip,
-    Preparation,
+    Preprocessor,
     Resample,
     Standardize,
     prepare_wristband,
@@ -24,10 +24,10 @@ STAGES = {"onset": [0, 60], "duration": [60, 60], "description": ["rest", "stres
 
 
 @pytest.fixture
-def preparation():
-    return Preparation(
+def preprocessor():
+    return Preprocessor(
         {"bvp": [Resample(64, 4), Standardize()], "eda": [Clip(0, 9), Standardize()], "temp": []},
-        input_rate={"bvp": 64, "eda": 4, "temp": 4},
+        input_sampling_rate={"bvp": 64, "eda": 4, "temp": 4},
         sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
         duration=10,
     )
@@ -43,9 +43,9 @@ def record(subject="S1", **rates):
     return Recording(signals, rates, subject, STAGES, start_time=1.5e9)
 
 
-def test_each_modality_goes_through_its_steps_in_turn(preparation):
+def test_each_modality_goes_through_its_steps_in_turn(preprocessor):
     recording = record()
-    prepared = preparation.prepare(recording)
+    prepared = preprocessor.prepare(recording)
     bvp, eda = recording.signals["bvp"], recording.signals["eda"]
     expected = functional.standardize(functional.resample(bvp, 64, 4))
     assert_array_equal(prepared.signals["bvp"], expected)
@@ -54,25 +54,25 @@ def test_each_modality_goes_through_its_steps_in_turn(preparation):
     assert prepared.sampling_rate == {"bvp": 4, "eda": 4, "temp": 4}
 
 
-def test_what_is_known_of_a_recording_is_kept(preparation):
-    prepared = preparation.prepare(record())
+def test_what_is_known_of_a_recording_is_kept(preprocessor):
+    prepared = preprocessor.prepare(record())
     assert (prepared.subject, prepared.start_time) == ("S1", 1.5e9)
     assert list(prepared.annotations["description"]) == ["rest", "stress"]
 
 
-def test_recordings_are_left_alone(preparation):
+def test_recordings_are_left_alone(preprocessor):
     recording = record()
     before = {name: signal.copy() for name, signal in recording.signals.items()}
-    preparation.make_windows(recording).X["temp"][:] = 0
+    preprocessor.make_windows(recording).X["temp"][:] = 0
     for name, signal in recording.signals.items():
         assert_array_equal(signal, before[name])
 
 
-def test_windows_are_those_of_make_windows(preparation):
+def test_windows_are_those_of_make_windows(preprocessor):
     recordings = [record("S1"), record("S2")]
-    ours = preparation.make_windows(recordings, 5, {"rest": 0, "stress": 1}, min_share=0.8)
+    ours = preprocessor.make_windows(recordings, 5, {"rest": 0, "stress": 1}, min_coverage=0.8)
     theirs = make_windows(
-        preparation.prepare(recordings), 10, 5, label={"rest": 0, "stress": 1}, min_share=0.8
+        preprocessor.prepare(recordings), 10, 5, label={"rest": 0, "stress": 1}, min_coverage=0.8
     )
     assert ours.X == theirs.X
     assert_array_equal(ours.y, theirs.y)
@@ -80,26 +80,26 @@ def test_windows_are_those_of_make_windows(preparation):
     assert ours.dropped == theirs.dropped == {"unlabelled": 2}
 
 
-def test_windows_do_not_overlap_by_default(preparation):
-    assert_array_equal(preparation.make_windows(record()).onset, np.arange(0, 111, 10))
+def test_windows_do_not_overlap_by_default(preprocessor):
+    assert_array_equal(preprocessor.make_windows(record()).onset, np.arange(0, 111, 10))
 
 
-def test_other_modalities_are_left_out(preparation):
-    assert list(preparation.prepare(record()).signals) == ["bvp", "eda", "temp"]
+def test_other_modalities_are_left_out(preprocessor):
+    assert list(preprocessor.prepare(record()).signals) == ["bvp", "eda", "temp"]
 
 
-def test_missing_modalities_are_left_out(preparation):
-    without = preparation.make_windows([record(bvp=64, eda=4), record("S2", eda=4, bvp=64)])
+def test_missing_modalities_are_left_out(preprocessor):
+    without = preprocessor.make_windows([record(bvp=64, eda=4), record("S2", eda=4, bvp=64)])
     assert list(without.X) == ["bvp", "eda"]
-    whole = preparation.make_windows([record(), record("S2")])
+    whole = preprocessor.make_windows([record(), record("S2")])
     assert_array_equal(without.X["bvp"], whole.X["bvp"])
 
 
 @pytest.mark.parametrize("rates", [{"bvp": 100}, {"bvp": 128}, {"bvp": 64, "eda": 8}])
-def test_signals_of_faster_devices_become_alike(rates, preparation):
-    faster = preparation.prepare(record(**rates))
+def test_signals_of_faster_devices_become_alike(rates, preprocessor):
+    faster = preprocessor.prepare(record(**rates))
     for name in rates:
-        expected = preparation.prepare(record()).signals[name]
+        expected = preprocessor.prepare(record()).signals[name]
         assert faster.signals[name].shape == expected.shape
         # but for the ends, which filters do not see both sides of
         assert_allclose(faster.signals[name][..., 8:-8], expected[..., 8:-8], atol=0.03)
@@ -108,52 +108,58 @@ def test_signals_of_faster_devices_become_alike(rates, preparation):
 def test_frequencies_that_the_input_rate_cannot_hold_are_filtered_out():
     times = np.arange(120 * 128) / 128
     fast = np.sin(2 * np.pi * 0.2 * times) + np.sin(2 * np.pi * 60 * times)
-    preparation = Preparation({"bvp": []}, {"bvp": 64}, {"bvp": 64}, duration=10)
-    prepared = preparation.prepare(Recording({"bvp": fast}, {"bvp": 128}, "S1")).signals["bvp"]
+    preprocessor = Preprocessor({"bvp": []}, {"bvp": 64}, {"bvp": 64}, duration=10)
+    prepared = preprocessor.prepare(Recording({"bvp": fast}, {"bvp": 128}, "S1")).signals["bvp"]
     # 60 Hz would be seen as 4 Hz
     spectrum = np.abs(np.fft.rfft(prepared[0, 0])) / (60 * 64)
     assert spectrum[[24, 480]] == pytest.approx([1, 0], abs=0.02)
 
 
-def test_a_signal_that_is_too_slow_is_an_error(preparation):
+def test_a_signal_that_is_too_slow_is_an_error(preprocessor):
     with pytest.raises(ValueError, match=r"'bvp' .* 64 Hz or faster, .* S2 is at 32\.0 Hz"):
-        preparation.prepare([record(), record("S2", bvp=32, eda=4, temp=4)])
+        preprocessor.prepare([record(), record("S2", bvp=32, eda=4, temp=4)])
 
 
-def test_a_recording_with_none_of_the_modalities_is_an_error(preparation):
+def test_a_recording_with_none_of_the_modalities_is_an_error(preprocessor):
     with pytest.raises(ValueError, match="modalities bvp, eda, temp, but that of S1 has acc, resp"):
-        preparation.prepare(record(acc=32, resp=8))
+        preprocessor.prepare(record(acc=32, resp=8))
 
 
-def test_recordings_of_other_modalities_are_an_error(preparation):
+def test_recordings_of_other_modalities_are_an_error(preprocessor):
     with pytest.raises(ValueError, match="got bvp, eda for S1 and bvp, eda, temp for S2"):
-        preparation.prepare([record(bvp=64, eda=4), record("S2")])
+        preprocessor.prepare([record(bvp=64, eda=4), record("S2")])
 
 
-def test_what_is_no_recording_is_an_error(preparation):
+def test_what_is_no_recording_is_an_error(preprocessor):
     with pytest.raises(TypeError, match="Expected recordings, got a dict"):
-        preparation.prepare([{"bvp": np.zeros(100)}])
+        preprocessor.prepare([{"bvp": np.zeros(100)}])
 
 
-def test_no_recording_is_an_error_for_windows(preparation):
+def test_no_recording_is_an_error_for_windows(preprocessor):
     with pytest.raises(ValueError, match="at least one recording"):
-        preparation.make_windows([])
+        preprocessor.make_windows([])
 
 
 @pytest.mark.parametrize(
     "sample, rule", [(5.0, "1 of 1 signals are constant"), (np.nan, "contains NaN")]
 )
-def test_what_a_step_refuses_is_an_error_that_names_subject_and_modality(sample, rule, preparation):
+def test_what_a_step_refuses_is_an_error_that_names_subject_and_modality(
+    sample, rule, preprocessor
+):
     bad = Recording({"eda": np.full(480, sample)}, {"eda": 4}, "S2")
     with pytest.raises(ValueError, match=f"(?s)'eda' of S2 cannot be prepared: .*{rule}"):
-        preparation.prepare([record(eda=4), bad])
+        preprocessor.prepare([record(eda=4), bad])
 
 
 @pytest.mark.parametrize(
     "changes, error, rule",
     [
-        ({"steps": {}}, ValueError, "one at least, got steps: none; input_rate: bvp;"),
-        ({"input_rate": {"eda": 64}}, ValueError, "got steps: bvp; input_rate: eda;"),
+        ({"steps": {}}, ValueError, "same modalities, got steps: none; input_sampling_rate: bvp;"),
+        (
+            {"input_sampling_rate": {"eda": 64}},
+            ValueError,
+            "got steps: bvp; input_sampling_rate: eda;",
+        ),
         ({"steps": [Standardize()]}, TypeError, "steps must be a dict .* got .Standardize"),
         (
             {"sampling_rate": MappingProxyType({"bvp": 4})},
@@ -171,7 +177,11 @@ def test_what_a_step_refuses_is_an_error_that_names_subject_and_modality(sample,
         ),
         ({"steps": {"bvp": []}}, ValueError, "got 64 and 4 Hz, but they end at 64 Hz"),
         ({"steps": {"bvp": [Resample("64", 4)]}}, TypeError, r"sampling_rate of Resample\("),
-        ({"input_rate": {"bvp": None}}, TypeError, r"input_rate\['bvp'\] must be a number"),
+        (
+            {"input_sampling_rate": {"bvp": None}},
+            TypeError,
+            r"input_sampling_rate\['bvp'\] must be a number",
+        ),
         ({"sampling_rate": {"bvp": -4}}, ValueError, r"sampling_rate\['bvp'\] must be positive"),
         ({"duration": "60 s"}, TypeError, "duration must be a number"),
         ({"duration": 0}, ValueError, "duration must be positive and finite, .* got 0"),
@@ -182,50 +192,50 @@ def test_what_a_step_refuses_is_an_error_that_names_subject_and_modality(sample,
 def test_parameters_that_do_not_fit_are_an_error(changes, error, rule):
     params = {
         "steps": {"bvp": [Resample(64, 4)]},
-        "input_rate": {"bvp": 64},
+        "input_sampling_rate": {"bvp": 64},
         "sampling_rate": {"bvp": 4},
         "duration": 10,
     }
     with pytest.raises(error, match=rule):
-        Preparation(**{**params, **changes}).make_windows(record(bvp=64))
+        Preprocessor(**{**params, **changes}).make_windows(record(bvp=64))
 
 
-def test_a_preparation_shows_its_parameters(preparation):
-    assert "Resample(new_sampling_rate=4, sampling_rate=64)" in repr(preparation)
-    assert repr(clone(preparation)) == repr(preparation)
+def test_a_preparation_shows_its_parameters(preprocessor):
+    assert "Resample(new_sampling_rate=4, sampling_rate=64)" in repr(preprocessor)
+    assert repr(clone(preprocessor)) == repr(preprocessor)
 
 
-def test_an_encoder_takes_what_its_preparation_makes(preparation):
-    windows = preparation.make_windows(record())
-    encoder = SSLEncoder(preparation=preparation, **SMALL).fit(windows.X)
-    other = encoder.preparation_.make_windows(record("S2", bvp=128, eda=8, temp=4, acc=50))
+def test_an_encoder_takes_what_its_preparation_makes(preprocessor):
+    windows = preprocessor.make_windows(record())
+    encoder = SSLEncoder(preprocessor=preprocessor, **SMALL).fit(windows.X)
+    other = encoder.preprocessor_.make_windows(record("S2", bvp=128, eda=8, temp=4, acc=50))
     assert_allclose(encoder.transform(other.X), encoder.transform(windows.X), atol=0.1)
-    again = pickle.loads(pickle.dumps(encoder)).preparation_
+    again = pickle.loads(pickle.dumps(encoder)).preprocessor_
     assert again.make_windows(record()).X == windows.X
 
 
-def test_an_encoder_has_no_preparation_unless_it_is_given_one(preparation):
-    X = preparation.make_windows(record()).X
-    assert SSLEncoder(**SMALL).fit(X).preparation_ is None
-    encoder = SSLEncoder(standardize=False, preparation=preparation, **SMALL)
+def test_an_encoder_has_no_preparation_unless_it_is_given_one(preprocessor):
+    X = preprocessor.make_windows(record()).X
+    assert SSLEncoder(**SMALL).fit(X).preprocessor_ is None
+    encoder = SSLEncoder(standardize=False, preprocessor=preprocessor, **SMALL)
     shapes = {"bvp": (1, 40), "eda": (1, 40), "temp": (1, 40)}
-    assert encoder.build(shapes).preparation_.duration == 10
+    assert encoder.build(shapes).preprocessor_.duration == 10
 
 
-def test_an_encoder_keeps_the_preparation_that_it_was_fitted_with(preparation):
-    encoder = SSLEncoder(preparation=preparation, **SMALL)
-    encoder.fit(preparation.make_windows(record()).X)
-    preparation.duration = 20
-    preparation.steps["bvp"].pop()
-    assert encoder.preparation_.duration == 10
-    assert len(encoder.preparation_.steps["bvp"]) == 2
+def test_an_encoder_keeps_the_preparation_that_it_was_fitted_with(preprocessor):
+    encoder = SSLEncoder(preprocessor=preprocessor, **SMALL)
+    encoder.fit(preprocessor.make_windows(record()).X)
+    preprocessor.duration = 20
+    preprocessor.steps["bvp"].pop()
+    assert encoder.preprocessor_.duration == 10
+    assert len(encoder.preprocessor_.steps["bvp"]) == 2
 
 
-def test_a_clone_is_fitted_with_the_same_preparation(preparation):
-    X = preparation.make_windows(record()).X
-    encoder = clone(SSLEncoder(preparation=preparation, **SMALL).fit(X))
-    assert not hasattr(encoder, "preparation_")
-    assert repr(encoder.fit(X).preparation_) == repr(preparation)
+def test_a_clone_is_fitted_with_the_same_preparation(preprocessor):
+    X = preprocessor.make_windows(record()).X
+    encoder = clone(SSLEncoder(preprocessor=preprocessor, **SMALL).fit(X))
+    assert not hasattr(encoder, "preprocessor_")
+    assert repr(encoder.fit(X).preprocessor_) == repr(preprocessor)
 
 
 @pytest.mark.parametrize(
@@ -237,48 +247,48 @@ def test_a_clone_is_fitted_with_the_same_preparation(preparation):
         (lambda X: X["bvp"], "signal 40"),
     ],
 )
-def test_fit_refuses_windows_that_the_preparation_does_not_make(keep, got, preparation):
-    X = keep(preparation.make_windows(record()).X)
-    encoder = SSLEncoder(preparation=preparation, **SMALL)
+def test_fit_refuses_windows_that_the_preparation_does_not_make(keep, got, preprocessor):
+    X = keep(preprocessor.make_windows(record()).X)
+    encoder = SSLEncoder(preprocessor=preprocessor, **SMALL)
     with pytest.raises(ValueError, match=f"makes, bvp 40, eda 40, temp 40, got {got}: "):
         encoder.fit(X)
-    assert encoder.set_params(preparation=None).fit(X).preparation_ is None
+    assert encoder.set_params(preprocessor=None).fit(X).preprocessor_ is None
 
 
-def test_fit_refuses_what_is_no_preparation(preparation):
-    X = preparation.make_windows(record()).X
-    with pytest.raises(TypeError, match="must be a Preparation or None, got 'wristband'"):
-        SSLEncoder(preparation="wristband", **SMALL).fit(X)
+def test_fit_refuses_what_is_no_preparation(preprocessor):
+    X = preprocessor.make_windows(record()).X
+    with pytest.raises(TypeError, match="must be a Preprocessor or None, got 'wristband'"):
+        SSLEncoder(preprocessor="wristband", **SMALL).fit(X)
 
 
-def test_an_encoder_says_which_windows_its_preparation_makes(preparation):
-    X = preparation.make_windows(record()).X
-    encoder = SSLEncoder(preparation=preparation, **SMALL).fit(X)
+def test_an_encoder_says_which_windows_its_preparation_makes(preprocessor):
+    X = preprocessor.make_windows(record()).X
+    encoder = SSLEncoder(preprocessor=preprocessor, **SMALL).fit(X)
     raw = SignalDict({**X, "bvp": make_windows(record(), 10).X["bvp"]})
-    rule = r"\(1, 40\), got \(1, 640\): these are 10 s at 4 Hz, as .* preparation_\.make_windows"
+    rule = r"\(1, 40\), got \(1, 640\): these are 10 s at 4 Hz, as .* preprocessor_\.make_windows"
     with pytest.raises(ValueError, match=rule):
         encoder.transform(raw)
 
 
-def test_a_preparation_may_be_given_after_fit(preparation):
-    X = preparation.make_windows(record()).X
+def test_a_preparation_may_be_given_after_fit(preprocessor):
+    X = preprocessor.make_windows(record()).X
     encoder = SSLEncoder(**SMALL).fit(X)
-    encoder.preparation_ = preparation
+    encoder.preprocessor_ = preprocessor
     with pytest.raises(ValueError, match="10 s at 4 Hz"):
         encoder.transform(SignalDict({**X, "eda": X["eda"][..., :39]}))
 
 
 def test_wristband_recordings_are_prepared_as_by_prepare_wristband(data_folder):
-    preparation = Preparation(
+    preprocessor = Preprocessor(
         {"bvp": [Resample(64, 4), Standardize()], "eda": [Standardize()], "temp": [Standardize()]},
-        input_rate={"bvp": 64, "eda": 4, "temp": 4},
+        input_sampling_rate={"bvp": 64, "eda": 4, "temp": 4},
         sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
         duration=60,
     )
     recording = load_wesad(data_folder / "WESAD", subjects=["S2"])
-    prepared, expected = preparation.prepare(recording)[0], prepare_wristband(recording)[0]
+    prepared, expected = preprocessor.prepare(recording)[0], prepare_wristband(recording)[0]
     for name, signal in prepared.signals.items():
         assert_array_equal(signal, expected.signals[name])
-    windows = preparation.make_windows(recording, 60, {"baseline": 0, "stress": 1})
+    windows = preprocessor.make_windows(recording, 60, {"baseline": 0, "stress": 1})
     assert windows.X["bvp"].shape[1:] == (1, 240)
     assert set(windows.y) == {0, 1}

@@ -106,7 +106,7 @@ def _trace_pulse(signal, sampling_rate):
     return traces
 
 
-class AddHeartRate(StatelessMixin, TransformerMixin, BaseEstimator):
+class HeartRateChannels(StatelessMixin, TransformerMixin, BaseEstimator):
     """Put heart rate, amplitude and regularity of the pulse beside it, as further channels.
 
     Each channel becomes four: the signal as it is; heart rate, in beats per minute; the
@@ -143,9 +143,9 @@ class AddHeartRate(StatelessMixin, TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from physio_ssl.preprocessing import AddHeartRate
+    >>> from physio_ssl.preprocessing import HeartRateChannels
     >>> pulse = np.sin(2 * np.pi * 1.2 * np.arange(0, 60, 1 / 64))
-    >>> traces = AddHeartRate(64).fit_transform(pulse[np.newaxis, np.newaxis])
+    >>> traces = HeartRateChannels(64).fit_transform(pulse[np.newaxis, np.newaxis])
     >>> traces.shape
     (1, 4, 3840)
     >>> traces[0, 1:, 1920].round(2)
@@ -168,19 +168,21 @@ class AddHeartRate(StatelessMixin, TransformerMixin, BaseEstimator):
         return _add_traces(X, 3, lambda signal: _trace_pulse(signal, self.sampling_rate))
 
 
-def _check_dynamics(sampling_rate, slope, activity):
+def _check_dynamics(sampling_rate, smoothing, window):
     """Raise if a length is no number of seconds, or too short."""
     sampling_rate = check_sampling_rate(sampling_rate)
-    lengths = {"slope": slope} if activity is None else {"slope": slope, "activity": activity}
+    lengths = (
+        {"smoothing": smoothing} if window is None else {"smoothing": smoothing, "window": window}
+    )
     for name, value in lengths.items():
         if not isinstance(value, Real) or isinstance(value, bool):
             raise TypeError(f"{name} must be a number, in seconds, got {value!r}.")
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, in seconds, got {value}.")
-    if activity is not None and activity * sampling_rate < 2:
+    if window is not None and window * sampling_rate < 2:
         raise ValueError(
-            "activity must last two samples or more, to have a spread, which are "
-            f"{2 / sampling_rate:g} s at {sampling_rate:g} Hz, got {activity}."
+            "window must last two samples or more, to have a spread, which are "
+            f"{2 / sampling_rate:g} s at {sampling_rate:g} Hz, got {window}."
         )
 
 
@@ -197,10 +199,10 @@ def _trace_dynamics(signal, sampling_rate, slope, activity):
     return traces
 
 
-class AddDynamics(StatelessMixin, TransformerMixin, BaseEstimator):
+class SlopeChannels(StatelessMixin, TransformerMixin, BaseEstimator):
     """Put the slope of each channel, and how much it changes, beside it as further channels.
 
-    Each channel becomes two: the signal as it is, and its slope. Where ``activity`` is given it
+    Each channel becomes two: the signal as it is, and its slope. Where ``window`` is given it
     becomes three, the last one the natural logarithm of how much the signal changes from sample
     to sample: skin conductance at rest drifts, that of a stressed or moving person fluctuates.
 
@@ -208,10 +210,10 @@ class AddDynamics(StatelessMixin, TransformerMixin, BaseEstimator):
     ----------
     sampling_rate : float
         Sampling rate of ``X``, in Hz.
-    slope : float
+    smoothing : float
         Standard deviation of the Gaussian that smooths the signal before its slope is taken, in
         seconds. The slope is in the unit of ``X`` per second.
-    activity : float, default=None
+    window : float, default=None
         Length of the stretches, in seconds, in which activity is taken: the standard deviation
         of the differences between samples, in the unit of ``X``. None leaves activity out.
 
@@ -224,30 +226,30 @@ class AddDynamics(StatelessMixin, TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from physio_ssl.preprocessing import AddDynamics
+    >>> from physio_ssl.preprocessing import SlopeChannels
     >>> ramp = np.arange(0, 60, 1 / 4)  # one unit per second
-    >>> traces = AddDynamics(4, slope=2).fit_transform(ramp[np.newaxis, np.newaxis])
+    >>> traces = SlopeChannels(4, smoothing=2).fit_transform(ramp[np.newaxis, np.newaxis])
     >>> traces.shape
     (1, 2, 240)
     >>> float(traces[0, 1, 120].round(6))
     1.0
     """
 
-    def __init__(self, sampling_rate, slope, activity=None):
+    def __init__(self, sampling_rate, smoothing, window=None):
         self.sampling_rate = sampling_rate
-        self.slope = slope
-        self.activity = activity
+        self.smoothing = smoothing
+        self.window = window
 
     def fit(self, X, y=None):
         """Check the parameters; nothing is learned."""
         check_windows(X, self, reset=True)
-        _check_dynamics(self.sampling_rate, self.slope, self.activity)
+        _check_dynamics(self.sampling_rate, self.smoothing, self.window)
         return self
 
     def transform(self, X):
         """Turn ``X`` into an array of shape (n_windows, 2 or 3 * n_channels, n_times)."""
         X = check_windows(X, self)
-        params = self.sampling_rate, self.slope, self.activity
+        params = self.sampling_rate, self.smoothing, self.window
         _check_dynamics(*params)
-        n_traces = 1 if self.activity is None else 2
+        n_traces = 1 if self.window is None else 2
         return _add_traces(X, n_traces, lambda signal: _trace_dynamics(signal, *params))

@@ -1,4 +1,4 @@
-"""SummaryPrediction: what the targets are, and that an encoder learns them."""
+"""StatisticsPrediction: what the targets are, and that an encoder learns them."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 
 from physio_ssl import SignalDict, SSLEncoder
 from physio_ssl.networks import MultimodalTransformer
-from physio_ssl.pretext import SummaryPrediction
+from physio_ssl.pretext import StatisticsPrediction
 
 
 def make_signals(n_windows=40, n_times=80, seed=0, **n_channels):
@@ -19,7 +19,7 @@ def make_signals(n_windows=40, n_times=80, seed=0, **n_channels):
 
 
 def make_target(signals, task=None):
-    return (task or SummaryPrediction()).make_views(signals, np.random.default_rng(0))[1]
+    return (task or StatisticsPrediction()).make_views(signals, np.random.default_rng(0))[1]
 
 
 def z_score(x):
@@ -54,7 +54,7 @@ def test_a_statistic_that_is_the_same_in_all_windows_is_zero():
 
 def test_masked_samples_are_zero_and_targets_know_nothing_of_the_mask():
     signals = make_signals(200, 240)
-    task = SummaryPrediction(probability=0.01, span=20)
+    task = StatisticsPrediction(mask_prob=0.01, mask_length=20)
     inputs, target = task.make_views(signals, np.random.default_rng(0))
     masked = inputs["eda"] == 0
     assert masked.float().mean().item() == pytest.approx(0.17, abs=0.02)
@@ -66,7 +66,7 @@ def test_masked_samples_are_zero_and_targets_know_nothing_of_the_mask():
 
 def test_heads_see_all_modalities():
     network = MultimodalTransformer({"eda": 1, "temp": 2}, {"eda": 80, "temp": 80}, d_model=8)
-    heads = SummaryPrediction().make_heads(network)
+    heads = StatisticsPrediction().make_heads(network)
     assert heads["eda"].weight.shape == (6, 16)
     assert heads["temp"].weight.shape == (12, 16)
 
@@ -75,7 +75,7 @@ def test_the_loss_is_the_sum_over_modalities():
     signals = make_signals(eda=1, temp=1)
     torch.manual_seed(0)
     network = MultimodalTransformer({"eda": 1, "temp": 1}, {"eda": 80, "temp": 80}, d_model=8)
-    task = SummaryPrediction()
+    task = StatisticsPrediction()
     heads = task.make_heads(network)
     for head in heads.values():
         torch.nn.init.zeros_(head.weight)
@@ -94,7 +94,7 @@ def test_what_a_missing_modality_was_is_told_from_the_others():
     noise = rng.standard_normal((2, 300, 1, 80))
     X = SignalDict(hr=level + 0.3 * noise[0], eda=-level + 0.3 * noise[1])
     encoder = SSLEncoder(
-        pretext=SummaryPrediction,
+        pretext=StatisticsPrediction,
         module__d_model=16,
         module__modality_dropout=0.4,
         max_epochs=6,
@@ -108,8 +108,8 @@ def test_what_a_missing_modality_was_is_told_from_the_others():
 
 
 @pytest.mark.parametrize(
-    "bad, message", [({"probability": 0}, "probability"), ({"span": 0}, "span")]
+    "bad, message", [({"mask_prob": 0}, "mask_prob"), ({"mask_length": 0}, "mask_length")]
 )
 def test_impossible_masks_are_refused(bad, message):
     with pytest.raises(ValueError, match=f"{message} must be"):
-        SSLEncoder(pretext=SummaryPrediction(**bad)).fit(np.zeros((4, 1, 40)) + np.arange(40))
+        SSLEncoder(pretext=StatisticsPrediction(**bad)).fit(np.zeros((4, 1, 40)) + np.arange(40))

@@ -10,11 +10,11 @@ from physio_ssl import Recording, SSLEncoder, load_encoder
 from physio_ssl.datasets import load_wesad
 from physio_ssl.functional import normal_scores
 from physio_ssl.preprocessing import (
-    AddDynamics,
-    AddHeartRate,
+    HeartRateChannels,
     NormalScores,
-    Preparation,
+    Preprocessor,
     Resample,
+    SlopeChannels,
     Standardize,
 )
 
@@ -37,7 +37,7 @@ def trace(transformer, signal):
 
 def trace_pulse(signal):
     """Return heart rate, log amplitude and regularity."""
-    return trace(AddHeartRate(RATE), signal)[1:]
+    return trace(HeartRateChannels(RATE), signal)[1:]
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_window_of_ten_seconds_has_a_heart_rate():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
-@pytest.mark.parametrize("transformer", [AddHeartRate(RATE), AddDynamics(4, 5, 10)])
+@pytest.mark.parametrize("transformer", [HeartRateChannels(RATE), SlopeChannels(4, 5, 10)])
 def test_traces_of_a_constant_signal_are_zero(transformer, value):
     for dtype in (np.float32, np.float64):
         traces = trace(transformer, np.full(MINUTE, value, dtype))
@@ -138,7 +138,7 @@ def test_traces_of_a_constant_signal_are_zero(transformer, value):
 
 
 def test_a_pulse_without_beats_can_be_standardized():
-    steps = make_pipeline(AddHeartRate(RATE), Resample(RATE, 4), Standardize("zero"))
+    steps = make_pipeline(HeartRateChannels(RATE), Resample(RATE, 4), Standardize("zero"))
     assert not trace(steps, np.zeros(MINUTE)).any()
 
 
@@ -160,20 +160,20 @@ def test_an_offset_changes_no_trace_of_a_pulse():
 @pytest.mark.parametrize("slope", [1, 15])
 def test_the_slope_of_a_ramp_is_its_rise_per_second(slope):
     temperature = 30 + 0.02 * np.arange(4 * 300) / 4
-    traces = trace(AddDynamics(4, slope), temperature)
+    traces = trace(SlopeChannels(4, slope), temperature)
     assert_array_equal(traces[0], temperature)
     inside = slice(5 * 4 * slope, -5 * 4 * slope)
     assert_allclose(traces[1, inside], 0.02, rtol=1e-6)
 
 
 def test_a_longer_slope_is_smoother(noise):
-    spreads = [trace(AddDynamics(4, slope), noise)[1].std() for slope in (0.5, 5, 15)]
+    spreads = [trace(SlopeChannels(4, slope), noise)[1].std() for slope in (0.5, 5, 15)]
     assert spreads[0] > 10 * spreads[1] > 10 * spreads[2]
 
 
 def test_activity_is_the_log_of_how_much_samples_differ(noise):
     signal = np.repeat([1.0, 10.0], 4 * 150) * noise
-    activity = trace(AddDynamics(4, 5, activity=10), signal)[2]
+    activity = trace(SlopeChannels(4, 5, window=10), signal)[2]
     quiet, active = activity[40 : 4 * 150 - 40], activity[4 * 150 + 40 : -40]
     # differences of white noise have the square root of two of its spread
     assert quiet.mean() == pytest.approx(np.log(np.sqrt(2)), abs=0.1)
@@ -182,19 +182,19 @@ def test_activity_is_the_log_of_how_much_samples_differ(noise):
 
 def test_activity_of_a_drift_is_at_its_floor(noise):
     signal = np.arange(1200.0)
-    activity = trace(AddDynamics(4, 5, activity=10), signal)[2, 40:-40]
+    activity = trace(SlopeChannels(4, 5, window=10), signal)[2, 40:-40]
     assert_allclose(activity, np.log(1e-4 * signal.std()), atol=1e-6)
 
 
 @pytest.mark.parametrize("scale, offset", [(1e-6, 0), (1000, 5)])
 def test_a_change_of_unit_changes_no_standardized_dynamics(scale, offset, noise):
-    steps = make_pipeline(AddDynamics(4, slope=5, activity=10), Standardize())
+    steps = make_pipeline(SlopeChannels(4, smoothing=5, window=10), Standardize())
     skin = np.cumsum(noise) + 3 * (np.arange(1200) > 600) * noise
     assert_allclose(trace(steps, scale * skin + offset), trace(steps, skin), atol=1e-5)
 
 
 def test_dynamics_are_those_of_z_scores(noise):
-    add, skin = AddDynamics(4, slope=5, activity=10), np.cumsum(noise)
+    add, skin = SlopeChannels(4, smoothing=5, window=10), np.cumsum(noise)
     after = trace(make_pipeline(add, Standardize()), skin)
     before = trace(make_pipeline(Standardize(), add, Standardize()), skin)
     assert_allclose(after, before, atol=1e-8)
@@ -231,7 +231,7 @@ def test_normal_scores_of_constant_channels_are_an_error_or_zeros(noise):
 
 @pytest.mark.parametrize(
     "transformer, n_out",
-    [(AddHeartRate(RATE), 4), (AddDynamics(4, 5), 2), (AddDynamics(4, 5, 10), 3)],
+    [(HeartRateChannels(RATE), 4), (SlopeChannels(4, 5), 2), (SlopeChannels(4, 5, 10), 3)],
 )
 def test_each_channel_is_followed_by_its_traces(transformer, n_out):
     X = np.stack([draw_pulse(72), draw_pulse(90, amplitude=2)]).reshape(2, 2, MINUTE)
@@ -243,14 +243,14 @@ def test_each_channel_is_followed_by_its_traces(transformer, n_out):
         assert_array_equal(traces[window, channel * n_out : (channel + 1) * n_out], alone)
 
 
-@pytest.mark.parametrize("transformer", [AddHeartRate(RATE), AddDynamics(4, 5, 10)])
+@pytest.mark.parametrize("transformer", [HeartRateChannels(RATE), SlopeChannels(4, 5, 10)])
 def test_two_dimensions_become_three_with_the_traces_as_channels(transformer):
     X = draw_pulse(72).reshape(2, MINUTE)
     assert_array_equal(transformer.fit_transform(X), transformer.fit_transform(X[:, np.newaxis]))
 
 
 @pytest.mark.parametrize(
-    "transformer", [AddHeartRate(RATE), AddDynamics(RATE, 5, 10), NormalScores()]
+    "transformer", [HeartRateChannels(RATE), SlopeChannels(RATE, 5, 10), NormalScores()]
 )
 def test_float32_gives_what_float64_gives(transformer):
     pulse = draw_pulse(np.linspace(60, 90, 2 * MINUTE)).astype(np.float32)
@@ -262,14 +262,14 @@ def test_float32_gives_what_float64_gives(transformer):
 @pytest.mark.parametrize(
     "transformer, error, rule",
     [
-        (AddHeartRate(8), ValueError, r"low < high < 4 Hz .* got low=0\.6 and high=4\.0"),
-        (AddHeartRate("64"), TypeError, "sampling_rate must be a number, in Hz, got '64'"),
-        (AddDynamics(0, 5), ValueError, "sampling_rate must be positive"),
-        (AddDynamics(4, "5"), TypeError, "slope must be a number, in seconds, got '5'"),
-        (AddDynamics(4, 0), ValueError, "slope must be positive and finite, .* got 0"),
-        (AddDynamics(4, np.inf), ValueError, "slope must be positive and finite, .* got inf"),
-        (AddDynamics(4, 5, True), TypeError, "activity must be a number, in seconds, got True"),
-        (AddDynamics(4, 5, 0.4), ValueError, r"which are 0\.5 s at 4 Hz, got 0\.4"),
+        (HeartRateChannels(8), ValueError, r"low < high < 4 Hz .* got low=0\.6 and high=4\.0"),
+        (HeartRateChannels("64"), TypeError, "sampling_rate must be a number, in Hz, got '64'"),
+        (SlopeChannels(0, 5), ValueError, "sampling_rate must be positive"),
+        (SlopeChannels(4, "5"), TypeError, "smoothing must be a number, in seconds, got '5'"),
+        (SlopeChannels(4, 0), ValueError, "smoothing must be positive and finite, .* got 0"),
+        (SlopeChannels(4, np.inf), ValueError, "smoothing must be positive and finite, .* got inf"),
+        (SlopeChannels(4, 5, True), TypeError, "window must be a number, in seconds, got True"),
+        (SlopeChannels(4, 5, 0.4), ValueError, r"which are 0\.5 s at 4 Hz, got 0\.4"),
         (NormalScores("drop"), ValueError, "constant must be 'error' or 'zero', got 'drop'"),
     ],
 )
@@ -282,34 +282,34 @@ def test_wrong_parameters_are_an_error(transformer, error, rule):
 
 
 @pytest.fixture
-def preparation():
-    return Preparation(
+def preprocessor():
+    return Preprocessor(
         {
-            "bvp": [AddHeartRate(64), Resample(64, 4), Standardize(constant="zero")],
-            "eda": [AddDynamics(4, slope=5, activity=10), NormalScores()],
-            "temp": [AddDynamics(4, slope=15), Standardize()],
+            "bvp": [HeartRateChannels(64), Resample(64, 4), Standardize(constant="zero")],
+            "eda": [SlopeChannels(4, smoothing=5, window=10), NormalScores()],
+            "temp": [SlopeChannels(4, smoothing=15), Standardize()],
         },
-        input_rate={"bvp": 64, "eda": 4, "temp": 4},
+        input_sampling_rate={"bvp": 64, "eda": 4, "temp": 4},
         sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
         duration=60,
     )
 
 
-def test_an_encoder_is_saved_with_the_traces_that_it_was_trained_on(preparation, tmp_path, noise):
+def test_an_encoder_is_saved_with_the_traces_that_it_was_trained_on(preprocessor, tmp_path, noise):
     signals = {"bvp": draw_pulse(72, duration=300), "eda": noise, "temp": np.cumsum(noise)}
     recording = Recording(signals, {"bvp": 64, "eda": 4, "temp": 4}, "S1")
-    X = preparation.make_windows(recording).X
+    X = preprocessor.make_windows(recording).X
     assert {name: x.shape for name, x in X.items()} == {
         "bvp": (5, 4, 240),
         "eda": (5, 3, 240),
         "temp": (5, 2, 240),
     }
     encoder = SSLEncoder(
-        standardize=False, preparation=preparation, max_epochs=1, random_state=0
+        standardize=False, preprocessor=preprocessor, max_epochs=1, random_state=0
     ).fit(X)
     encoder.save(tmp_path / "encoder.safetensors")
     loaded = load_encoder(tmp_path / "encoder.safetensors")
-    again = loaded.preparation_.make_windows(recording).X
+    again = loaded.preprocessor_.make_windows(recording).X
     assert again == X
     assert_allclose(loaded.transform(again), encoder.transform(X), atol=1e-6)
 

@@ -11,7 +11,7 @@ _QUANTILES = (0.1, 0.5, 0.9)
 _N_STATISTICS = 3 + len(_QUANTILES)
 
 
-class SummaryPrediction(BaseEstimator):
+class StatisticsPrediction(BaseEstimator):
     """Predict how each channel was in the whole window from what a mask left of it.
 
     The network sees windows of which spans are masked; linear heads on its embedding predict
@@ -29,10 +29,10 @@ class SummaryPrediction(BaseEstimator):
 
     Parameters
     ----------
-    probability : float, default=0.01
+    mask_prob : float, default=0.01
         Probability that a sample begins a masked span, drawn for each window and modality. With
         spans of 20 samples, 17 % of a long window are masked.
-    span : int, default=20
+    mask_length : int, default=20
         Samples per masked span: 5 s at 4 Hz. They become zero, which suits signals of mean 0.
 
     Notes
@@ -40,16 +40,16 @@ class SummaryPrediction(BaseEstimator):
     Batches must hold several windows, and differ: of equal windows nothing is learned.
     """
 
-    def __init__(self, probability=0.01, span=20):
-        self.probability = probability
-        self.span = span
+    def __init__(self, mask_prob=0.01, mask_length=20):
+        self.mask_prob = mask_prob
+        self.mask_length = mask_length
 
     def make_heads(self, network):
         """Return the trainable heads that this task puts on a network."""
-        check_mask(self.probability, self.span)
+        check_mask(self.mask_prob, self.mask_length)
         if not hasattr(network, "n_channels"):
             raise TypeError(
-                "SummaryPrediction needs a network that tells its n_channels, as those of "
+                "StatisticsPrediction needs a network that tells its n_channels, as those of "
                 f"physio_ssl.networks do, got {type(network).__name__}."
             )
         width = sum(network.embedding_size.values())
@@ -79,7 +79,7 @@ class SummaryPrediction(BaseEstimator):
         """
         inputs, target = {}, {}
         for name, x in signals.items():
-            inputs[name] = x.masked_fill(draw_mask(x, self.probability, self.span, rng), 0.0)
+            inputs[name] = x.masked_fill(draw_mask(x, self.mask_prob, self.mask_length, rng), 0.0)
             target[name] = _standardize(_summarise(x))
         return inputs, target
 
