@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import dok_array
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_score
@@ -12,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from physio_ssl import HandcraftedFeatures, Recording, SelectModality, SignalDict
+from physio_ssl.containers import as_modalities, as_recordings
 from physio_ssl.preprocessing import BandpassFilter, Resample
 
 
@@ -201,3 +203,35 @@ def test_apply_refuses_an_unknown_modality():
 def test_bad_recordings_are_refused(changes, error, match):
     with pytest.raises(error, match=match):
         make_recording(**changes)
+
+
+@pytest.mark.parametrize("shape", [(5, 20), (5, 2, 20)])
+def test_a_plain_array_is_the_modality_signal(shape):
+    X = np.ones(shape)
+    assert list(as_modalities(X)) == ["signal"]
+    assert_array_equal(as_modalities(X)["signal"], X)
+
+
+def test_a_sparse_array_that_is_a_mapping_is_no_mapping_of_modalities():
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        as_modalities(dok_array((3, 20)))
+
+
+def test_modalities_are_checked_only_if_asked_for():
+    X = {"eda": np.full((3, 20), np.nan)}
+    assert as_modalities(X)["eda"].shape == (3, 1, 20)
+    with pytest.raises(ValueError, match="'eda'.* NaN"):
+        as_modalities(X, check=True)
+
+
+def test_one_recording_or_many_become_a_list():
+    recording = make_recording()
+    for recordings in (recording, [recording], (recording,), iter([recording])):
+        assert as_recordings(recordings) == [recording]
+    assert as_recordings([]) == []
+
+
+@pytest.mark.parametrize("recordings", [3, None, "S1", {"S1": 3}, [3], [make_recording(), "S1"]])
+def test_anything_but_recordings_is_refused(recordings):
+    with pytest.raises(TypeError, match="recordings"):
+        as_recordings(recordings)
