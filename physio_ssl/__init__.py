@@ -29,6 +29,7 @@ _PUBLIC_MODULES = {
     "datasets",
     "evaluation",
     "functional",
+    "leakage",
     "networks",
     "plotting",
     "preprocessing",

@@ -15,8 +15,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from physio_ssl.evaluation._inference import bootstrap_mean, holm, rank_biserial
-from physio_ssl.evaluation._metrics import METRICS, score
+from physio_ssl.evaluation.inference import bootstrap_mean, holm, rank_biserial
+from physio_ssl.evaluation.metrics import METRICS, score
 from physio_ssl.evaluation.results import StudyResults
 
 
@@ -48,7 +48,7 @@ def make_results(scores, protocol=None, **more):
         for estimator, values in scores.items()
         for number, value in enumerate(values)
     ]
-    return StudyResults(records, protocol or {"protocol": "leak_free", "unit": "subject"})
+    return StudyResults(records, protocol or {"protocol": "leak_free"})
 
 
 @pytest.fixture
@@ -120,13 +120,13 @@ def test_scores_can_be_written_as_json():
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        (([0, 1], [0], None, [0, 1]), "one length, above 0, got 2 and 1"),
-        (([], [], None, [0, 1]), "one length, above 0, got 0 and 0"),
-        (([0, 2], [0, 1], None, [0, 1]), r"among the classes \[0, 1\], got \[2\]"),
-        ((["0"], [0], None, [0, 1]), r"among the classes \[0, 1\], got \['0'\]"),
-        (([0], [0], None, [0]), "two or more distinct classes"),
-        (([0], [0], [[1.0]], [0, 1]), r"here \(1, 2\), got \(1, 1\)"),
-        (([0], [0], [[np.nan, 1.0]], [0, 1]), "must be finite"),
+        (([0, 1], [0], None, [0, 1]), "2 and 1"),
+        (([], [], None, [0, 1]), "0 and 0"),
+        (([0, 2], [0, 1], None, [0, 1]), r"\[0, 1\].*\[2\]"),
+        ((["0"], [0], None, [0, 1]), r"\[0, 1\].*\['0'\]"),
+        (([0], [0], None, [0]), "classes"),
+        (([0], [0], [[1.0]], [0, 1]), r"\(1, 2\).*\(1, 1\)"),
+        (([0], [0], [[np.nan, 1.0]], [0, 1]), "finite"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(arguments, match):
@@ -229,10 +229,10 @@ def test_repeats_are_averaged_within_the_subject_first():
 
 
 def test_each_condition_has_its_own_rows():
-    records = make_results({"a": [0.2, 0.4]}, share=0.1).records
-    records += make_results({"a": [0.6, 0.8]}, share=1.0).records
+    records = make_results({"a": [0.2, 0.4]}, label_fraction=0.1).records
+    records += make_results({"a": [0.6, 0.8]}, label_fraction=1.0).records
     summary = StudyResults(records, {}).summary("macro_f1")
-    assert list(summary["share"]) == [0.1, 1.0]
+    assert list(summary["label_fraction"]) == [0.1, 1.0]
     assert_allclose(summary["mean"], [0.3, 0.7])
 
 
@@ -283,7 +283,7 @@ def test_one_pair_can_be_compared_but_proves_nothing():
 
 def test_no_pair_at_all_is_an_error():
     results = make_results({"a": [0.5, None], "b": [None, 0.5]})
-    with pytest.raises(ValueError, match="No subject has the kappa of both 'a' and 'b'"):
+    with pytest.raises(ValueError, match="kappa of both 'a' and 'b'"):
         results.compare("a", "b", metric="kappa")
 
 
@@ -309,37 +309,37 @@ def test_all_others_are_compared_and_corrected_together(results):
 
 @pytest.fixture
 def curve():
-    """Two estimators at two shares of labels, and a baseline at all labels only."""
-    records = make_results({"a": [0.5, 0.6], "b": [0.4, 0.3]}, share=0.1).records
-    records += make_results({"a": [0.9, 0.8], "b": [0.8, 0.9]}, share=1.0).records
-    records += make_results({"majority": [0.5, 0.4]}, share=1.0).records
+    """Two estimators at two fractions of labels, and a baseline at all labels only."""
+    records = make_results({"a": [0.5, 0.6], "b": [0.4, 0.3]}, label_fraction=0.1).records
+    records += make_results({"a": [0.9, 0.8], "b": [0.8, 0.9]}, label_fraction=1.0).records
+    records += make_results({"majority": [0.5, 0.4]}, label_fraction=1.0).records
     return StudyResults(records, {})
 
 
 def test_estimators_are_compared_under_the_same_condition(curve):
     table = curve.compare("a", "b")
-    assert list(table["share"]) == [0.1, 1.0]
+    assert list(table["label_fraction"]) == [0.1, 1.0]
     assert_allclose(table["difference"], [0.2, 0])
     assert list(curve.compare("a")["other"]) == ["b", "b", "majority"]
 
 
 def test_a_comparison_can_be_of_one_condition_only(curve):
-    assert_allclose(curve.compare("a", "b", share=0.1)["difference"], [0.2])
-    with pytest.raises(ValueError, match="'a' and 'majority' were not tested under one condition"):
-        curve.compare("a", "majority", share=0.1)
+    assert_allclose(curve.compare("a", "b", label_fraction=0.1)["difference"], [0.2])
+    with pytest.raises(ValueError, match="'a' and 'majority'.*condition"):
+        curve.compare("a", "majority", label_fraction=0.1)
 
 
 @pytest.mark.parametrize(
     "arguments, conditions, match",
     [
-        (("d",), {}, "No estimator 'd', only a, b, majority"),
-        (("a", "d"), {}, "No estimator 'd', only a, b, majority"),
-        (("a", "a"), {}, "other estimators than 'a'"),
-        (("a", "b", "f1"), {}, "No metric 'f1', only accuracy, balanced_accuracy, macro_f1"),
-        (("a", "b"), {"target": "arousal"}, "No condition 'target', only share"),
-        (("a", "b"), {"share": 0.2}, r"No share 0\.2, only 0\.1, 1\.0"),
-        (("a", "b"), {"confidence": 95}, "between 0 and 1, got 95"),
-        (("a", "b"), {"n_resamples": 0}, "1 or more, got 0"),
+        (("d",), {}, "'d'.*a, b, majority"),
+        (("a", "d"), {}, "'d'.*a, b, majority"),
+        (("a", "a"), {}, "'a'"),
+        (("a", "b", "f1"), {}, "metric 'f1'"),
+        (("a", "b"), {"target": "arousal"}, "'target'.*label_fraction"),
+        (("a", "b"), {"label_fraction": 0.2}, r"label_fraction 0\.2"),
+        (("a", "b"), {"confidence": 95}, "confidence.* 95"),
+        (("a", "b"), {"n_resamples": 0}, "n_resamples.* 0"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(curve, arguments, conditions, match):
@@ -348,25 +348,14 @@ def test_what_cannot_be_compared_is_refused(curve, arguments, conditions, match)
 
 
 def test_an_estimator_alone_cannot_be_compared():
-    with pytest.raises(ValueError, match="other estimators than 'a'"):
+    with pytest.raises(ValueError, match="'a'"):
         make_results({"a": [0.5]}).compare("a")
 
 
 @pytest.mark.parametrize("metric", ["f1", ["auroc", "f1"]])
 def test_an_unknown_metric_cannot_be_summarised(results, metric):
-    with pytest.raises(ValueError, match="No metric 'f1', only accuracy, balanced_accuracy"):
+    with pytest.raises(ValueError, match="metric 'f1'"):
         results.summary(metric)
-
-
-def test_folds_can_take_the_place_of_subjects():
-    records = [
-        make_record(name, f"fold {i}", 0.5 + i * shift / 100, fold=i)
-        for name, shift in [("a", 2), ("b", 1)]
-        for i in range(10)
-    ]
-    results = StudyResults(records, {"protocol": "published_b", "unit": "fold"})
-    assert results.compare("a", "b").iloc[0]["n_subjects"] == 10
-    assert repr(results) == "StudyResults(2 estimators, 10 folds; published_b)"
 
 
 def test_a_subject_tested_in_several_folds_counts_once():
@@ -397,13 +386,13 @@ def test_the_table_holds_the_conditions_and_the_classes_of_each_target():
 
 def test_results_show_what_they_are(results, curve):
     assert repr(results) == "StudyResults(3 estimators, 15 subjects; leak_free)"
-    assert repr(curve) == "StudyResults(3 estimators, 2 subjects, share: 0.1, 1.0)"
+    assert repr(curve) == "StudyResults(3 estimators, 2 subjects, label_fraction: 0.1, 1.0)"
     assert str(results).startswith(repr(results) + "\n")
     assert "balanced_accuracy" in str(results)
 
 
 def test_results_come_back_from_a_file_as_they_were(tmp_path):
-    records = make_results({"a": [0.1 + 0.2, None]}, share=0.1).records
+    records = make_results({"a": [0.1 + 0.2, None]}, label_fraction=0.1).records
     records[0] |= {
         "subject": "Søren",
         "best_params": {"C": 1.0, "penalty": None},
@@ -435,14 +424,14 @@ def test_what_json_cannot_hold_leaves_the_old_file(tmp_path, results, value, err
 @pytest.mark.parametrize(
     "changes, match",
     [
-        ({"format": "other"}, "its format is not 'physio_ssl.study'"),
-        ({"version": 2}, "is of version 2, but this physio_ssl reads up to 1"),
-        ({"version": "1"}, "is of version '1'"),
+        ({"format": "other"}, "format"),
+        ({"version": 2}, "version 2"),
+        ({"version": "1"}, "version '1'"),
         ({"records": None}, "lacks records"),
         ({"protocol": None}, "lacks protocol"),
-        ({"protocol": []}, r"study\.json does not hold results: protocol must be a dict"),
-        ({"records": []}, r"study\.json does not hold results: records must be a list"),
-        ({"records": [{"estimator": "a", "fold": 0}]}, "Record 0 lacks subject, n_windows"),
+        ({"protocol": []}, r"study\.json.*protocol"),
+        ({"records": []}, r"study\.json.*records"),
+        ({"records": [{"estimator": "a", "fold": 0}]}, "Record 0.*subject, n_windows"),
     ],
 )
 def test_a_file_of_other_content_is_refused(tmp_path, results, changes, match):
@@ -457,11 +446,11 @@ def test_a_file_of_other_content_is_refused(tmp_path, results, changes, match):
 @pytest.mark.parametrize(
     "text, match",
     [
-        ("", "is not strict JSON"),
-        ("\x00PK", "is not strict JSON"),
-        ('{"format": NaN}', "is not strict JSON: NaN"),
-        ("[" * 100_000, "is not strict JSON"),
-        ("[1, 2]", "does not hold results"),
+        ("", "JSON"),
+        ("\x00PK", "JSON"),
+        ('{"format": NaN}', "JSON.*NaN"),
+        ("[" * 100_000, "JSON"),
+        ("[1, 2]", "results"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, text, match):
@@ -471,20 +460,20 @@ def test_a_file_of_another_kind_is_refused(tmp_path, text, match):
 
 
 def test_a_file_must_be_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"No results at .*none\.json"):
+    with pytest.raises(FileNotFoundError, match=r"none\.json"):
         StudyResults.load(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize(
     "records, error, match",
     [
-        ([], ValueError, "one dict or more"),
-        (["a"], TypeError, "Record 0 must be a dict"),
-        ([make_record(), make_record()], ValueError, "Record 1 is there twice: 'a' on 'S1'"),
-        ([make_record(subject=1)], TypeError, "must name its subject as text, got 1"),
-        ([make_record(value=np.nan)], ValueError, "finite accuracy or None, got nan"),
-        ([make_record(kappa="0.5")], ValueError, "finite kappa or None, got '0.5'"),
-        ([make_record(confusion=[[4]])], ValueError, "counts 2 classes"),
+        ([], ValueError, "records"),
+        (["a"], TypeError, "Record 0.*dict"),
+        ([make_record(), make_record()], ValueError, "Record 1 repeats.*'a' on 'S1'"),
+        ([make_record(subject=1)], TypeError, "subject.* 1"),
+        ([make_record(value=np.nan)], ValueError, "finite accuracy.*nan"),
+        ([make_record(kappa="0.5")], ValueError, "finite kappa.*0.5"),
+        ([make_record(confusion=[[4]])], ValueError, "2 classes"),
     ],
 )
 def test_records_that_make_no_sense_are_refused(records, error, match):

@@ -1,18 +1,14 @@
-"""Studies over subjects: who is held out, how it is scored, and what leaks."""
+"""Studies over subjects: who is held out, how it is scored, how results compare."""
 
 from .baselines import make_baselines
-from .efficiency import label_efficiency
-from .leakage import LeakageError, LeakageReport, audit_leakage
+from .label_efficiency import label_efficiency
 from .reconstruction import Reconstruction, reconstruct_masked
 from .results import StudyResults
 from .study import leave_subjects_out
 
 __all__ = [
-    "LeakageError",
-    "LeakageReport",
     "Reconstruction",
     "StudyResults",
-    "audit_leakage",
     "label_efficiency",
     "leave_subjects_out",
     "make_baselines",

@@ -6,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-# Okabe and Ito's colours, told apart by the colour-blind; without yellow, faint on white.
+# Okabe and Ito's colours, distinct for the colour-blind; without yellow, faint on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
 N_MARKS = len(COLORS) * len(MARKERS)
@@ -28,9 +28,8 @@ def import_pyplot(display):
 def make_panels(display, ax, n_panels, panel_size, n_columns=None):
     """Return a figure and an array of ``n_panels`` axes of it.
 
-    They are new ones of ``panel_size`` inches (width, height) where ``ax`` is None, the
-    given ones where it is an array, and where it is one axes for several panels they share
-    its place.
+    If ``ax`` is None, they are new, of ``panel_size`` inches (width, height). If it is an array,
+    they are its axes. If it is one axes, several panels share its place.
     """
     plt = import_pyplot(display)
     if isinstance(ax, (list, tuple, np.ndarray)):

@@ -1,7 +1,10 @@
-"""Which part of a study's results a display shows, and how its axis is called."""
+"""Which part of a study's results a display shows, and the name of its axis."""
 
 from dataclasses import replace
 
+from ..evaluation.records import CONDITIONS, check_name, distinct, find_conditions
+
+_NAMES = (*CONDITIONS, "repeat")
 METRIC_NAMES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -13,12 +16,7 @@ METRIC_NAMES = {
 
 def check_metric(metric):
     """Raise if there is no such metric."""
-    _check_name(metric, METRIC_NAMES, "metric")
-
-
-def get_unit(results):
-    """Return what was held out: "subject", unless the protocol says otherwise."""
-    return results.protocol.get("unit", "subject")
+    check_name(metric, METRIC_NAMES, "metric")
 
 
 def select_results(results, estimators, conditions, along=None):
@@ -29,9 +27,9 @@ def select_results(results, estimators, conditions, along=None):
     results : StudyResults
         All results.
     estimators : str, list of str or None
-        Names; None stands for all.
+        Names; None means all.
     conditions : dict
-        Value of each condition to show, e.g. ``{"share": 0.1}``.
+        Value of each condition to show, e.g. ``{"label_fraction": 0.1}``.
     along : str, default=None
         The one condition that may keep several values.
 
@@ -47,13 +45,13 @@ def select_results(results, estimators, conditions, along=None):
     ValueError
         If a name or value is unknown, or a condition has several values left.
     """
-    known = _conditions(results.records)
+    known = find_conditions(results.records, _NAMES)
     for name, value in conditions.items():
-        _check_name(name, known, "condition")
-        _check_name(value, known[name], name)
+        check_name(name, known, "condition")
+        check_name(value, known[name], name)
     wanted = [estimators] if isinstance(estimators, str) else estimators
     for name in wanted or ():
-        _check_name(name, results.estimators, "estimator")
+        check_name(name, results.estimators, "estimator")
     records = [
         record
         for record in results.records
@@ -61,27 +59,16 @@ def select_results(results, estimators, conditions, along=None):
         and all(record.get(name) == value for name, value in conditions.items())
         and (along is None or record.get(along) is not None)
     ]
-    found = list(dict.fromkeys(record["estimator"] for record in records))
+    found = distinct(records, "estimator")
     for name in wanted or ():
-        _check_name(name, found, f"result under {conditions} of")
+        check_name(name, found, f"result under {conditions} of")
     if not records:
         raise ValueError(f"The study has no result under {conditions}.")
-    for name, values in _conditions(records).items():
-        if len(values) > 1 and name not in (along, "repeat"):
+    for name in CONDITIONS:
+        values = list(dict.fromkeys(record.get(name) for record in records))
+        if len(values) > 1 and name != along:
             raise ValueError(
                 f"The results differ in {name}: choose one of "
                 f"{', '.join(f'{name}={value!r}' for value in values)}."
             )
     return replace(results, records=records), list(wanted or found)
-
-
-def _conditions(records):
-    """Return the values of each condition, also of the repeats."""
-    names = ("target", "share", "n_labelled_subjects", "repeat")
-    values = {name: list(dict.fromkeys(record.get(name) for record in records)) for name in names}
-    return {name: found for name, found in values.items() if found != [None]}
-
-
-def _check_name(name, known, what):
-    if name not in known:
-        raise ValueError(f"No {what} {name!r}, only {', '.join(map(str, known)) or 'none'}.")

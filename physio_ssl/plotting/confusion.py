@@ -6,15 +6,15 @@ import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from ._figure import GREY, make_panels, natural_order
-from ._results import get_unit, select_results
+from ._results import select_results
 
 
 class SubjectConfusionDisplay:
-    """Confusion matrices of one estimator: one per held-out subject, and their sum.
+    """Confusion matrices of one model: one per held-out subject, and their sum.
 
-    Each is drawn by ``sklearn.metrics.ConfusionMatrixDisplay``. The colour is a cell's share
-    of its row, from 0 to 1. A class of which a subject has no window is a blank row, with
-    dashes where rows are normalised, as nothing is known there.
+    Each is drawn by ``sklearn.metrics.ConfusionMatrixDisplay``. The colour is a cell's fraction
+    of its row, from 0 to 1. If a subject lacks a class, its row is blank, with dashes where
+    rows are normalised.
 
     Parameters
     ----------
@@ -26,8 +26,6 @@ class SubjectConfusionDisplay:
         Names of the classes.
     normalize : {"true"} or None, default=None
         "true" divides each row by its sum; None shows counts.
-    unit : str, default="subject"
-        What was held out.
 
     Attributes
     ----------
@@ -39,29 +37,28 @@ class SubjectConfusionDisplay:
         Those of the panels.
     """
 
-    def __init__(self, confusion, *, subjects, classes, normalize=None, unit="subject"):
+    def __init__(self, confusion, *, subjects, classes, normalize=None):
         self.confusion = confusion
         self.subjects = subjects
         self.classes = classes
         self.normalize = normalize
-        self.unit = unit
 
     @classmethod
     def from_results(cls, results, estimator, normalize=None, *, ax=None, **conditions):
-        """Draw the confusion matrices of one estimator of a study.
+        """Draw the confusion matrices of one model of a study.
 
         Parameters
         ----------
         results : StudyResults
             What ``leave_subjects_out`` or ``label_efficiency`` returned.
         estimator : str
-            Which estimator.
+            Name of a model.
         normalize : {"true"} or None, default=None
             "true" divides each row by its sum; None shows counts.
         ax : matplotlib Axes or sequence of them, default=None
             Where to draw; one is divided into panels. None makes a figure.
         **conditions
-            The condition to show, e.g. ``share=0.1``, where the study has several. Counts
+            The condition to show, e.g. ``label_fraction=0.1``, where the study has several. Counts
             are summed over repeats.
 
         Returns
@@ -87,13 +84,7 @@ class SubjectConfusionDisplay:
                     f"{list(record['class_counts'])}."
                 )
             confusion[subjects.index(record["subject"])] += record["confusion"]
-        display = cls(
-            confusion,
-            subjects=subjects,
-            classes=classes,
-            normalize=normalize,
-            unit=get_unit(results),
-        )
+        display = cls(confusion, subjects=subjects, classes=classes, normalize=normalize)
         return display.plot(ax=ax)
 
     def plot(self, *, cmap="Blues", ax=None):
@@ -117,7 +108,7 @@ class SubjectConfusionDisplay:
         n_columns = _count_columns(n_panels)
         side = max(1.6, 0.5 + 0.4 * n_classes)
         self.figure_, self.axes_ = make_panels(self, ax, n_panels, (side, side + 0.2), n_columns)
-        titles = [*map(str, self.subjects), f"all {n_panels - 1} {self.unit}s"]
+        titles = [*map(str, self.subjects), f"all {n_panels - 1} subjects"]
         given = isinstance(ax, (list, tuple, np.ndarray))  # in places that we do not know
         last_row = (n_panels - 1) // n_columns * n_columns
         self.displays_ = []
@@ -151,8 +142,10 @@ def _check_normalize(normalize):
 def _draw(panel, counts, classes, normalize, cmap):
     """Draw one matrix with scikit-learn's display."""
     n_true = counts.sum(axis=1, keepdims=True)
-    share = counts / np.maximum(n_true, 1)
-    display = ConfusionMatrixDisplay(share if normalize else counts, display_labels=classes).plot(
+    fraction = counts / np.maximum(n_true, 1)
+    display = ConfusionMatrixDisplay(
+        fraction if normalize else counts, display_labels=classes
+    ).plot(
         ax=panel,
         cmap=cmap,
         colorbar=False,
@@ -162,10 +155,10 @@ def _draw(panel, counts, classes, normalize, cmap):
         text_kw={"fontsize": "small"},
     )
     # counts would be coloured by how common a class is
-    display.im_.set_data(np.ma.masked_where(np.broadcast_to(n_true == 0, share.shape), share))
+    display.im_.set_data(np.ma.masked_where(np.broadcast_to(n_true == 0, fraction.shape), fraction))
     for (row, column), text in np.ndenumerate(display.text_):
         # scikit-learn's colours are for its own scale
-        text.set_color("white" if share[row, column] > 0.5 else "black")
+        text.set_color("white" if fraction[row, column] > 0.5 else "black")
         if normalize and not n_true[row, 0]:
             text.set(text="–", color=GREY)
     return display

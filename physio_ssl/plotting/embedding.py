@@ -24,7 +24,7 @@ _METHODS = {
 class EmbeddingDisplay:
     """Embedded windows as points of the plane, coloured by label and by subject.
 
-    An embedding that sorts windows by subject rather than by label shows it here.
+    It shows whether an embedding sorts windows by subject rather than by label.
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ class EmbeddingDisplay:
         """
         if not hasattr(encoder, "transform"):
             raise TypeError(
-                "Expected an estimator that embeds windows with transform (of an SSLClassifier, "
-                f"its encoder_), got a {type(encoder).__name__}."
+                "encoder must embed windows with transform (for an SSLClassifier, take its "
+                f"encoder_), got a {type(encoder).__name__}."
             )
         Z = encoder.transform(X)
         return cls.from_embedding(Z, y, groups, method, random_state, ax=ax)

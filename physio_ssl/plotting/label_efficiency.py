@@ -3,35 +3,33 @@
 import numpy as np
 
 from ._figure import GREY, count_characters, legend_beside, make_panels, mark, wrap
-from ._results import METRIC_NAMES, check_metric, get_unit, select_results
+from ._results import METRIC_NAMES, check_metric, select_results
 
 _AMOUNTS = {
-    "share": "labelled share of the training windows",
+    "label_fraction": "labelled fraction of the training windows",
     "n_labelled_subjects": "number of labelled subjects",
 }
 
 
 class LabelEfficiencyDisplay:
-    """Mean score of held-out subjects against the amount of labels, a line per estimator.
+    """Mean score of held-out subjects against the amount of labels, a line per model.
 
     Parameters
     ----------
     amounts : array-like of shape (n_amounts,)
-        Shares of the training windows, or numbers of subjects, that were labelled.
+        Fractions of the training windows, or numbers of subjects, that were labelled.
     mean : array-like of shape (n_estimators, n_amounts)
         Mean over subjects, NaN where there is none.
     interval : array-like of shape (n_estimators, n_amounts, 2)
         Lower and upper end of the mean's interval.
     estimators : sequence of str, of length n_estimators
         Names of the lines.
-    against : {"share", "n_labelled_subjects"}, default="share"
+    against : {"label_fraction", "n_labelled_subjects"}, default="label_fraction"
         What the amounts are.
     metric : str, default="macro_f1"
         What the scores are.
     confidence : float, default=0.95
         Coverage of the intervals.
-    unit : str, default="subject"
-        What was held out.
 
     Attributes
     ----------
@@ -54,10 +52,9 @@ class LabelEfficiencyDisplay:
         interval,
         *,
         estimators,
-        against="share",
+        against="label_fraction",
         metric="macro_f1",
         confidence=0.95,
-        unit="subject",
     ):
         self.amounts = amounts
         self.mean = mean
@@ -66,7 +63,6 @@ class LabelEfficiencyDisplay:
         self.against = against
         self.metric = metric
         self.confidence = confidence
-        self.unit = unit
 
     @classmethod
     def from_results(
@@ -90,10 +86,9 @@ class LabelEfficiencyDisplay:
         metric : str, default="macro_f1"
             Which metric.
         estimators : str or list of str, default=None
-            Which estimators, in this order; None stands for all.
-        against : {"share", "n_labelled_subjects"}, default=None
-            What to draw along the horizontal axis; None stands for the one that the study
-            has.
+            Which estimators, in this order; None means all.
+        against : {"label_fraction", "n_labelled_subjects"}, default=None
+            What to draw along the horizontal axis; None means the one that the study varies.
         confidence : float, default=0.95
             Coverage of the intervals, which are those of ``results.summary``.
         chance : float, default=None
@@ -138,7 +133,6 @@ class LabelEfficiencyDisplay:
             against=against,
             metric=metric,
             confidence=confidence,
-            unit=get_unit(results),
         )
         return display.plot(chance=chance, ax=ax)
 
@@ -182,8 +176,8 @@ class LabelEfficiencyDisplay:
             self.chance_ = ax.axhline(chance, color=GREY, linestyle=":", label="chance", zorder=0)
         self._set_ticks(ax, amounts)
         ax.set_xlabel(_AMOUNTS[self.against])
-        metric, unit = METRIC_NAMES.get(self.metric, self.metric), self.unit
-        ax.set_ylabel(f"{metric}: mean over {unit}s\nand its {100 * self.confidence:g}% interval")
+        metric = METRIC_NAMES.get(self.metric, self.metric)
+        ax.set_ylabel(f"{metric}: mean over subjects\nand its {100 * self.confidence:g}% interval")
         legend_beside(ax)
         return self
 
@@ -192,10 +186,10 @@ class LabelEfficiencyDisplay:
         from matplotlib.ticker import NullLocator
 
         places, labels = amounts, [f"{amount:g}" for amount in amounts]
-        if self.against == "share":
+        if self.against == "label_fraction":
             ax.set_xscale("log")
             ax.xaxis.set_minor_locator(NullLocator())
-            places, labels = np.log(amounts), [f"{100 * share:g}%" for share in amounts]
+            places, labels = np.log(amounts), [f"{100 * fraction:g}%" for fraction in amounts]
         # the legend takes some of the width
         n_characters = 0.7 * count_characters(ax)
         room = np.ptp(places) / n_characters * (max(map(len, labels)) + 1)

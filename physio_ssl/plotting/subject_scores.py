@@ -1,13 +1,13 @@
-"""SubjectScoresDisplay: every subject's score under every estimator."""
+"""SubjectScoresDisplay: every subject's score under every model."""
 
 import numpy as np
 
 from ._figure import COLORS, GREY, count_characters, make_panels, wrap
-from ._results import METRIC_NAMES, check_metric, get_unit, select_results
+from ._results import METRIC_NAMES, check_metric, select_results
 
 
 class SubjectScoresDisplay:
-    """Scores of held-out subjects, a column per estimator, beside their mean.
+    """Scores of held-out subjects, a column per model, with their mean.
 
     The lines join each subject's scores: a mean alone would hide that some gain and others
     lose. A subject whose score is undefined is left out, and counted under the column.
@@ -26,8 +26,6 @@ class SubjectScoresDisplay:
         What the scores are.
     confidence : float, default=0.95
         Coverage of the intervals.
-    unit : str, default="subject"
-        What was held out.
 
     Attributes
     ----------
@@ -54,7 +52,6 @@ class SubjectScoresDisplay:
         estimators,
         metric="macro_f1",
         confidence=0.95,
-        unit="subject",
     ):
         self.scores = scores
         self.mean = mean
@@ -62,7 +59,6 @@ class SubjectScoresDisplay:
         self.estimators = estimators
         self.metric = metric
         self.confidence = confidence
-        self.unit = unit
 
     @classmethod
     def from_results(
@@ -85,7 +81,7 @@ class SubjectScoresDisplay:
         metric : str, default="macro_f1"
             Which metric.
         estimators : str or list of str, default=None
-            Which estimators, in this order; None stands for all.
+            Which estimators, in this order; None means all.
         confidence : float, default=0.95
             Coverage of the intervals, which are those of ``results.summary``.
         chance : float, default=None
@@ -93,7 +89,7 @@ class SubjectScoresDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         **conditions
-            The condition to show, e.g. ``share=0.1``, where the study has several. Repeats
+            The condition to show, e.g. ``label_fraction=0.1``, where the study has several. Repeats
             are averaged within subjects.
 
         Returns
@@ -119,7 +115,6 @@ class SubjectScoresDisplay:
             estimators=names,
             metric=metric,
             confidence=confidence,
-            unit=get_unit(results),
         )
         return display.plot(chance=chance, ax=ax)
 
@@ -168,10 +163,11 @@ class SubjectScoresDisplay:
             )
         ax.set_xlim(-0.5, len(scores) - 0.5)
         self._name_columns(ax, places)
-        unit = self.unit
-        caption = f"dots: {unit}s; diamonds: mean, {100 * self.confidence:g}% interval over {unit}s"
+        caption = (
+            f"dots: subjects; diamonds: mean, {100 * self.confidence:g}% interval over subjects"
+        )
         ax.set_xlabel(wrap(caption, max(20, count_characters(ax))))
-        ax.set_ylabel(f"{METRIC_NAMES.get(self.metric, self.metric)} of a held-out {unit}")
+        ax.set_ylabel(f"{METRIC_NAMES.get(self.metric, self.metric)} of a held-out subject")
         return self
 
     def _name_columns(self, ax, places):

@@ -1,16 +1,15 @@
-"""Tell whether two estimators, or two data sets, are the same from one run to the next."""
+"""Whether two estimators, or two data sets, are the same from one run to the next."""
 
 import copyreg
 import hashlib
 from collections.abc import Mapping, Set
-from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-# A net's weights and settings tell it apart; what its training left behind does not.
-_LEFT_BEHIND = {"history_", "optimizer_", "criterion_", "callbacks_", "heads_", "bar_"}
+# A net is known by its weights and settings, not by what its training left behind.
+_LEFT_BEHIND = {"history_", "optimizer_", "criterion_", "callbacks_", "bar_"}
 
 
 def fingerprint(*things):
@@ -69,7 +68,7 @@ def _take_apart(thing):
     if isinstance(thing, MethodType):
         return [thing.__func__, thing.__self__]
     if isinstance(thing, BaseEstimator):
-        return [_read_files(thing.get_params(deep=False)), _learned(thing)]
+        return [thing.get_params(deep=False), _learned(thing)]
     if hasattr(thing, "detach") and hasattr(thing, "cpu"):  # a tensor: its pickle holds addresses
         return [thing.detach().cpu().numpy()]
     # As a pickle would; raises where that fails.
@@ -83,14 +82,6 @@ def _take_apart(thing):
 
 def _as_list(items):
     return None if items is None else list(items)
-
-
-def _read_files(params):
-    """Replace the path of an encoder's weights by what the file holds."""
-    path = params.get("encoder")
-    if isinstance(path, (str, Path)) and Path(path).is_file():
-        return {**params, "encoder": Path(path).read_bytes()}
-    return params
 
 
 def _learned(estimator):

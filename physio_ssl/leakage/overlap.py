@@ -4,7 +4,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from ._leak import DUPLICATE, OVERLAP, SUBJECT, Leak, show
+from ..functional import is_constant
+from .report import LeakKind, show
 
 
 def encode(labels):
@@ -16,11 +17,10 @@ def encode(labels):
 
 
 def is_flat(array):
-    """Tell which windows, of shape (n_windows, ...), have no channel that varies."""
+    """Tell which windows, of shape (n_windows, ..., n_times), have no channel that varies."""
     if array.ndim < 2 or 0 in array.shape:
         return np.ones(len(array), dtype=bool)
-    varies = array.max(axis=-1) != array.min(axis=-1)
-    return ~varies.reshape(len(array), -1).any(axis=1)
+    return is_constant(array).reshape(len(array), -1).all(axis=1)
 
 
 def hash_windows(arrays, dtype=None):
@@ -38,29 +38,29 @@ def hash_windows(arrays, dtype=None):
     return digests
 
 
-def find_subjects(folds, names, codes):
-    """Yield a leak per fold in which a subject is trained and tested on."""
+def find_subjects(report, folds, names, codes):
+    """Look for subjects that are both trained and tested on."""
+    report.looked_at.append(f"subjects on both sides: {len(folds)} folds, {len(names)} subjects")
     for fold, (train, test) in enumerate(folds):
         train_rows, test_rows = _on_both_sides(codes, train, test)
         if len(test_rows):
             subjects = [names[code] for code in dict.fromkeys(codes[test_rows].tolist())]
             message = f"windows of {show(subjects)} are both trained and tested on"
-            yield _leak(SUBJECT, message, fold, train_rows, test_rows)
+            _add(report, LeakKind.SUBJECT, message, fold, train_rows, test_rows)
 
 
-def find_duplicates(folds, arrays, n_windows):
-    """Yield a leak per fold in which a test window equals one trained on, and notes."""
-    codes = np.arange(n_windows)  # without samples, a row still equals itself
-    if arrays:
-        # A sensor at rest gives the same window again and again, of anyone.
-        flat = np.logical_and.reduce([is_flat(array) for array in arrays.values()])
-        _, same = encode(hash_windows(arrays.values()))
-        codes = np.where(flat, n_windows + codes, same)
-        if flat.any():
-            yield (
-                f"{flat.sum()} of {n_windows} windows are constant in every channel and were "
-                "not compared with others."
-            )
+def find_duplicates(report, folds, arrays):
+    """Look for test windows whose samples equal those of a training window."""
+    report.looked_at.append(f"equal windows on both sides, by the samples of {', '.join(arrays)}")
+    _, same = encode(hash_windows(arrays.values()))
+    # A sensor at rest gives the same window again and again, whoever wears it.
+    flat = np.logical_and.reduce([is_flat(array) for array in arrays.values()])
+    codes = np.where(flat, len(flat) + np.arange(len(flat)), same)
+    if flat.any():
+        report.add_note(
+            f"{flat.sum()} of {len(flat)} windows are constant in every channel and were not "
+            "compared with others."
+        )
     for fold, (train, test) in enumerate(folds):
         train_rows, test_rows = _on_both_sides(codes, train, test)
         if len(test_rows):
@@ -69,15 +69,19 @@ def find_duplicates(folds, arrays, n_windows):
             message = f"test row {row} has the samples of train row {twin}"
             if twin == row:
                 message = f"row {row} is in both"
-            yield _leak(DUPLICATE, message, fold, train_rows, test_rows)
+            _add(report, LeakKind.DUPLICATE, message, fold, train_rows, test_rows)
 
 
-def find_overlaps(folds, names, key, groups, onset, duration):
-    """Yield a leak per fold in which windows with common samples are on both sides.
-
-    ``names`` and ``key`` say which recording (or subject) each window is from; windows of
-    different ones have no sample in common.
-    """
+def find_overlaps(report, folds, windows):
+    """Look for windows on both sides that share a part of a recording."""
+    groups, onset, duration = windows.groups, windows.onset, windows.duration
+    if onset is None or duration is None:
+        missing = "onset" if onset is None else "duration"
+        report.add_note(f"Overlapping windows were not looked for: {missing} is not known.")
+        return
+    clock = "recording" if windows.recording is not None else "subject"
+    report.looked_at.append(f"windows of {duration:g} s on both sides that overlap in a {clock}")
+    names, key = encode(groups if windows.recording is None else windows.recording)
     # Windows that touch share nothing, but their onsets are rounded.
     tolerance = max(1e-9 * duration, 4 * float(np.spacing(np.abs(onset).max())))
     gap = duration - tolerance
@@ -101,12 +105,12 @@ def find_overlaps(folds, names, key, groups, onset, duration):
             f"windows of {duration:g} s of {names[key[row]]} start {apart:g} s apart, e.g. "
             f"train row {other} and test row {row}"
         )
-        if groups is not None and groups[other] != groups[row]:
+        if groups[other] != groups[row]:
             message += (
-                f", of the subjects {groups[other]} and {groups[row]} (a recording's name must "
-                "not be used for two)"
+                f", of the subjects {groups[other]} and {groups[row]} (two subjects must not "
+                "share the name of a recording)"
             )
-        yield _leak(OVERLAP, message, fold, train_rows, test_rows)
+        _add(report, LeakKind.OVERLAP, message, fold, train_rows, test_rows)
 
 
 def _is_close(chosen, key, onset, gap):
@@ -131,8 +135,6 @@ def _on_both_sides(codes, train, test):
     return train[both[codes[train]]], test[both[codes[test]]]
 
 
-def _leak(kind, message, fold, train_rows, test_rows):
-    rows = f"train rows {show(train_rows)}; test rows {show(test_rows)}"
-    return Leak(
-        kind, f"{message}; {rows}", fold, tuple(train_rows.tolist()), tuple(test_rows.tolist())
-    )
+def _add(report, kind, message, fold, train_rows, test_rows):
+    message += f"; train rows {show(train_rows)}; test rows {show(test_rows)}"
+    report.add_leak(kind, message, fold, train_rows, test_rows)

@@ -1,14 +1,17 @@
-"""Signs of scaling that looked at the windows of test subjects."""
+"""Signs of scaling that used the windows of test subjects."""
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, get_tags
 
-from ._leak import SCALED, SCALED_BY_SUBJECT, Leak
-from ._walk import has_learned, is_composed, is_estimator, receives
+from ..compose import PerModality
+from .report import LeakKind
+from .traversal import has_learned, is_composed, is_estimator, is_network
 
 _CLOSE = 1e-4
 _ALL_ROWS, _SUBJECT, _NEARLY_SUBJECT = "all rows", "each subject", "each subject, nearly"
@@ -47,7 +50,7 @@ def _reduce(function, values, codes):
 
 
 def _is_standard(mean, std, size):
-    """Tell whether all channels have mean 0 and deviation 1, but for constant zeros."""
+    """Whether all channels have mean 0 and deviation 1, except constant zeros."""
     flat = std < _CLOSE
     unbiased = std * np.sqrt(size / np.maximum(size - 1, 1))
     spread = (np.abs(std - 1) < _CLOSE) | (np.abs(unbiased - 1) < _CLOSE)
@@ -61,7 +64,7 @@ def _is_unit_range(low, high, tolerance):
 
 
 def _views(array):
-    """Yield windows as (n_windows, n_channels, n_times), features as as many channels."""
+    """Yield windows as (n_windows, n_channels, n_times); each feature is one channel, too."""
     if array.ndim < 3:
         array = array.reshape(len(array), -1)
         yield array[:, np.newaxis]
@@ -71,7 +74,7 @@ def _views(array):
 
 
 def _reaches_ends_rarely(array, n_pools, tolerance):
-    """Tell scaled channels from clipped ones and 0/1 codes, which reach 0 and 1 often."""
+    """Whether channels are scaled rather than clipped or 0/1 codes, which are often 0 or 1."""
     n_windows, _, n_times = array.shape
     ends = ((array <= tolerance) | (array >= 1 - tolerance)).sum(axis=(0, 2))
     # Where each time was scaled by itself, each has two ends per pool, or a few with ties.
@@ -79,8 +82,8 @@ def _reaches_ends_rarely(array, n_pools, tolerance):
 
 
 def _scaled_over(array, codes):
-    """Return over what an array was scaled, and how, or None where nothing tells of it."""
-    n_groups = 1 if codes is None else codes.max() + 1
+    """Return over what an array was scaled, and how, or None if there is no sign of it."""
+    n_groups = codes.max() + 1
     eps = np.finfo(array.dtype).eps if array.dtype.kind == "f" else 0
     tolerance = max(1e-9, 8 * float(eps))
     views = [(view, _Moments(view)) for view in _views(array)]
@@ -106,59 +109,113 @@ def _scaled_over(array, codes):
     return None
 
 
-def find_scaled_windows(arrays, codes, transductive):
-    """Yield leaks and notes on how the windows themselves were scaled, per modality."""
+def find_scaled_windows(report, arrays, codes):
+    """Look for windows, by modality, that were scaled over all rows or over each subject."""
+    report.looked_at.append(f"scaling of {', '.join(arrays)} over all windows or each subject's")
     found = {}
     for name, array in arrays.items():
         with np.errstate(all="ignore"):
             if not np.isfinite(array.sum(dtype=float)):
-                yield f"Scaling of {name} was not looked for: it holds NaN or infinite samples."
+                report.add_note(f"Scaling of {name} was not looked for: it has NaN or infinity.")
                 continue
             scaled = _scaled_over(array, codes)
         if scaled:
             found.setdefault(scaled, []).append(name)
     for (over, how), names in found.items():
-        names = ", ".join(names)
+        names, n_rows = ", ".join(names), len(codes)
         if over == _ALL_ROWS:
-            unsure = " (or over each subject: groups were not given)" if codes is None else ""
-            yield Leak(
-                SCALED,
-                f"{names} was scaled over all rows{unsure}, test rows included: every channel "
-                f"has {how}, to rounding; all {len(array)} rows",
+            message = (
+                f"{names} was scaled over all rows, test rows included: every channel has "
+                f"{how}, to rounding; all {n_rows} rows"
             )
+            report.add_leak(LeakKind.SCALED, message)
         elif over == _SUBJECT:
-            yield Leak(
-                SCALED_BY_SUBJECT,
+            message = (
                 f"in {names} every channel of each subject has {how}, to rounding: test "
-                f"subjects' own windows were used; all {len(array)} rows",
+                f"subjects' own windows were used; all {n_rows} rows"
             )
-        elif not transductive:
-            yield (
-                f"In {names} each subject has {how}: if recordings were standardised before "
-                "windows were cut, which cannot be seen here, say so with transductive."
+            report.add_leak(LeakKind.SCALED_BY_SUBJECT, message)
+        elif not report.transductive:
+            report.add_note(
+                f"In {names} each subject has {how}. If recordings were standardised before "
+                "windows were cut, which the audit cannot see, declare it with transductive."
             )
 
 
-def _learned_numbers(estimator):
-    numbers = {}
-    for name, value in vars(estimator).items():
-        if name.endswith("_") and not name.startswith("_") and name not in _NOT_LEARNED:
-            if isinstance(value, (int, float, np.number, np.ndarray)):
-                value = np.asarray(value)
-                if value.dtype.kind in "fiub":
-                    numbers[name] = value.astype(float)
-    return numbers
+def find_frozen_scalers(report, parts, model, X, y, folds):
+    """Look for what was fitted before the study, test rows included, and stays so.
+
+    ``parts`` are all that ``walk`` finds in ``model``.
+    """
+    inputs, judged = {id(part): seen for part, seen in _receives(model, X)}, []
+    for part in parts:
+        scaler = part.value
+        if not part.frozen or not is_estimator(scaler) or isinstance(scaler, FrozenEstimator):
+            continue
+        if is_composed(scaler) or not has_learned(scaler) or is_network(scaler):
+            continue
+        if any(part.is_below(path) for path in judged):  # a tree of a forest
+            continue
+        judged.append(part.path)
+        what = f"{type(scaler).__name__} at {part}"
+        received = None if hasattr(scaler, "predict") else inputs.get(id(scaler))
+        if received is not None and _learned_from_test_rows(scaler, received, y, folds):
+            message = (
+                f"{what} is frozen and was fitted on all {len(received)} rows, test rows included: "
+                "refitted on them, it is the same"
+            )
+            report.add_leak(LeakKind.SCALED, message)
+        else:
+            report.add_note(f"{what} was fitted outside the study, on rows that are not known.")
+
+
+def _receives(estimator, X):
+    """Yield the estimators inside that get the windows as they are, and what they get.
+
+    Steps that learn nothing, such as ``SelectModality``, are applied on the way.
+    """
+    yield estimator, X
+    if isinstance(estimator, FrozenEstimator):
+        yield from _receives(estimator.estimator, X)
+    elif isinstance(estimator, Pipeline):
+        for _, step in estimator.steps:
+            if step is None or isinstance(step, str):  # "passthrough"
+                continue
+            yield from _receives(step, X)
+            try:
+                if get_tags(step).requires_fit:
+                    break
+                X = step.transform(X)
+            except (ValueError, TypeError, AttributeError):  # the study's own fit will say
+                break
+    elif isinstance(estimator, PerModality) and isinstance(X, Mapping):
+        for transformers in (estimator.transformers, getattr(estimator, "transformers_", {})):
+            for modality, transformer in dict(transformers).items():
+                if modality in X:
+                    yield from _receives(transformer, X[modality])
+    else:
+        for name in ("estimator", "best_estimator_", "encoder"):
+            part = getattr(estimator, name, None)
+            if is_estimator(part):
+                yield from _receives(part, X)
+
+
+def _learned_from_test_rows(scaler, X, y, folds):
+    """Whether a scaler was fitted on all rows, and some test rows made a difference."""
+    return _learns_the_same(scaler, X, y) and any(
+        not _learns_the_same(scaler, X, y, rows=train) for train, _ in folds
+    )
 
 
 def _learns_the_same(estimator, X, y, rows=None):
-    """Tell whether a copy of a fitted estimator, fitted on rows of X, is equal to it."""
-    expected = _learned_numbers(estimator)
+    """Whether a copy of a fitted estimator, fitted on rows of X, equals it."""
+    expected = _get_numbers(estimator)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             if rows is not None:
                 X, y = _safe_indexing(X, rows), None if y is None else y[rows]
-            refitted = _learned_numbers(clone(estimator).fit(X, y))
+            refitted = _get_numbers(clone(estimator).fit(X, y))
         except Exception:  # fitted on windows of another shape; it can fail in any way
             return False
     return (
@@ -178,39 +235,13 @@ def _learns_the_same(estimator, X, y, rows=None):
     )
 
 
-def find_frozen_scalers(held, estimator, X, y, folds):
-    """Yield leaks and notes on what was fitted before the study and stays so.
-
-    ``held`` is all that ``walk`` finds in ``estimator``.
-    """
-    inputs = {} if X is None else {id(part): seen for part, seen in receives(estimator, X)}
-    noted = []
-    for item in held:
-        part = item.value
-        if not item.frozen or not is_estimator(part) or isinstance(part, FrozenEstimator):
-            continue
-        if is_composed(part) or not has_learned(part) or _is_net(part):
-            continue
-        if any(item.path.startswith(path) for path in noted):  # a tree of a known forest
-            continue
-        noted.append(item.path + ".")
-        what = f"{type(part).__name__} at {item.path}"
-        can_refit = id(part) in inputs and not hasattr(part, "predict")
-        if can_refit and _learns_the_same(part, inputs[id(part)], y):
-            if _depends_on_test(part, inputs[id(part)], y, folds):
-                message = (
-                    f"{what} is frozen and was fitted on all {len(inputs[id(part)])} rows, "
-                    "test rows included: refitted on them, it is the same"
-                )
-                yield Leak(SCALED, message)
-                continue
-        yield f"{what} was fitted outside the study, on rows that are not known."
-
-
-def _is_net(part):
-    return any(hasattr(part, name) for name in ("groups_seen_", "module", "module_"))
-
-
-def _depends_on_test(part, X, y, folds):
-    """Tell whether the rows of some test subject made a difference to a fitted estimator."""
-    return any(not _learns_the_same(part, X, y, rows=train) for train, _ in folds)
+def _get_numbers(estimator):
+    """Return the numbers that an estimator has learned, by attribute."""
+    numbers = {}
+    for name, value in vars(estimator).items():
+        if name.endswith("_") and not name.startswith("_") and name not in _NOT_LEARNED:
+            if isinstance(value, (int, float, np.number, np.ndarray)):
+                value = np.asarray(value)
+                if value.dtype.kind in "fiub":
+                    numbers[name] = value.astype(float)
+    return numbers

@@ -1,0 +1,221 @@
+"""Fit one model on the training subjects of one fold, and score the others."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing as take
+from sklearn.utils.validation import has_fit_parameter
+from threadpoolctl import threadpool_limits
+
+from .embedding import embed_once, has_pretrain, needs_pretraining, pretrain
+from .metrics import score
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Training rows whose labels a fit may use, and the condition, e.g. ``{"repeat": 0}``."""
+
+    rows: np.ndarray
+    condition: dict
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Which windows train and test, the seed of the models, and the draws of labels."""
+
+    number: int
+    train: np.ndarray
+    test: np.ndarray
+    seed: int
+    draws: list
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model on one target: what all its folds have in common."""
+
+    name: str
+    target: str | None
+    model: BaseEstimator
+    X: object
+    y: np.ndarray
+    groups: np.ndarray
+    grid: dict | None
+    inner_cv: int
+    scoring: object
+    keep_predictions: bool
+
+
+def run_fold(trial, fold):
+    """Return the records of a fold: one per draw of labels and test subject."""
+    # Sums split over other threads differ in their last bits: one thread, whatever n_jobs.
+    # Groups are handed over by name, below, which metadata routing would refuse.
+    with threadpool_limits(1), config_context(enable_metadata_routing=False):
+        try:
+            return _run_draws(trial, fold)
+        except Exception as error:
+            held_out = ", ".join(map(str, np.unique(trial.groups[fold.test])))
+            raise RuntimeError(
+                f"The model {trial.name!r} failed in fold {fold.number} (held out: {held_out}): "
+                f"{error}"
+            ) from error
+
+
+def _run_draws(trial, fold):
+    searched = trial.grid or ()
+    model = set_random_states(clone(trial.model), fold.seed)
+    model = pretrain(model, take(trial.X, fold.train), trial.groups[fold.train], searched)
+    # Each window is embedded once, whatever is searched.
+    rows = np.concatenate([fold.train, fold.test])
+    model, X = embed_once(model, take(trial.X, rows), searched)
+    _check_draws(fold.draws, model)
+    place = np.full(len(trial.y), -1)
+    place[rows] = np.arange(len(rows))
+    records = []
+    for draw in fold.draws:
+        start = time.perf_counter()
+        fitted = _fit(trial, model, take(X, place[draw.rows]), draw.rows)
+        predicted, scores = _predict(trial, fitted, take(X, place[fold.test]), draw.rows)
+        extra = _get_best_params(fitted) if trial.grid else {}
+        extra["n_labelled"] = len(draw.rows)
+        extra["seconds"] = round(time.perf_counter() - start, 3)
+        records += _score_subjects(trial, fold, draw.condition, predicted, scores, extra)
+    return records
+
+
+def _check_draws(draws, model):
+    if any(draw.condition for draw in draws) and needs_pretraining(model):
+        raise ValueError(
+            "With few labels, an encoder is pre-trained on all training windows. This one would "
+            "see the labelled ones only: its parameters are searched, or it comes after steps "
+            "that learn. Put it first, or pre-train it before, as FrozenEstimator(encoder)."
+        )
+
+
+def derive_seed(*numbers):
+    """Return a seed for, say, a repeat in a fold of a study: the same for the same numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
+
+
+def set_random_states(model, seed):
+    """Set those parameters ``random_state`` that are None, also of nested estimators.
+
+    A classifier with a method ``pretrain`` seeds the estimators inside it itself.
+    """
+    params = {"": model, **model.get_params(deep=True)}
+
+    def seeds_itself(name):
+        above = name.split("__")[:-2]  # without the parameter and the estimator that has it
+        owners = (params.get("__".join(above[:n])) for n in range(len(above) + 1))
+        return "__" in name and any(map(has_pretrain, owners))
+
+    return model.set_params(
+        **{
+            name: seed
+            for name, value in params.items()
+            if name.rpartition("__")[2] == "random_state"
+            and value is None
+            and not seeds_itself(name)
+        }
+    )
+
+
+def route_groups(model, groups, prefix=""):
+    """Return the arguments of ``fit`` that give the subjects to every part that takes them."""
+    routed, steps = {}, model
+    if hasattr(model, "refit") and hasattr(model, "estimator"):  # a search
+        # A user's own search may split by subject; ours has its splits.
+        routed = {} if isinstance(model.cv, list) else {f"{prefix}groups": groups}
+        steps = model.estimator
+    elif has_fit_parameter(model, "groups"):
+        routed = {f"{prefix}groups": groups}
+    if isinstance(steps, Pipeline):
+        for name, step in steps.steps:
+            if step not in (None, "passthrough"):
+                routed |= route_groups(step, groups, f"{prefix}{name}__")
+    return routed
+
+
+def _fit(trial, model, X, rows):
+    """Return a copy of the model, or a search over it, fitted on ``X``, which are these rows."""
+    model, subjects = clone(model), trial.groups[rows]
+    if trial.grid:
+        # Inside a pipeline, as a search keeps the argument "groups" to itself.
+        model = GridSearchCV(
+            Pipeline([("model", model)]),
+            {f"model__{name}": values for name, values in trial.grid.items()},
+            scoring=trial.scoring,
+            cv=_split_by_subject(subjects, trial.inner_cv),
+            error_score="raise",
+        )
+    return model.fit(X, trial.y[rows], **route_groups(model, subjects))
+
+
+def _split_by_subject(groups, n_splits):
+    n_subjects = len(np.unique(groups))
+    if n_subjects < 2:
+        raise ValueError(
+            f"A search needs at least two training subjects to split by subject, got {n_subjects}."
+        )
+    return list(GroupKFold(min(n_splits, n_subjects)).split(groups, groups=groups))
+
+
+def _get_best_params(search):
+    best = search.best_params_.items()
+    return {"best_params": {name.removeprefix("model__"): _to_plain(value) for name, value in best}}
+
+
+def _predict(trial, model, X, rows):
+    """Return predictions, and scores of all classes of the study or None; trained on ``rows``."""
+    predicted, scores = model.predict(X), None
+    if hasattr(model, "predict_proba"):
+        scores = model.predict_proba(X)
+    elif hasattr(model, "decision_function"):
+        scores = model.decision_function(X)
+        if scores.ndim == 1:
+            scores = np.column_stack([-scores, scores])
+    learned = getattr(model, "classes_", np.unique(trial.y[rows]))
+    if scores is None or scores.shape[1] != len(learned):  # or scores of pairs of classes
+        return predicted, None
+    classes = np.unique(trial.y)
+    aligned = np.zeros((len(scores), len(classes)))
+    aligned[:, np.searchsorted(classes, learned)] = scores
+    return predicted, aligned
+
+
+def _score_subjects(trial, fold, condition, predicted, scores, extra):
+    records, subjects, classes = [], trial.groups[fold.test], np.unique(trial.y)
+    for subject in dict.fromkeys(subjects.tolist()):
+        chosen = np.flatnonzero(subjects == subject)
+        chosen_scores = None if scores is None else scores[chosen]
+        record = {
+            "estimator": trial.name,
+            **({} if trial.target is None else {"target": trial.target}),
+            **condition,
+            "fold": fold.number,
+            "subject": str(subject),
+            **score(trial.y[fold.test][chosen], predicted[chosen], chosen_scores, classes),
+            **extra,
+        }
+        if trial.keep_predictions:
+            record["predictions"] = {
+                "row": fold.test[chosen].tolist(),
+                "predicted": predicted[chosen].tolist(),
+                "probability": None if scores is None else chosen_scores.tolist(),
+            }
+        records.append(record)
+    return records
+
+
+def _to_plain(value):
+    """Return a parameter as JSON can hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return repr(value)
+    return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)
