@@ -7,6 +7,7 @@ __version__ = "0.1.0.dev0"
 # Imported on first use, so that no one waits for torch or neurokit2 without need.
 _PUBLIC_NAMES = {
     "HandcraftedFeatures": "features",
+    "HeadClassifier": "classifier",
     "PerModality": "compose",
     "Recording": "containers",
     "SSLClassifier": "classifier",
@@ -18,7 +19,7 @@ _PUBLIC_NAMES = {
     "corpus_weights": "corpora",
     "fit_resumable": "persistence",
     "load_encoder": "persistence",
-    "load_wu2023": "persistence",
+    "load_wu2023": "published.wu2023",
     "make_windows": "windows",
     "open_windows": "corpora",
     "save_encoder": "persistence",
@@ -31,6 +32,7 @@ _PUBLIC_MODULES = {
     "plotting",
     "preprocessing",
     "pretext",
+    "published",
     "quality",
     "transforms",
 }
