@@ -127,12 +127,14 @@ def test_a_part_without_windows_still_counts_what_it_dropped():
     "other, match",
     [
         (make_corpus(duration=20), "duration.* 10.0 in 'a' and 20.0 in 'b'"),
-        (make_corpus(ecg=64, eda=4), "rates.*32.* in 'a' and .*64"),
-        (make_corpus(ecg=32), "modalities"),
+        (make_corpus(ecg=64, eda=4), "rate.*32.* in 'a' and .*64"),
+        (make_corpus(ecg=32), "sampling_rate"),
         (make_corpus(dtype="float64"), "dtype.*float32.* in 'a' and .*float64.* in 'b'"),
         (replace(TWO, X=type(TWO.X)(ecg=TWO.X["ecg"][..., :9], eda=TWO.X["eda"])), r"1, 9"),
         (change_info(TWO, label=TWO.y.astype(str)), "'label' .* <U.*, int64"),
         (change_info(TWO, label=TWO.y + 0.5), "'label' .* float64, int64"),
+        (change_info(TWO, label=[0, None] * 6), "'label' .* float64"),
+        (change_info(TWO, label=["a", None] * 6), "'label' .* object"),
         (replace(TWO, X=type(TWO.X)(TWO.X, ecg=TWO.X["ecg"] + 0j)), "real numbers, got complex"),
         ([], "'b' has none"),
     ],
@@ -284,7 +286,8 @@ def test_columns_that_were_not_written_are_not_read(tmp_path):
 
 def test_columns_of_objects_are_not_written(tmp_path):
     objects = change_info(ONE, drug=["none", None] * 4)
-    assert concatenate_windows({"a": objects}).info["drug"].tolist() == ["none", None] * 4
+    both = concatenate_windows({"a": objects, "b": change_info(TWO, drug="none")})
+    assert both.info["drug"].tolist() == ["none", None] * 4 + ["none"] * 12
     with pytest.raises(ValueError, match="'drug' .* object"):
         concatenate_windows({"a": objects}, tmp_path / "corpus")
     assert not list(tmp_path.iterdir())
