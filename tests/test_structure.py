@@ -23,7 +23,6 @@ ALLOWED = {
     "networks": {"_check"},
     "transforms": {"_check"},
     "windows": _BASE,
-    "corpora": {*_BASE, "windows"},
     "datasets": _BASE,
     "compose": _BASE,
     "features": {*_BASE, "functional", "_heartbeats"},
@@ -95,6 +94,7 @@ def test_import_loads_neither_torch_nor_neurokit2_nor_scikit_learn():
     [
         "preprocessing",
         "quality",
+        "windows",
         "compose",
         "transforms",
         "datasets",
