@@ -7,6 +7,7 @@ __version__ = "0.1.0.dev0"
 # Imported on first use, so that no one waits for torch or neurokit2 without need.
 _PUBLIC_NAMES = {
     "HandcraftedFeatures": "features",
+    "HeadClassifier": "classifier",
     "PerModality": "compose",
     "RatingLabels": "windows",
     "Recording": "containers",
@@ -20,7 +21,7 @@ _PUBLIC_NAMES = {
     "corpus_weights": "windows",
     "fit_resumable": "persistence",
     "load_encoder": "persistence",
-    "load_wu2023": "persistence",
+    "load_wu2023": "published.wu2023",
     "make_windows": "windows",
     "open_windows": "windows",
     "save_encoder": "persistence",
@@ -34,6 +35,7 @@ _PUBLIC_MODULES = {
     "plotting",
     "preprocessing",
     "pretext",
+    "published",
     "quality",
     "transforms",
 }

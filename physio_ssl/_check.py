@@ -47,7 +47,7 @@ def check_windows(X, estimator=None, *, reset=False):
     Returns
     -------
     ndarray
-        ``X`` with its number of dimensions, as float32 (where it was) or float64.
+        ``X`` with its number of dimensions, as float32 (if it was float32) or float64.
 
     Raises
     ------

@@ -20,10 +20,14 @@ COLUMNS = {
 }
 
 
+def _holds_str(column):
+    return pd.api.types.infer_dtype(column, skipna=False) in ("string", "empty")
+
+
 def as_array(column):
     """Return a copy of a table's column, with str as NumPy's own type instead of objects."""
     array = column.to_numpy()
-    if array.dtype.hasobject and all(isinstance(value, str) for value in array):
+    if array.dtype.hasobject and _holds_str(column):
         return array.astype(str)
     return array.copy()  # pandas may give a read-only view
 
@@ -192,7 +196,8 @@ def _check_info(info, shape):
             f"split: column 'subject' is {'incomplete' if 'subject' in names else 'missing'}."
         )
     info = info.copy()
-    info["subject"] = info["subject"].astype(str)
+    if not _holds_str(info["subject"]):
+        info["subject"] = info["subject"].astype(str)
     for name, (kinds, words) in COLUMNS.items():
         array = as_array(info[name]) if name in names else np.empty(0)
         if len(array) and (array.dtype.kind not in kinds or info[name].isna().any()):

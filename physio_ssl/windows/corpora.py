@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..containers import SignalDict
-from ._windows import Windows, as_array
+from ._windows import COLUMNS, Windows, as_array
 from .folder import new_folder, open_windows, write_windows
 
 
@@ -33,10 +33,10 @@ def concatenate_windows(corpora, folder=None):
         stay two people. ``recording`` is counted on from corpus to corpus, ``dropped`` is summed.
         With ``folder``, ``X`` holds read-only ``np.memmap`` arrays.
 
-        Other columns are kept if all windows have them, and columns of float also if only some
-        do: the others then hold NaN. ``label``, ``recording`` and ``onset``, and columns of
-        integers, bool or str, which have no missing value of their own type, are left out
-        unless all windows have them.
+        Other columns are kept if all windows have them. Columns of floats are also kept if only
+        some windows have them: the others get NaN. ``label``, ``recording`` and ``onset``, and
+        columns of integers, bool or str, which have no missing value of their own type, are left
+        out unless all windows have them.
 
     Raises
     ------
@@ -124,9 +124,9 @@ class _Merged:
                 )
         kinds = {name: (*array.shape[1:], str(array.dtype)) for name, array in windows.X.items()}
         ours = {
-            "duration, in seconds": windows.duration,
-            "modalities and sampling rates": windows.sampling_rate,
-            "channels, samples per window and dtype": kinds,
+            "duration": windows.duration,
+            "sampling_rate": windows.sampling_rate,
+            "channels, samples and dtype": kinds,
         }
         self.first = (corpus, ours) if self.first is None else self.first
         for what, expected in self.first[1].items():
@@ -142,30 +142,32 @@ class _Merged:
         columns["subject"] = np.array([f"{corpus}/{name}" for name in columns["subject"]])
         columns["corpus"] = np.full(len(windows), corpus)
         if "recording" in columns:
-            columns["recording"] += self.n_recordings
+            columns["recording"] = columns["recording"].astype(int) + self.n_recordings
             self.n_recordings = int(columns["recording"].max()) + 1
         return columns
 
     @property
     def duration(self):
-        return self.first[1]["duration, in seconds"]
+        return self.first[1]["duration"]
 
     @property
     def sampling_rate(self):
-        return self.first[1]["modalities and sampling rates"]
+        return self.first[1]["sampling_rate"]
 
     def columns(self):
         """Return the columns of all windows, by name."""
         columns = {}
         for name in dict.fromkeys(name for part in self.parts for name in part):
             arrays = [part[name] for part in self.parts if name in part]
+            kinds = {"i" if array.dtype.kind in "iub" else array.dtype.kind for array in arrays}
             if len(arrays) < len(self.parts):
-                if name in ("label", "recording", "onset") or _kinds(arrays) != {"f"}:
+                if name == "label" or name in COLUMNS or kinds != {"f"}:
                     continue
                 arrays = [
                     part.get(name, np.full(len(part["subject"]), np.nan)) for part in self.parts
                 ]
-            if len(_kinds(arrays)) > 1 or (name == "label" and _kinds(arrays) == {"O"}):
+            # objects may be of several kinds, except as labels
+            if name == "label" and "O" in kinds or len(kinds - {"O"}) > 1:
                 found = ", ".join(sorted({str(array.dtype) for array in arrays}))
                 raise ValueError(
                     f"Column {name!r} must be all integers, all floats or all str, got {found}: "
@@ -173,11 +175,6 @@ class _Merged:
                 )
             columns[name] = np.concatenate(arrays)
         return columns
-
-
-def _kinds(arrays):
-    """Return the kinds of some arrays' values; integers of any type, and bool, are one kind."""
-    return {"i" if array.dtype.kind in "iub" else array.dtype.kind for array in arrays}
 
 
 def _check_corpora(corpora):

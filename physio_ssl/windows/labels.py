@@ -1,18 +1,6 @@
 """Labels of windows, from stages or from ratings.
 
-A label object has one method, ``assign(recording, onset, duration)``. It gets a `Recording`, the
-start of each window in seconds, of shape (n_windows,), and the length of the windows in seconds.
-It returns the label of each window and whether it is known, both of shape (n_windows,). To write
-your own:
-
->>> import numpy as np
->>> class SecondHalf:
-...     def assign(self, recording, onset, duration):
-...         values = (onset >= recording.duration / 2).astype(int)
-...         return values, np.ones(len(onset), dtype=bool)
-
-An optional method ``check(recordings)`` is called once before windows are cut. It raises an
-error if the labels do not fit any of the recordings.
+A label object has the method ``assign`` and may have ``check``; `make_windows` describes both.
 """
 
 from collections.abc import Mapping
@@ -200,23 +188,9 @@ class RatingLabels:
         _check_coverage(self.min_coverage)
 
     def assign(self, recording, onset, duration):
-        """Label the windows of one recording.
+        """Return the rating of each window and whether it is known, like ``StageLabels.assign``.
 
-        Parameters
-        ----------
-        recording : Recording
-            With annotations ``time`` and one named like ``scale``.
-        onset : ndarray of float, of shape (n_windows,)
-            Start of each window, in seconds.
-        duration : float
-            Length of the windows, in seconds.
-
-        Returns
-        -------
-        values : ndarray of shape (n_windows,)
-            Mean rating of each window, or its class.
-        known : ndarray of bool, of shape (n_windows,)
-            Whether ratings cover enough of the window and none in it is missing.
+        The recording needs the annotations ``time`` and one named like ``scale``.
         """
         time, rating = _get_annotations(recording, "time", self.scale)
         first, last = np.searchsorted(time, [onset, onset + duration])
