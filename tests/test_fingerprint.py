@@ -1,4 +1,4 @@
-"""fingerprint: equal things alike, other things apart, in every process."""
+"""fingerprint: equal things have the same one, other things another, in every process."""
 
 import operator
 import pickle
@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from physio_ssl import SignalDict, SSLEncoder
-from physio_ssl.evaluation._fingerprint import fingerprint
+from physio_ssl.evaluation.fingerprint import fingerprint
 
 A = np.arange(12.0).reshape(6, 2)
 
@@ -59,18 +59,20 @@ PAIRS = {
     "encoders": (FrozenEstimator(encoder(0)), FrozenEstimator(encoder(1))),
     "pipelines": (make_pipeline(StandardScaler()), make_pipeline(StandardScaler(), "passthrough")),
 }
+NOT_PICKLED = {"lambdas", "constants", "closures"}
 
 
-@pytest.mark.parametrize("name", PAIRS)
-def test_other_things_differ(name):
-    ours, theirs = PAIRS[name]
-    assert fingerprint(ours) != fingerprint(theirs)
+def test_other_things_differ():
+    alike = [name for name, (one, other) in PAIRS.items() if fingerprint(one) == fingerprint(other)]
+    assert alike == []
 
 
-@pytest.mark.parametrize("name", set(PAIRS) - {"lambdas", "constants", "closures"})
-def test_a_copy_is_the_same(name):
-    ours, _ = PAIRS[name]
-    assert fingerprint(pickle.loads(pickle.dumps(ours))) == fingerprint(ours)
+def test_a_copy_is_the_same():
+    things = {name: one for name, (one, _) in PAIRS.items() if name not in NOT_PICKLED}
+    copies = pickle.loads(pickle.dumps(things))
+    assert {name: fingerprint(copy) for name, copy in copies.items()} == {
+        name: fingerprint(thing) for name, thing in things.items()
+    }
 
 
 def test_the_same_settings_are_the_same():
@@ -78,25 +80,15 @@ def test_the_same_settings_are_the_same():
     assert fingerprint(shift(1)) == fingerprint(shift(1))
 
 
-def test_weights_in_a_file_count_with_what_it_holds(tmp_path):
-    from physio_ssl import SSLClassifier
-
-    path = tmp_path / "encoder.safetensors"
-    path.write_bytes(b"one")
-    before = fingerprint(SSLClassifier(str(path)))
-    path.write_bytes(b"two")
-    assert fingerprint(SSLClassifier(str(path))) != before
-
-
-def test_what_cannot_be_told_apart_is_refused():
-    with pytest.raises(TypeError, match="cannot pickle"):
+def test_what_cannot_be_taken_apart_is_refused():
+    with pytest.raises(TypeError, match="pickle"):
         fingerprint(Lock())
 
 
 def test_every_process_finds_the_same():
     code = (
         "import numpy as np; from sklearn.ensemble import RandomForestClassifier as F;"
-        "from physio_ssl.evaluation._fingerprint import fingerprint;"
+        "from physio_ssl.evaluation.fingerprint import fingerprint;"
         "X = np.arange(12.0).reshape(6, 2); f = F(3, random_state=0).fit(X, [0, 1] * 3);"
         "print(fingerprint({'a', 'b', 'c'}, f, lambda x: x + 1, np.float32))"
     )

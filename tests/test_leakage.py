@@ -34,6 +34,7 @@ N_SUBJECTS, N_EACH = 4, 6
 SUBJECTS = np.array(["S1", "S2", "S3", "S4"])
 GROUPS = np.repeat(SUBJECTS, N_EACH)
 RECORDING = np.repeat(np.arange(N_SUBJECTS), N_EACH)
+DTYPES = ("float32", "float64")
 SHUFFLED = StratifiedKFold(3, shuffle=True, random_state=0)
 
 
@@ -118,10 +119,10 @@ def test_a_clean_study_has_no_leak(windows):
     assert report.ok and report.notes == report.declared == []
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
-def test_clean_arrays_of_any_type_have_no_leak(dtype, windows):
-    X = (100 * windows.X["eda"]).astype(dtype)
-    assert record(windows, GroupKFold(2), X=X).ok
+def test_clean_arrays_of_any_type_have_no_leak(windows):
+    for dtype in (*DTYPES, "int16"):
+        X = (100 * windows.X["eda"]).astype(dtype)
+        assert record(windows, GroupKFold(2), X=X).ok
 
 
 def test_a_subject_at_a_time_is_held_out_unless_cv_is_given(windows):
@@ -422,46 +423,45 @@ def by_subject(scale, X, axis):
 
 
 scales = pytest.mark.parametrize("scale", [zscore, unit_range])
-dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 @scales
-@dtypes
 @pytest.mark.parametrize("axis", [(0, 2), 0])
-def test_windows_scaled_over_all_rows_are_found(scale, dtype, axis, windows):
-    eda = scale(windows.X["eda"], axis).astype(dtype)
-    scaled = SignalDict(bvp=windows.X["bvp"], eda=eda)
-    (leak,) = record(windows, X=scaled, transductive=True).leaks
-    assert leak.kind == LeakKind.SCALED
-    assert "eda was scaled over all rows" in leak.message
+def test_windows_scaled_over_all_rows_are_found(scale, axis, windows):
+    for dtype in DTYPES:
+        eda = scale(windows.X["eda"], axis).astype(dtype)
+        scaled = SignalDict(bvp=windows.X["bvp"], eda=eda)
+        (leak,) = record(windows, X=scaled, transductive=True).leaks
+        assert leak.kind == LeakKind.SCALED
+        assert "eda was scaled over all rows" in leak.message
 
 
 @scales
-@dtypes
-def test_features_scaled_over_all_rows_are_found(scale, dtype, features):
-    X = np.c_[scale(features.X, 0), np.zeros(24)].astype(dtype)
-    assert kinds(record(features, X=X)) == {LeakKind.SCALED}
+def test_features_scaled_over_all_rows_are_found(scale, features):
+    for dtype in DTYPES:
+        X = np.c_[scale(features.X, 0), np.zeros(24)].astype(dtype)
+        assert kinds(record(features, X=X)) == {LeakKind.SCALED}
 
 
 @scales
-@dtypes
-def test_windows_scaled_over_each_subject_are_found(scale, dtype, windows):
-    X = by_subject(scale, windows.X["eda"], (0, 2)).astype(dtype)
-    assert kinds(record(windows, X=X)) == {LeakKind.SCALED_BY_SUBJECT}
-    declared = record(windows, X=X, transductive="z-scores per subject")
-    assert declared.ok
-    assert [leak.kind for leak in declared.declared] == [LeakKind.SCALED_BY_SUBJECT]
-    assert "Declared as transductive (z-scores per subject)" in str(declared)
+def test_windows_scaled_over_each_subject_are_found(scale, windows):
+    for dtype in DTYPES:
+        X = by_subject(scale, windows.X["eda"], (0, 2)).astype(dtype)
+        assert kinds(record(windows, X=X)) == {LeakKind.SCALED_BY_SUBJECT}
+        declared = record(windows, X=X, transductive="z-scores per subject")
+        assert declared.ok
+        assert [leak.kind for leak in declared.declared] == [LeakKind.SCALED_BY_SUBJECT]
+        assert "Declared as transductive (z-scores per subject)" in str(declared)
 
 
 @scales
-@dtypes
 @pytest.mark.parametrize("n_dims", [2, 3])
-def test_windows_scaled_one_by_one_are_no_leak(scale, dtype, n_dims, windows):
-    X = scale(windows.X["eda"], 2).astype(dtype)
-    report = record(windows, X=X if n_dims == 3 else X[:, 0])
-    assert report.ok
-    assert not any("standard" in note for note in report.notes)
+def test_windows_scaled_one_by_one_are_no_leak(scale, n_dims, windows):
+    for dtype in DTYPES:
+        X = scale(windows.X["eda"], 2).astype(dtype)
+        report = record(windows, X=X if n_dims == 3 else X[:, 0])
+        assert report.ok
+        assert not any("standard" in note for note in report.notes)
 
 
 def test_a_scaler_fitted_on_training_rows_is_no_leak(features):
@@ -508,7 +508,6 @@ class Callback:
         return X, self._data
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "hold",
     [
@@ -523,14 +522,14 @@ class Callback:
     ],
     ids=["mapping", "dict", "list", "closure", "method", "callback", "frozen", "grid"],
 )
-def test_test_windows_that_choose_the_epoch_are_found(hold, dtype, windows):
+def test_test_windows_that_choose_the_epoch_are_found(hold, windows):
     rows = np.r_[2:5, 8]
-    held = SignalDict({name: array[rows].astype(dtype) for name, array in windows.X.items()})
-    leaks = record(windows, models={"net": hold(held)}, transductive=True).leaks
-    leaks = [leak for leak in leaks if leak.kind == LeakKind.EPOCHS]
-    found = {leak.fold: leak.test_rows for leak in leaks}
-    assert found == {0: (2, 3, 4), 1: (8,)}
-    assert "'net'" in leaks[0].message
+    for dtype in DTYPES:
+        held = SignalDict({name: array[rows].astype(dtype) for name, array in windows.X.items()})
+        leaks = record(windows, models={"net": hold(held)}, transductive=True).leaks
+        leaks = [leak for leak in leaks if leak.kind == LeakKind.EPOCHS]
+        assert {leak.fold: leak.test_rows for leak in leaks} == {0: (2, 3, 4), 1: (8,)}
+        assert "'net'" in leaks[0].message
 
 
 def test_validation_windows_of_training_subjects_are_no_leak(windows):
