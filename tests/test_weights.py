@@ -62,7 +62,7 @@ def test_a_rate_that_is_too_low_is_refused(encoder, recording):
 def test_windows_of_another_length_are_refused(encoder, recording):
     windows = encoder.preprocessor_.make_windows(recording)
     half = SignalDict({name: x[..., :120] for name, x in windows.X.items()})
-    with pytest.raises(ValueError, match="60 s at 4 Hz"):
+    with pytest.raises(ValueError, match="of 60 s at 4 Hz"):
         encoder.transform(half)
 
 

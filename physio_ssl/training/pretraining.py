@@ -1,18 +1,16 @@
 """The skorch half of SSLEncoder: from a batch of windows to the loss of a pretext task."""
 
 import copy
-from collections.abc import Mapping
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from skorch import NeuralNet
 from skorch.dataset import Dataset
 
-from .._check import check_finite, check_windows
-from ..containers import SignalDict
+from .._check import check_finite
+from ..containers import SignalDict, as_modalities
 from .data import get_sampling_weight
 from .models import PretrainingModel, Scaler
 from .net import WindowNet
@@ -31,10 +29,7 @@ class PretrainingNet(WindowNet, NeuralNet):
 
     def _check(self, X, reset=False):
         """Return windows as a SignalDict without copying them, or raise."""
-        if isinstance(X, Mapping) and not issparse(X):  # one sparse format is a Mapping
-            X = SignalDict(X)
-        else:
-            X = SignalDict(signal=check_windows(X, self, reset=reset))
+        X = SignalDict(as_modalities(X, self, reset=reset))
         for name, array in X.items():
             if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
                 raise ValueError(f"Modality {name!r} must hold real numbers, got {array.dtype}.")
@@ -63,11 +58,8 @@ class PretrainingNet(WindowNet, NeuralNet):
         preprocessor = check_preprocessor(self.preprocessor_, self.n_times_)
         if preprocessor is None:
             return "check their duration and sampling rate."
-        return (
-            f"these last {preprocessor.duration:g} s at "
-            f"{preprocessor.output_sampling_rate[name]:g} Hz, and "
-            "preprocessor_.make_windows(recordings) makes them."
-        )
+        duration, rate = preprocessor.duration, preprocessor.output_sampling_rate[name]
+        return f"preprocessor_.make_windows makes windows of {duration:g} s at {rate:g} Hz."
 
     def _check_modalities(self, X):
         if set(X) == set(self.n_channels_):
