@@ -29,7 +29,7 @@ ALLOWED = {
     "features": {*_BASE, "functional", "_heartbeats"},
     "quality": {*_BASE, "windows", "functional", "_heartbeats"},
     "preprocessing": {*_BASE, "functional", "windows"},
-    "pretext": {"_check", "transforms"},
+    "pretext": {"_check", "networks", "transforms"},
     # persistence in the method save only: what a user calls on an encoder, behind which it stands
     "encoder": {*_NET, "preprocessing", "persistence"},
     "persistence": {"_files", *_NET, "preprocessing", "encoder"},

@@ -95,7 +95,7 @@ def reconstruct_masked(encoder, X, random_state=0):
         for rows in gen_batches(len(signals), 64):
             batch, _ = windows[np.arange(rows.start, rows.stop)]
             inputs, target = task.make_views(encoder.scale_signals(batch), rng)
-            predicted = task.predict(*modules, inputs)
+            predicted = task.reconstruct(*modules, inputs)
             kinds["predicted"].append(encoder.unscale_signals(predicted))
             kinds["mask"].append({name: mask for name, (_, mask) in target.items()})
     predicted, mask = (

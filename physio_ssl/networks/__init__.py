@@ -1,5 +1,6 @@
 """Networks: PyTorch modules that map signals to tokens and tokens to an embedding."""
 
+from .base import TokenNetwork, check_network
 from .classification_head import ClassificationHead, NetworkWithHead
 from .conv_encoder import ConvEncoder
 from .ecg_transformer import ECGTransformer
@@ -11,4 +12,6 @@ __all__ = [
     "ECGTransformer",
     "MultimodalTransformer",
     "NetworkWithHead",
+    "TokenNetwork",
+    "check_network",
 ]

@@ -59,6 +59,9 @@ def load_wu2023(path, n_times=240):
         found = ", ".join(map(str, checkpoint)) if isinstance(checkpoint, dict) else checkpoint
         raise ValueError(f"{path} should hold a dict with 'state_dict_fusion', got {found}.")
     network, heads = _rename_wer_ssl(checkpoint["state_dict_fusion"], path)
+    for name, value in network.items():
+        if name.endswith("weight_g") and isinstance(value, torch.Tensor):
+            network[name] = value.reshape(-1)  # published as (n_out, 1, 1)
 
     encoder = SSLEncoder(
         module__token_size=1,
