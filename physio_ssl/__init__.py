@@ -7,7 +7,7 @@ __version__ = "0.1.0.dev0"
 # Imported on first use, so that no one waits for torch or neurokit2 without need.
 _PUBLIC_NAMES = {
     "HandcraftedFeatures": "features",
-    "HeadClassifier": "classifier",
+    "HeadClassifier": "head_classifier",
     "PerModality": "compose",
     "RatingLabels": "windows",
     "Recording": "containers",

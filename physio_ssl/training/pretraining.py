@@ -1,18 +1,16 @@
 """The skorch half of SSLEncoder: from a batch of windows to the loss of a pretext task."""
 
 import copy
-from collections.abc import Mapping
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from skorch import NeuralNet
 from skorch.dataset import Dataset
 
-from .._check import check_finite, check_windows
-from ..containers import SignalDict
+from .._check import check_finite
+from ..containers import SignalDict, as_modalities
 from .data import get_sampling_weight
 from .models import PretrainingModel, Scaler
 from .net import WindowNet
@@ -31,10 +29,7 @@ class PretrainingNet(WindowNet, NeuralNet):
 
     def _check(self, X, reset=False):
         """Return windows as a SignalDict without copying them, or raise."""
-        if isinstance(X, Mapping) and not issparse(X):  # one sparse format is a Mapping
-            X = SignalDict(X)
-        else:
-            X = SignalDict(signal=check_windows(X, self, reset=reset))
+        X = SignalDict(as_modalities(X, self, reset=reset))
         for name, array in X.items():
             if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
                 raise ValueError(f"Modality {name!r} must hold real numbers, got {array.dtype}.")
@@ -63,11 +58,8 @@ class PretrainingNet(WindowNet, NeuralNet):
         preprocessor = check_preprocessor(self.preprocessor_, self.n_times_)
         if preprocessor is None:
             return "check their duration and sampling rate."
-        return (
-            f"these last {preprocessor.duration:g} s at "
-            f"{preprocessor.output_sampling_rate[name]:g} Hz, and "
-            "preprocessor_.make_windows(recordings) makes them."
-        )
+        duration, rate = preprocessor.duration, preprocessor.output_sampling_rate[name]
+        return f"preprocessor_.make_windows makes windows of {duration:g} s at {rate:g} Hz."
 
     def _check_modalities(self, X):
         if set(X) == set(self.n_channels_):
@@ -115,8 +107,8 @@ class PretrainingNet(WindowNet, NeuralNet):
             valid = self.get_dataset(self._check(valid.X))
         if get_sampling_weight(X) is not None and get_sampling_weight(train) is None:
             raise ValueError(
-                "With sampling_weight, train_split must return a torch Subset of the windows, "
-                f"as skorch's ValidSplit does, got a {type(train).__name__}."
+                "With sampling_weight, train_split must return a torch Subset, as ValidSplit does, "
+                f"got a {type(train).__name__}."
             )
         return train, valid
 
@@ -165,39 +157,17 @@ class PretrainingNet(WindowNet, NeuralNet):
 
 
 def check_preprocessor(preprocessor, n_times):
-    """Return a copy of a preprocessor, or raise if it makes other windows than the encoder takes.
+    """Return a copy of a preprocessor, or raise unless it makes windows of ``n_times`` samples.
 
-    Parameters
-    ----------
-    preprocessor : Preprocessor or None
-        None, where it is not known how the windows were made, is returned as it is.
-    n_times : dict from str to int
-        Samples per window of each modality of the encoder.
-
-    Returns
-    -------
-    Preprocessor or None
-        A copy, which does not change with the original.
-
-    Raises
-    ------
-    TypeError
-        If ``preprocessor`` is something else.
-    ValueError
-        If its windows have other modalities or lengths.
+    None, if it is not known how the windows were made, is returned as it is.
     """
     if preprocessor is None:
         return None
     if not hasattr(preprocessor, "make_windows") or not hasattr(type(preprocessor), "n_times"):
         raise TypeError(f"preprocessor must be a Preprocessor or None, got {preprocessor!r}.")
     if preprocessor.n_times != n_times:
-        shown = [
-            ", ".join(f"{name} {n:g}" for name, n in lengths.items()) or "none"
-            for lengths in (preprocessor.n_times, n_times)
-        ]
         raise ValueError(
-            "An encoder's windows must have the modalities and numbers of samples that its "
-            f"preprocessor makes, {shown[0]}, got {shown[1]}: make them with its make_windows, or "
-            "set preprocessor=None."
+            f"The preprocessor makes windows of {preprocessor.n_times} samples, got windows of "
+            f"{n_times}: make them with its make_windows, or set preprocessor=None."
         )
     return clone(preprocessor)
