@@ -25,7 +25,7 @@ from physio_ssl.evaluation.metrics import score
 from physio_ssl.leakage import LeakKind, audit_leakage
 
 
-class TestPredictions(Callback):
+class EpochPredictions(Callback):
     """Predict the test windows after each epoch."""
 
     def __init__(self, X):
@@ -68,7 +68,7 @@ def score_best_epoch(name, model, windows, fold, split, seed):
     with threadpool_limits(1):  # the same bits, whatever n_jobs
         for _, step in steps:
             X = step.transform(X)
-        epochs = TestPredictions(X[test])
+        epochs = EpochPredictions(X[test])
         net.set_params(callbacks=[*(net.callbacks or []), epochs])
         net.fit(X[train], y[train], groups=groups[train])
     size = net.batch_size if net.batch_size > 0 else len(test)
@@ -112,13 +112,14 @@ def shuffled_windows(models, windows, *, random_state=0, **settings):
 
 def main():
     labels = StageLabels({"rest": 0, "stress": 1})
-    others, people = (simulate_wristband(n, random_state=n) for n in (8, 6))
-    encoder = SSLEncoder(max_epochs=2, random_state=0).fit(make_windows(others, 20).X)
-    windows = make_windows(people, 20, labels=labels)
+    settings = {"n_blocks": 2, "stage_duration": 60, "signals": ("eda", "temp")}
+    others, people = (simulate_wristband(n, random_state=n, **settings) for n in (8, 5))
+    encoder = SSLEncoder(max_epochs=2, random_state=0).fit(make_windows(others, 10).X)
+    windows = make_windows(people, 10, labels=labels)
     frozen = FrozenEstimator(encoder)
     models = {
-        "frozen": make_pipeline(frozen, HeadClassifier(max_epochs=10)),
-        "fine-tuned": SSLClassifier(frozen, max_epochs=10),
+        "frozen": make_pipeline(frozen, HeadClassifier(max_epochs=5)),
+        "fine-tuned": SSLClassifier(frozen, max_epochs=5, min_steps=0),
     }
     results = {
         "unseen people, last epoch": leave_subjects_out(models, windows),

@@ -1,0 +1,83 @@
+"""The example that scores as two published studies do: what it chooses, and that it says so."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from physio_ssl import HeadClassifier, Windows
+from physio_ssl.evaluation import leave_subjects_out
+from physio_ssl.evaluation.metrics import score
+
+SUBJECTS = [f"S{i}" for i in range(4)]
+
+
+@pytest.fixture(scope="module")
+def protocols():
+    path = Path(__file__).parents[1] / "examples" / "published_protocols.py"
+    spec = importlib.util.spec_from_file_location("published_protocols", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """Features that say nothing about the labels."""
+    rng = np.random.default_rng(0)
+    info = {"subject": np.repeat(SUBJECTS, 12), "label": rng.permutation(np.tile([0, 0, 1], 16))}
+    return Windows(rng.normal(size=(48, 8)), pd.DataFrame(info))
+
+
+def kinds(study):
+    return {leak["kind"] for leak in study.protocol["audit"]["leaks"]}
+
+
+def test_the_best_epoch_on_the_test_subject_flatters(protocols, noise):
+    head = HeadClassifier(max_epochs=10, min_steps=0, batch_size=12, lr=0.03)
+    models = {"head": make_pipeline(FunctionTransformer(), head)}
+    honest = [record["accuracy"] for record in leave_subjects_out(models, noise).records]
+    study = protocols.best_test_epoch(models, noise)
+    flattered = [record["accuracy"] for record in study.records]
+    # a batch is a subject here, so the last epoch is one of those to choose from
+    assert all(b >= a for a, b in zip(honest, flattered, strict=True))
+    assert sum(flattered) > sum(honest)
+    assert kinds(study) == {"epochs chosen on the test subject"}
+    assert study.subjects == SUBJECTS
+    assert all(1 <= record["epoch"] <= 10 for record in study.records)
+
+
+def test_a_small_last_batch_counts_as_much_as_a_whole_one(protocols, noise):
+    head = HeadClassifier(max_epochs=1, min_steps=0, batch_size=7, lr=0)
+    study = protocols.best_test_epoch({"head": head}, noise)
+    plain = leave_subjects_out({"head": head}, noise, keep_predictions=True)
+    differs = []
+    for record, other in zip(study.records, plain.records, strict=True):
+        kept = other["predictions"]
+        right = noise.y[kept["row"]] == np.array(kept["predicted"])
+        assert record["accuracy"] == pytest.approx((right[:7].mean() + right[7:].mean()) / 2)
+        differs.append(record["accuracy"] != pytest.approx(right.mean()))
+    assert any(differs)
+
+
+def test_shuffled_windows_share_subjects_and_say_so(protocols, noise):
+    study = protocols.shuffled_windows({"linear": LogisticRegression()}, noise)
+    assert study.subjects == [f"fold {i}" for i in range(10)]
+    assert kinds(study) == {"subject on both sides"}
+    assert study.protocol["protocol"] == "shuffled_windows"
+
+
+def test_a_shuffled_fold_is_scored_as_a_whole(protocols, noise):
+    model = LogisticRegression()
+    study = protocols.shuffled_windows({"linear": model}, noise)
+    folds = protocols.KFold(10, shuffle=True, random_state=0).split(noise.y)
+    for record, (train, test) in zip(study.records, folds, strict=True):
+        model.fit(noise.X[train], noise.y[train])
+        probability = model.predict_proba(noise.X[test])
+        expected = score(noise.y[test], model.predict(noise.X[test]), probability, [0, 1])
+        assert {name: record[name] for name in expected} == expected
