@@ -89,18 +89,11 @@ def test_folder_gives_one_recording_for_each_file(tmp_path):
     assert [(r.subject, r.sampling_rate["ecg"]) for r in recordings] == [("a", 100), ("b", 200)]
 
 
-def test_chosen_files_of_a_folder_are_read(tmp_path):
-    for name in "abc":
-        write(tmp_path / f"{name}.mat")
-    assert [r.subject for r in load_pspm(tmp_path, subjects=["c", "a"])] == ["a", "c"]
-
-
 def test_unusable_files_of_a_folder_are_left_out_and_named(tmp_path):
     write(tmp_path / "a.mat")
     write(tmp_path / "b.mat", [channel("scr", 10)])
     savemat(tmp_path / "c_cogent.mat", {"subject": 1})
-    message = r"2 of 3 files .* left out: .*b\.mat must hold .* c_cogent\.mat must hold the var"
-    with pytest.warns(UserWarning, match=message.replace(" c_", ".* .*c_")):
+    with pytest.warns(UserWarning, match=r"2 of 3 .* left out: .*b\.mat must .*c_cogent\.mat must"):
         recordings = load_pspm(tmp_path)
     assert [r.subject for r in recordings] == ["a"]
 
@@ -114,7 +107,7 @@ def test_unusable_file_that_was_asked_for_is_refused(tmp_path):
 
 def test_folder_without_usable_files_is_refused(tmp_path):
     savemat(tmp_path / "b.mat", {"subject": 1})
-    with pytest.raises(ValueError, match=r"None of the 1 files .* can be used: .*b\.mat must hold"):
+    with pytest.raises(ValueError, match=r"must hold a usable recording, got none: .*b\.mat"):
         load_pspm(tmp_path)
 
 
@@ -193,29 +186,10 @@ def test_missing_variable_is_refused(tmp_path, name):
         load_pspm(path)
 
 
-@pytest.mark.parametrize("subjects", [["b"], "PsPM_FR_01", ["../PsPM_FR_01"]])
-def test_unknown_subjects_are_refused(path, subjects):
-    with pytest.raises(ValueError, match="subjects must be a sequence .* which has PsPM_FR_01,"):
-        load_pspm(path, subjects=subjects)
-    with pytest.raises(ValueError, match="subjects must be a sequence .* which has PsPM_FR_01,"):
-        load_pspm(path.parent, subjects=subjects)
-
-
-@pytest.mark.parametrize("signals", [("scr",), (), "ecg"])
-def test_unknown_signals_are_refused(path, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of ecg, eda, resp, bvp"):
-        load_pspm(path, signals=signals)
-
-
 def test_folder_without_files_is_refused(tmp_path):
     (tmp_path / "a.txt").touch()
     with pytest.raises(ValueError, match=r"one \.mat for each recording, found a\.txt"):
         load_pspm(tmp_path)
-
-
-def test_missing_path_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no file or folder"):
-        load_pspm(tmp_path / "PsPM")
 
 
 def test_file_of_version_7_3_is_refused_with_advice(path):

@@ -178,5 +178,5 @@ def test_short_stages_are_refused():
 
 @pytest.mark.parametrize("signals", ["bvp", (), ("bvp", "ecg")])
 def test_unknown_signals_are_refused(signals):
-    with pytest.raises(ValueError, match="signals must be a tuple of bvp, eda, temp"):
+    with pytest.raises(ValueError, match="signals must be .* bvp, eda, temp, .* got"):
         simulate_wristband(signals=signals)
