@@ -54,6 +54,13 @@ def test_several_files_make_one_recording(tmp_path):
     assert recording.signals["eda"].tolist() == [[[1, 2]]]
 
 
+def test_signals_can_be_chosen(tmp_path):
+    paths = [_write(tmp_path / "ecg.txt"), _write(tmp_path / "eda.txt", "EDA", ["1", "2"], "4")]
+    assert load_biosppy(paths, ("eda",)).sampling_rate == {"eda": 4}
+    with pytest.raises(ValueError, match="signals must be .* ecg, eda, .* got .*resp"):
+        load_biosppy(paths, ("resp",))
+
+
 def test_subject_is_the_folder(tmp_path):
     path = _write(tmp_path / "anna" / "ecg.txt")
     assert load_biosppy(path).subject == "anna"

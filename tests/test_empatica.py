@@ -302,14 +302,10 @@ def test_file_that_is_no_zip_file_is_refused(session):
     "text, message",
     [
         ("", r"EDA\.csv must have 3 or more rows, .* got 0"),
-        ("1495437325.0\n", "3 or more rows, .* got 1"),
         ("2020-07-08 19:54:17\n4.0\n", "3 or more rows, .* got 2"),
         ("today\n4\n1\n", r"Line 1 of .*EDA\.csv must be the start, .* got 'today'"),
-        ("nan\n4\n1\n", "Line 1 of .* got 'nan'"),
         ("1495437325\n4 Hz\n1\n", "Line 2 of .* must be the sampling rate, .* got '4 Hz'"),
         ("1495437325\n0\n1\n", "sampling rate in line 2 of .* must be positive.* got 0"),
-        ("1495437325\n-4\n1\n", "must be positive.* got -4"),
-        ("1495437325\ninf\n1\n", "must be positive and finite.* got inf"),
         ("1495437325,1495437326\n4\n1\n", "Line 1 of .* same for all channels"),
         (
             "1495437325\n4\n1.0\nx\n3.0\n",
@@ -318,10 +314,8 @@ def test_file_that_is_no_zip_file_is_refused(session):
         ("1495437325\n4\n1.0\n2.0,3.0\n", "Line 4 of .* got '2.0,3.0'"),
         ("1495437325\n4\n1.0\n2.0 3.0\n", "Line 4 of .* got '2.0 3.0'"),
         ("1495437325\n4\n1.0\n\n3.0\n", "Line 4 of .* got ''"),
-        ("1495437325\n4\n1\n\n3\n", "Line 4 of .* got ''"),
         ("1495437325\n4\n1.00\n1.2.3\n", r"Line 4 of .* got '1\.2\.3'"),
         ("1495437325\n4\n1\n1-2\n", "Line 4 of .* got '1-2'"),
-        ("1495437325\n4\n1\n--2\n", "Line 4 of .* got '--2'"),
         ("1495437325\n4\n1\n1_000\n", "Line 4 of .* got '1_000'"),
         ("1495437325\n4\n1.00\n2.00\n-", "Line 5 of .* got '-'"),
         (

@@ -66,22 +66,20 @@ def test_each_signal_is_at_its_own_rate(header):
     assert recording.duration == 20
 
 
-@pytest.mark.parametrize(
-    "modality, name, gain, baseline",
-    [
-        ("ecg", "ECG", 1000, 0),
-        ("emg", "EMG", 1000, 0),
-        ("foot_gsr", "foot GSR", 1000, 0),
-        ("hand_gsr", "hand GSR", 500, -20),
-        ("hr", "HR", 1, 0),
-        ("marker", "marker", 100, 7),
-        ("resp", "RESP", 100, 0),
-    ],
-)
-def test_samples_are_in_physical_units(header, modality, name, gain, baseline):
-    signal = load_wfdb(header).signals[modality]
-    assert signal.dtype == np.float32
-    np.testing.assert_allclose(signal[0, 0], (_digital()[name] - baseline) / gain, rtol=1e-6)
+def test_samples_are_in_physical_units(header):
+    expected = {  # name, gain and baseline in the header
+        "ecg": ("ECG", 1000, 0),
+        "emg": ("EMG", 1000, 0),
+        "foot_gsr": ("foot GSR", 1000, 0),
+        "hand_gsr": ("hand GSR", 500, -20),
+        "hr": ("HR", 1, 0),
+        "marker": ("marker", 100, 7),
+        "resp": ("RESP", 100, 0),
+    }
+    signals, digital = load_wfdb(header).signals, _digital()
+    for modality, (name, gain, baseline) in expected.items():
+        physical = (digital[name] - baseline) / gain
+        np.testing.assert_allclose(signals[modality][0, 0], physical, rtol=1e-6)
 
 
 def test_path_may_lack_the_ending(header):
@@ -96,6 +94,13 @@ def test_signals_can_be_chosen_and_named(header):
     np.testing.assert_array_equal(recording.signals["resp"], whole.signals["resp"])
     np.testing.assert_array_equal(recording.signals["eda"][:, :1], whole.signals["hand_gsr"])
     np.testing.assert_array_equal(recording.signals["eda"][:, 1:], whole.signals["foot_gsr"])
+
+
+def test_signals_can_be_chosen_by_the_names_of_modalities(header):
+    recording = load_wfdb(header, ("foot_gsr", "ecg"))
+    assert recording.sampling_rate == {"foot_gsr": 30, "ecg": 60}
+    with pytest.raises(ValueError, match="signals must be .* hand_gsr, .* got .*eda"):
+        load_wfdb(header, ("eda",))
 
 
 def test_subject_is_the_record_unless_given(header):
@@ -206,15 +211,12 @@ def test_a_name_that_is_there_twice_cannot_be_chosen(header):
         ("7 15 300", "7 ? 300", "must start with a record's name, .* got 'drive05 7"),
         ("7 15 300", "7 1e 300", "sampling rate in line 1 .* a number, got"),
         ("7 15 300", "7 0 300", "must be positive and finite, in Hz, got 0.0"),
-        ("7 15 300", "7 -15 300", "must be positive and finite, in Hz, got -15.0"),
         ("7 15 300", "7 1e999 300", "must be positive and finite, in Hz, got inf"),
         ("16x4", "16x0", "samples per frame in line 2 .* must be 1 or more, got 0"),
         ("7 15 300", "8 15 300", r"one line for each of its signals, .* got 7 line\(s\) for 8"),
-        ("7 15 300", "6 15 300", r"one line for each of its signals, .* got 7 line\(s\) for 6"),
         ("drive05 7", "drive06 7", "must be named drive05, got 'drive06'"),
         ("drive05 7", "drive05/3 7", "one continuous record, got several segments"),
         ("drive05.dat 16x4", "../../secret.dat 16x4", r"any path, got '\.\./\.\./secret\.dat'"),
-        ("drive05.dat 16x4", "/etc/passwd 16x4", "any path, got '/etc/passwd'"),
         ("drive05.dat 16x4", "..\\secret.dat 16x4", "without any path, got"),
         ("drive05.dat 16x4", "s3://a/b.dat 16x4", "without any path, got 's3://"),
         ("drive05.dat 16x4", "~ 16x4", "without any path, got '~'"),
@@ -356,23 +358,20 @@ def test_drive_was_cut_in_two_parts(real):
             assert signal.shape[-1] / recording.sampling_rate[name] == recording.duration
 
 
-@pytest.mark.parametrize(
-    "name, first, total",
-    [  # of the first part: first sample, and sum modulo 2 to the power of 16, of its header
-        ("ecg", -61, 22142),
-        ("emg", 166, 18703),
-        ("eda_foot", 1375, 31226),
-        ("eda_hand", 4994, -13103),
-        ("hr", 77, -11837),
-        ("marker", 1116, 24523),
-        ("resp", 3831, -642),
-    ],
-)
-def test_samples_fit_the_checksums_of_the_header(real, name, first, total):
-    gain = {"hr": 1, "marker": 100, "resp": 100}.get(name, 1000)
-    digital = np.rint(real[0].signals[name][0, 0].astype(float) * gain).astype(int)
-    assert digital[0] == first
-    assert (digital.sum() - total) % 2**16 == 0
+def test_samples_fit_the_checksums_of_the_header(real):
+    expected = {  # of the first part: gain, first sample, and sum modulo 2 to the power of 16
+        "ecg": (1000, -61, 22142),
+        "emg": (1000, 166, 18703),
+        "eda_foot": (1000, 1375, 31226),
+        "eda_hand": (1000, 4994, -13103),
+        "hr": (1, 77, -11837),
+        "marker": (100, 1116, 24523),
+        "resp": (100, 3831, -642),
+    }
+    for name, (gain, first, total) in expected.items():
+        digital = np.rint(real[0].signals[name][0, 0].astype(float) * gain).astype(int)
+        assert digital[0] == first
+        assert (digital.sum() - total) % 2**16 == 0
 
 
 def test_values_of_a_drive_are_plausible(real):

@@ -68,6 +68,7 @@ def _load_subject(subject, folder, signals, sampling_rate):
     recordings = []
     clips = find_paths(folder, r"ECG_Clip(\d+)\.mat", "ECG_Clip1.mat to ECG_Clip36.mat")
     for number, (path,) in clips.items():
+        number = int(number)
         variable = _find_variable(path)
         if variable.is_empty:
             recordings.append(f"Clip {number} of {subject} has no signals.")

@@ -176,6 +176,17 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
     --------
     find_paths : Finds the files of each subject.
     choose_signals : Checks the signals that were asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import Recording
+    >>> from physio_ssl.datasets.reading import read_subjects
+    >>> def load(subject, samples):
+    ...     return Recording({"ecg": samples}, {"ecg": 128}, subject)
+    >>> found = {"S1": np.zeros(1280), "S2": np.zeros(2560)}
+    >>> read_subjects(load, found, subjects=["S2"], place="memory")
+    [Recording(S2: 20 s, ecg 1 x 128 Hz)]
     """
     sources = [
         (subject, source)

@@ -19,12 +19,10 @@ _SIGNALS = {  # device, name in the pickle, sampling rate in Hz
     "eda": ("wrist", "EDA", 4),
     "temp": ("wrist", "TEMP", 4),
     "acc": ("wrist", "ACC", 32),
-    "chest_acc": ("chest", "ACC", 700),
-    "chest_ecg": ("chest", "ECG", 700),
-    "chest_eda": ("chest", "EDA", 700),
-    "chest_emg": ("chest", "EMG", 700),
-    "chest_resp": ("chest", "Resp", 700),
-    "chest_temp": ("chest", "Temp", 700),
+    **{
+        f"chest_{key.lower()}": ("chest", key, 700)
+        for key in ("ACC", "ECG", "EDA", "EMG", "Resp", "Temp")
+    },
 }
 _WRIST_ACC_UNITS_PER_G = 64
 _LABELS = {1: "baseline", 2: "stress", 3: "amusement", 4: "meditation"}
