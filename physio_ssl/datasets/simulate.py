@@ -190,7 +190,7 @@ def simulate_wristband(
     added, in rest and stress alike.
 
     This is no model of physiology: the pulse and the skin conductance responses are
-    NeuroKit2's, the remainder was set so that the stages are told apart in most subjects,
+    NeuroKit2's, the remainder was set so that the stages can be separated in most subjects,
     but not in all and not always. Leave-one-subject-out, logistic regression on
     ``HandcraftedFeatures`` of windows of 60 s, standardised per recording, reaches a
     balanced accuracy of 0.72 to 0.87, depending on the seed. Scores on it show that code
