@@ -407,9 +407,10 @@ class SSLEncoder(WindowNetMixin, TransformerMixin, NeuralNet):
         preprocessor = check_preprocessor(self.preprocessor_, self.n_times_)
         if preprocessor is None:
             return "is their duration or sampling rate another?"
+        rate = preprocessor.output_sampling_rate[name]
         return (
-            f"these are {preprocessor.duration:g} s at {preprocessor.sampling_rate[name]:g} Hz, as "
-            "the encoder's preprocessor_.make_windows makes them of recordings."
+            f"these are {preprocessor.duration:g} s at {rate:g} Hz, as the encoder's "
+            "preprocessor_.make_windows makes them of recordings."
         )
 
     def _check_like_fit(self, X):
