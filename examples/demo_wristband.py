@@ -31,7 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from physio_ssl import HandcraftedFeatures, SignalDict, SSLEncoder, make_windows
+from physio_ssl import HandcraftedFeatures, SignalDict, SSLEncoder, StageLabels, make_windows
 from physio_ssl.datasets import load_empatica_corpus, load_wesad, simulate_wristband
 from physio_ssl.evaluation import leave_subjects_out
 from physio_ssl.plotting import PretrainingCurveDisplay, SubjectScoresDisplay
@@ -155,9 +155,9 @@ def load(options):
 
 def cut(recordings, label, step):
     """Return windows, and their signals with the pulse twice: at 4 Hz, and at 64 Hz."""
-    windows = make_windows(prepare_wristband(recordings), DURATION, step, label=label)
+    windows = make_windows(prepare_wristband(recordings), DURATION, step, labels=StageLabels(label))
     native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
-    native = make_windows(native, DURATION, step, label=label)
+    native = make_windows(native, DURATION, step, labels=StageLabels(label))
     assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
     return windows, SignalDict(windows.X, bvp_64hz=native.X["bvp"])
 

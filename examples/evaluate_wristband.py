@@ -33,6 +33,7 @@ from physio_ssl import (
     SignalDict,
     SSLClassifier,
     SSLEncoder,
+    StageLabels,
     load_encoder,
     make_windows,
 )
@@ -128,13 +129,18 @@ def read_digest(encoder):
 
 def cut(recordings, preprocessor, step, label):
     """Return windows as the encoder takes them, with those at native rates beside."""
-    windows = preprocessor.make_windows(recordings, step, label=label)
+    windows = preprocessor.make_windows(recordings, step, labels=StageLabels(label))
     native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
-    native = make_windows(native, preprocessor.duration, step, label=label)
+    native = make_windows(native, preprocessor.duration, step, labels=StageLabels(label))
     if not np.array_equal(native.onset, windows.onset):
         raise SystemExit("Models must see the same windows: the preprocessor changes their onsets")
+    rates = {f"native_{name}": rate for name, rate in native.sampling_rate.items()}
     native = {f"native_{name}": x for name, x in native.X.items()}
-    return replace(windows, X=SignalDict(windows.X, **native))
+    return replace(
+        windows,
+        X=SignalDict(windows.X, **native),
+        sampling_rate={**windows.sampling_rate, **rates},
+    )
 
 
 def select(X, names):

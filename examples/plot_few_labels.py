@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from physio_ssl import HandcraftedFeatures, SSLClassifier, SSLEncoder, make_windows
+from physio_ssl import HandcraftedFeatures, SSLClassifier, SSLEncoder, StageLabels, make_windows
 from physio_ssl.datasets import simulate_wristband
 from physio_ssl.evaluation import label_efficiency, leave_subjects_out
 from physio_ssl.plotting import (
@@ -37,7 +37,8 @@ encoder = SSLEncoder(max_epochs=4, random_state=0)
 encoder.fit(unlabelled.X, groups=[f"other {subject}" for subject in unlabelled.groups])
 
 cohort = prepare_wristband(simulate_wristband(8, random_state=0))
-windows = make_windows(cohort, duration=60, step=30, label={"rest": 0, "stress": 1})
+labels = StageLabels({"rest": 0, "stress": 1})
+windows = make_windows(cohort, duration=60, step=30, labels=labels)
 data = (windows.X, windows.y, windows.groups)
 
 # %%

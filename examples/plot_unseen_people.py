@@ -21,7 +21,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from physio_ssl import SSLEncoder, make_windows
+from physio_ssl import SSLEncoder, StageLabels, make_windows
 from physio_ssl.datasets import simulate_wristband
 from physio_ssl.preprocessing import prepare_wristband
 
@@ -29,7 +29,8 @@ corpus = prepare_wristband(simulate_wristband(20, random_state=1))
 unlabelled = make_windows(corpus, duration=60)
 
 cohort = prepare_wristband(simulate_wristband(12, random_state=0))
-windows = make_windows(cohort, duration=60, step=30, label={"rest": 0, "stress": 1})
+labels = StageLabels({"rest": 0, "stress": 1})
+windows = make_windows(cohort, duration=60, step=30, labels=labels)
 windows
 
 # %%

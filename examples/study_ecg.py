@@ -40,6 +40,7 @@ from physio_ssl import (
     PerModality,
     SSLClassifier,
     SSLEncoder,
+    StageLabels,
     load_encoder,
     make_windows,
     save_encoder,
@@ -128,7 +129,7 @@ def check_output(options):
 def cut(recordings, step, label):
     """Return good windows, each standardised by itself."""
     windows = make_windows(
-        prepare_ecg(recordings, RATE, standardize=None), DURATION, step, label=label
+        prepare_ecg(recordings, RATE, standardize=None), DURATION, step, labels=StageLabels(label)
     )
     windows = drop_poor_ecg(windows, recordings)
     return replace(windows, X=PerModality({"ecg": Standardize()}).fit_transform(windows.X))

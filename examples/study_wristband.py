@@ -33,6 +33,7 @@ from physio_ssl import (
     SignalDict,
     SSLClassifier,
     SSLEncoder,
+    StageLabels,
     load_encoder,
     make_windows,
     save_encoder,
@@ -122,11 +123,15 @@ def pretrain(options):
 
 def cut(recordings, label, step):
     """Return windows that hold the pulse twice: at 4 Hz, and at 64 Hz for the features."""
-    windows = make_windows(prepare_wristband(recordings), DURATION, step, label=label)
+    windows = make_windows(prepare_wristband(recordings), DURATION, step, labels=StageLabels(label))
     native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
-    native = make_windows(native, DURATION, step, label=label)
+    native = make_windows(native, DURATION, step, labels=StageLabels(label))
     assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
-    return replace(windows, X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]))
+    return replace(
+        windows,
+        X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]),
+        sampling_rate={**windows.sampling_rate, "bvp_64hz": native.sampling_rate["bvp"]},
+    )
 
 
 def name_subjects(data_set, windows):

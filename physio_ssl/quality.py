@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from ._check import check_sampling_rate, check_windows
-from .containers import Recording
+from .containers import as_recordings
 from .functional import is_constant, resample
 from .heartbeats import ECG_HEART_RATES, LOWEST_ECG_RATE, QRS_BAND, filter_beats, find_ecg_beats
-from .windows import Windows
+from .windows import Windows, start_samples
 
 _PLATEAU = 0.02  # s, at least, that a clipped wave stays at the end of the range
 _COMPLEX = 0.15  # s before and after a beat by which beats are compared
@@ -213,15 +213,16 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     >>> drop_poor_ecg(windows, recordings)
     Windows(3 of 10 s, 1 subjects; dropped 3 flat line)
     """
-    recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
+    recordings = as_recordings(recordings)
     _check_match(windows, recordings)
     keep = np.ones(len(windows), dtype=bool)
     dropped = Counter()
-    for source in np.unique(windows.recording):
-        rows = np.flatnonzero(windows.recording == source)
+    number, onset = windows.recording, windows.onset
+    for source in np.unique(number):
+        rows = np.flatnonzero(number == source)
         for batch in gen_batches(len(rows), 256):
             some = rows[batch]
-            raw = _cut_ecg(recordings[source], windows.onset[some], windows.duration)
+            raw = _cut_ecg(recordings[source], onset[some], windows.duration)
             for reason, poor in _find_reasons(raw, recordings[source], thresholds):
                 dropped[reason] += int((keep[some] & poor).sum())
                 keep[some] &= ~poor
@@ -250,8 +251,6 @@ def _check_match(windows, recordings):
 
 def _find_mismatch(windows, rows, recording, source):
     """Return why some windows cannot have been cut from a recording, or None."""
-    if not isinstance(recording, Recording):
-        raise TypeError(f"Expected recordings, got a {type(recording).__name__}.")
     if "ecg" not in recording.signals:
         return f"recording {source} has no modality 'ecg', only {', '.join(recording.signals)}"
     rate = recording.sampling_rate["ecg"]
@@ -279,7 +278,7 @@ def _likeness(windows, rows, recording):
         return None
     found = []
     for row in rows:
-        onset = np.floor(windows.onset[[row]] * rate + 0.5) / rate  # where the window was cut
+        onset = start_samples(windows.onset[[row]], rate) / rate  # where the window was cut
         raw = _cut_ecg(recording, onset, windows.duration)[0, 0]
         ecg = np.asarray(X[row, 0], dtype=float)
         if not (np.isfinite(ecg).all() and np.isfinite(raw).all()):
@@ -300,7 +299,7 @@ def _cut_ecg(recording, onset, duration):
     """Copy the samples of windows, to (n_windows, n_channels, n_times)."""
     signal, rate = recording.signals["ecg"][0], recording.sampling_rate["ecg"]
     n_times = min(round(duration * rate), signal.shape[-1])
-    start = np.minimum(np.floor(onset * rate + 0.5).astype(np.intp), signal.shape[-1] - n_times)
+    start = np.minimum(start_samples(onset, rate), signal.shape[-1] - n_times)
     return np.moveaxis(signal[:, start[:, np.newaxis] + np.arange(n_times)], 0, 1)
 
 

@@ -8,7 +8,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import FunctionTransformer
 
-from physio_ssl import Recording, SignalDict, SSLEncoder, functional, load_encoder, make_windows
+from physio_ssl import (
+    Recording,
+    SignalDict,
+    SSLEncoder,
+    StageLabels,
+    functional,
+    load_encoder,
+    make_windows,
+    save_encoder,
+)
 from physio_ssl.datasets import load_wesad
 from physio_ssl.preprocessing import (
     BandpassFilter,
@@ -75,9 +84,9 @@ def test_recordings_are_left_alone(preprocessor):
 
 def test_windows_are_those_of_make_windows(preprocessor):
     recordings = [record("S1"), record("S2")]
-    settings = {"label": {"rest": 0, "stress": 1}, "min_coverage": 0.8}
-    windows = preprocessor.make_windows(recordings, 5, **settings)
-    expected = make_windows(preprocessor.transform(recordings), 10, 5, **settings)
+    labels = StageLabels({"rest": 0, "stress": 1}, min_coverage=0.8)
+    windows = preprocessor.make_windows(recordings, 5, labels=labels)
+    expected = make_windows(preprocessor.transform(recordings), 10, 5, labels=labels)
     assert windows.X == expected.X
     assert_array_equal(windows.y, expected.y)
     assert_array_equal(windows.groups, expected.groups)
@@ -452,7 +461,7 @@ def test_an_encoder_is_saved_with_the_steps_of_its_preprocessor(tmp_path):
     recording = record(bvp=64, eda=4, temp=4, ecg=200)
     X = preprocessor.make_windows(recording).X
     encoder = SSLEncoder(standardize=False, preprocessor=preprocessor, **SMALL).fit(X)
-    encoder.save(tmp_path / "encoder.safetensors")
+    save_encoder(encoder, tmp_path / "encoder.safetensors")
     loaded = load_encoder(tmp_path / "encoder.safetensors")
     assert loaded.preprocessor_.make_windows(recording).X == X
     assert_allclose(loaded.transform(X), encoder.transform(X), atol=1e-6)
@@ -468,6 +477,8 @@ def test_real_wristband_recordings_become_z_scores_with_labels(data_folder):
             signal,
             functional.standardize(functional.resample(recordings[0].signals[name], rate, 4)),
         )
-    windows = preprocessor.make_windows(recordings, 60, label={"baseline": 0, "stress": 1})
+    windows = preprocessor.make_windows(
+        recordings, 60, labels=StageLabels({"baseline": 0, "stress": 1})
+    )
     assert windows.X["bvp"].shape[1:] == (1, 240)
     assert set(windows.y) == {0, 1}

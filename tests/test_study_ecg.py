@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from physio_ssl import Recording, make_windows
+from physio_ssl import Recording, StageLabels, make_windows
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def windows():
             for i in range(40)
         ],
         10,
-        label={"normal": 0, "AF": 1},
+        labels=StageLabels({"normal": 0, "AF": 1}),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from .._check import check_sampling_rate
-from ..containers import Recording
+from ..containers import Recording, as_recordings
 from ..functional import is_constant
 from ..windows import make_windows
 from .filters import Resample
@@ -127,7 +127,7 @@ class Preprocessor(BaseEstimator):
         if isinstance(recordings, Recording):
             return self.transform([recordings])[0]
         self._check()
-        recordings = list(recordings)
+        recordings = as_recordings(recordings)
         names = _find_modalities(recordings, self.steps)
         signals = {
             name: [self._transform_one(r, number, name) for number, r in enumerate(recordings)]
@@ -142,7 +142,7 @@ class Preprocessor(BaseEstimator):
             for n, r in enumerate(recordings)
         ]
 
-    def make_windows(self, recordings, step=None, **settings):
+    def make_windows(self, recordings, step=None, *, labels=None, dtype=np.float32):
         """Apply the steps and cut windows.
 
         Parameters
@@ -152,8 +152,9 @@ class Preprocessor(BaseEstimator):
         step : float, default=None
             Time from one window's start to the next, in seconds; None is ``duration``, which
             makes windows without overlap.
-        **settings : arguments
-            Labels and other arguments of ``physio_ssl.make_windows``.
+        labels, dtype
+            As for ``physio_ssl.make_windows``. Its ``valid_range`` is in the unit of the
+            recorded signals, which the steps may change, and is no option here.
 
         Returns
         -------
@@ -165,7 +166,8 @@ class Preprocessor(BaseEstimator):
         TypeError, ValueError
             If ``transform`` or ``physio_ssl.make_windows`` refuses the recordings.
         """
-        return make_windows(self.transform(recordings), self.duration, step, **settings)
+        transformed = self.transform(recordings)
+        return make_windows(transformed, self.duration, step, labels=labels, dtype=dtype)
 
     def _standardize_by(self, name):
         by = self.standardize
@@ -289,8 +291,6 @@ def _find_modalities(recordings, steps):
     """Return the modalities to transform, or raise if recordings have none or others."""
     first = []
     for recording in recordings:
-        if not isinstance(recording, Recording):
-            raise TypeError(f"Expected recordings, got a {type(recording).__name__}.")
         names = [name for name in steps if name in recording.signals]
         if not names:
             raise ValueError(
@@ -338,22 +338,3 @@ def _standardize(name, signals, recordings, by):
 def _sum(signal):
     """Return the sum of each channel's samples that are no gaps."""
     return np.nansum(signal, axis=-1, keepdims=True, dtype=np.float64)
-
-
-def check_preprocessor(preprocessor, n_times):
-    """Return a copy of an encoder's preprocessor, or raise if it makes other windows."""
-    if preprocessor is None:
-        return None
-    if not isinstance(preprocessor, Preprocessor):
-        raise TypeError(f"preprocessor must be a Preprocessor or None, got {preprocessor!r}.")
-    if preprocessor.n_times != n_times:
-        shown = [
-            _list_names(f"{name} {n:g}" for name, n in lengths.items())
-            for lengths in (preprocessor.n_times, n_times)
-        ]
-        raise ValueError(
-            "An encoder's windows must have the modalities and numbers of samples that its "
-            f"preprocessor makes, {shown[0]}, got {shown[1]}: make them with its make_windows, or "
-            "set preprocessor=None."
-        )
-    return clone(preprocessor)
