@@ -125,14 +125,12 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     values: a model fitted on embeddings of complete windows does not suit those of
     incomplete ones.
 
-    Windows may be ``np.memmap`` arrays larger than the memory, as ``open_windows`` returns:
-    they are checked and scaled in blocks, and only the windows of a batch are cast to float32.
-    (A single array of another type than float32 and float64 is copied first: put it in a
-    ``SignalDict``.) Cross-validation copies the rows of each split: train on the whole, once.
+    Windows may be ``np.memmap`` arrays larger than the memory, as from ``open_windows``: they are
+    read in blocks. Put an array that is neither float32 nor float64 in a ``SignalDict``, which
+    is not copied. Cross-validation copies the rows of each split.
 
-    skorch's callbacks work as they are: ``Checkpoint`` stores the scaler, the network and the
-    heads in one file. To continue from it in a new process, build the encoder with
-    ``max_epochs=0`` and ``fit`` on the same windows, call ``load_params(checkpoint=...)``, set
+    skorch's callbacks work as they are. To continue from a ``Checkpoint`` in a new process, call
+    ``fit`` with ``max_epochs=0`` on the same windows, then ``load_params(checkpoint=...)``, set
     ``max_epochs`` and call ``partial_fit``. ``fit_resumable`` does all of this, without pickle.
 
     Examples
@@ -300,19 +298,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
 
 
 def build_encoder(encoder, n_channels, n_times):
-    """Build the network of an encoder without windows; its weights are random.
+    """Return an encoder with its network built, with random weights, for windows of given shapes.
 
-    Parameters
-    ----------
-    encoder : SSLEncoder
-        Not fitted. Afterwards ``transform`` works; signals are not scaled.
-    n_channels, n_times : mapping from str to int
-        Channels and samples per window of each modality.
-
-    Returns
-    -------
-    SSLEncoder
-        The encoder given.
+    ``n_channels`` and ``n_times`` are those of each modality; signals are not scaled.
     """
     encoder._set_shapes({name: (n, n_times[name]) for name, n in n_channels.items()})
     encoder.groups_seen_ = None

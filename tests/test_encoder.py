@@ -471,14 +471,13 @@ def test_weights_reach_an_encoder_in_a_pipeline():
 @pytest.mark.parametrize(
     "weight, match",
     [
-        (np.ones(23), r"24 windows, got shape \(23,\)"),
-        (np.ones((24, 1)), r"shape \(24, 1\)"),
-        (1.0, r"shape \(\)"),
+        (np.ones(23), r"24 windows, got \(23,\)"),
+        (np.ones((24, 1)), r"got \(24, 1\)"),
         (np.zeros(24), "from 0.0 to 0.0"),
-        (np.arange(24) - 1, "non-negative, .* from -1.0 to 22.0"),
-        (np.full(24, np.nan), "must be finite"),
-        (np.full(24, np.inf), "must be finite"),
-        (["a"] * 24, "must hold numbers"),
+        (np.arange(24) - 1, "non-negative .* from -1.0 to 22.0"),
+        (np.full(24, np.nan), "sampling_weight contains NaN"),
+        (np.full(24, np.inf), "sampling_weight contains infinity"),
+        (["a"] * 24, "could not convert"),
     ],
 )
 def test_bad_weights_are_refused(weight, match):
@@ -499,5 +498,5 @@ def test_weights_that_leave_nothing_to_train_on_are_refused():
 
 def test_weights_are_not_lost_in_a_split_of_the_users_own():
     encoder = make_encoder(train_split=lambda dataset, **params: (list(dataset.X), None))
-    with pytest.raises(ValueError, match="torch Subset .* got a list"):
+    with pytest.raises(ValueError, match="torch Subset, .* got a list"):
         encoder.fit(X, sampling_weight=np.ones(24))

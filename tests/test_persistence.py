@@ -277,9 +277,7 @@ def test_an_encoder_of_the_package_is_loaded_by_name(name, X, shipped, monkeypat
 @pytest.mark.parametrize("name", ["large", "../encoder", "README", "weights/small-1.0", ""])
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name, shipped, monkeypatch):
     monkeypatch.chdir(shipped.parent)
-    with pytest.raises(
-        FileNotFoundError, match=rf"at {name}\. .* \.safetensors; .* are small-1\.0"
-    ):
+    with pytest.raises(FileNotFoundError, match=rf"at {name}: .* small-1\.0"):
         load_encoder(name)
 
 
@@ -544,13 +542,13 @@ def test_a_tensor_too_many_is_named(saved):
 )
 def test_a_tensor_that_does_not_fit_is_named(name, tensor, saved):
     rewrite(saved, **{name: tensor})
-    with pytest.raises(ValueError, match=f"tensor {name} .* does not fit"):
+    with pytest.raises(ValueError, match=f"the tensor {name}, got"):
         load_encoder(saved)
 
 
 def test_settings_that_do_not_fit_the_tensors_are_refused(saved):
     rewrite(saved, lambda content: content["n_channels"].update(temp=2))
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="the tensor .*, got"):
         load_encoder(saved)
 
 

@@ -59,14 +59,8 @@ def to_json(value):
 def from_json(value, classes=()):
     """Turn what ``to_json`` returned into the value.
 
-    Parameters
-    ----------
-    value : plain value
-        Content of a file.
-    classes : iterable of type
-        Classes that the file may name besides those of physio_ssl and torch.optim. They are
-        recognised by their names, whatever module they were defined in when the file was
-        written.
+    ``classes`` may be named besides those of physio_ssl and torch.optim. They are recognised by
+    their names, whatever module they were defined in when the file was written.
     """
     if isinstance(value, list):
         return [from_json(item, classes) for item in value]

@@ -23,18 +23,9 @@ def write_file(path, tensors, content):
 
 
 def read_file(path, file_format, version, needed):
-    """Return the tensors and the JSON of a file, or raise ValueError if it is another file.
+    """Return the tensors and the JSON of a file of one format and version, which holds ``needed``.
 
-    Parameters
-    ----------
-    path : path
-        The file.
-    file_format : str
-        What the JSON must name as its format.
-    version : int
-        The version of the format.
-    needed : iterable of str
-        What else the JSON must hold.
+    Raises ValueError for any other file.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -46,10 +37,8 @@ def read_file(path, file_format, version, needed):
     if not isinstance(content, dict) or content.get("format") != file_format:
         raise ValueError(f"The format of {path} must be {file_format!r}.")
     if content.get("version") != version:
-        raise ValueError(
-            f"{path} has version {content.get('version')!r} of its format, but this physio_ssl "
-            f"reads version {version}."
-        )
+        found = content.get("version")
+        raise ValueError(f"{path} has version {found!r}, but this physio_ssl reads {version}.")
     missing = [name for name in needed if name not in content]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}.")
@@ -68,10 +57,7 @@ def load_state(model, tensors, path):
     for name, tensor in tensors.items():
         kinds = [f"{x.dtype} of shape {tuple(x.shape)}" for x in (expected[name], tensor)]
         if kinds[0] != kinds[1]:
-            raise ValueError(
-                f"The tensor {name} in {path} does not fit the settings: expected {kinds[0]}, got "
-                f"{kinds[1]}."
-            )
+            raise ValueError(f"{path} needs {kinds[0]} for the tensor {name}, got {kinds[1]}.")
     model.load_state_dict(tensors)
 
 

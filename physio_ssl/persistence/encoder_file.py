@@ -20,31 +20,21 @@ from ._tensor_file import load_state, read_file, restore_history, summarize_hist
 _FORMAT = "physio_ssl.encoder"
 _VERSION = 3
 _WEIGHTS = Path(physio_ssl.__file__).parent / "weights"  # those that come with the package
-_NEEDED = (
-    "params",
-    "defaults",
-    "preprocessor",
-    "n_channels",
-    "n_times",
-    "groups_seen",
-    "history",
-)
+_NEEDED = ("params", "defaults", "preprocessor", "n_channels", "n_times", "groups_seen", "history")
 
 
 def save_encoder(encoder, path):
     """Write a fitted encoder to one file, without pickle.
 
-    The file is in the safetensors format, which holds tensors and text but no code: the
-    state of the model (scaler, network and heads) and, as JSON, the parameters, the
-    preprocessor, the shapes of the windows, the subjects seen and the history per epoch. An
-    existing file is replaced, all or nothing.
+    A safetensors file holds tensors and text but no code: the state of the model (scaler, network
+    and heads) and, as JSON, the parameters, the preprocessor, the shapes of the windows, the
+    subjects seen and the history. An existing file is replaced, all or nothing.
 
     Parameters
     ----------
     encoder : SSLEncoder, or FrozenEstimator around one
-        Fitted. Its network must be given as a class. A file can name classes of your own:
-        networks, pretext tasks, transforms and steps of the preprocessor; for
-        ``load_encoder`` they must then be given as ``classes``.
+        Fitted, with its network given as a class. Networks, pretext tasks, transforms and
+        preprocessing steps of your own must later be given to ``load_encoder``.
     path : str or path
         A file name that ends in ``.safetensors``.
 
@@ -55,17 +45,15 @@ def save_encoder(encoder, path):
     NotFittedError
         If it is not fitted, or its network or pretext task were changed since.
     ValueError
-        If the network, the pretext task or the preprocessor, or an argument of theirs, cannot
-        be written as JSON, if the preprocessor makes other windows than the encoder takes, or
-        if the file name ends otherwise.
+        If the network, the pretext task or the preprocessor cannot be written as JSON, if the
+        preprocessor makes other windows than the encoder takes, or if the file name is wrong.
 
     Warns
     -----
     UserWarning
-        If other parameters, which only concern training, cannot be written: callbacks,
-        ``train_split``, a RandomState. They are named and left out; the loaded encoder gives
-        the same embedding, but a new ``fit`` would use their defaults. ``device`` is always
-        left out.
+        If parameters that only concern training cannot be written, such as callbacks. They are
+        named and left out: the loaded encoder gives the same embedding, but a new ``fit``
+        would use the defaults. ``device`` is always left out.
 
     See Also
     --------
@@ -175,8 +163,7 @@ def _find(path):
     found = shipped.get(str(path), Path(path))
     if not found.is_file():
         raise FileNotFoundError(
-            f"No encoder at {path}. A file's name ends in .safetensors; the encoders that come "
-            f"with physio_ssl are {', '.join(shipped) or 'none'}."
+            f"No encoder at {path}: give a .safetensors file, or one of {', '.join(shipped)}."
         )
     return found
 
@@ -208,11 +195,7 @@ def _encode_params(encoder):
 
 
 def _encode_defaults(encoder):
-    """Return the default arguments of network and pretext task.
-
-    They are saved because with other defaults, in a later version, the same parameters would
-    build another network.
-    """
+    """Return the default arguments of network and pretext; a later version may change them."""
     found = {}
     for part in ("module", "pretext"):
         if isinstance(getattr(encoder, part), type):

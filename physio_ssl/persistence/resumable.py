@@ -54,9 +54,8 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     TypeError
         If it is not an ``SSLEncoder``.
     ValueError
-        If the folder holds a training with other windows or settings, or of another version of
-        physio_ssl or torch; if its files are damaged; if the encoder's settings do not fit; or
-        as in ``SSLEncoder.fit``.
+        If the folder holds a training with other windows, settings or versions of physio_ssl or
+        torch; if its files are damaged; if the settings do not fit; or as in ``SSLEncoder.fit``.
     KeyboardInterrupt
         If interrupted by hand; the current epoch is lost, those before are not.
 
@@ -138,14 +137,10 @@ class _Checkpoint(Callback):
             changes = ", ".join(
                 f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed
             )
-            raise ValueError(
-                f"The training of {self.path_} can only resume with the same settings, got "
-                f"{changes}: restore them, or give another folder."
-            )
+            raise ValueError(f"{self.path_} can only resume with the same settings, got {changes}.")
         if content["windows"] != self.windows_:
             raise ValueError(
-                f"The training of {self.path_} can only resume with the same windows, groups and "
-                "weights: give another folder."
+                f"{self.path_} can only resume with the same windows, groups and weights."
             )
 
     def on_epoch_begin(self, net, **kwargs):

@@ -4,6 +4,7 @@ from math import ceil
 
 import numpy as np
 import torch
+from sklearn.utils import check_array
 from torch.utils.data import Dataset, Sampler, Subset
 
 
@@ -52,19 +53,17 @@ def check_sampling_weight(sampling_weight, n_windows):
     """Return sampling weights as an array of floats, or raise ValueError."""
     if sampling_weight is None:
         return None
-    try:
-        weight = np.asarray(sampling_weight, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sampling_weight must hold numbers: {error}") from error
+    weight = check_array(
+        sampling_weight, ensure_2d=False, dtype=float, input_name="sampling_weight"
+    )
     if weight.shape != (n_windows,):
         raise ValueError(
-            f"sampling_weight must hold one number for each of the {n_windows} windows, got "
-            f"shape {weight.shape}."
+            f"sampling_weight needs a number for each of {n_windows} windows, got {weight.shape}."
         )
-    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+    if (weight < 0).any() or not weight.any():
         raise ValueError(
-            "sampling_weight must be finite and non-negative, with at least one positive "
-            f"value, got values from {weight.min()} to {weight.max()}."
+            "sampling_weight must be non-negative and not 0 for all windows, got values from "
+            f"{weight.min()} to {weight.max()}."
         )
     return weight
 
@@ -81,8 +80,7 @@ class EvenBatches(Sampler):
             raise ValueError("batch_size must be positive, or -1 for all windows, got 0.")
         if sampling_weight is not None and not sampling_weight.any():
             raise ValueError(
-                "sampling_weight must be positive for at least one training window, but "
-                f"train_split leaves {n_windows} windows of weight 0 to train on."
+                f"train_split leaves {n_windows} windows to train on, all of sampling_weight 0."
             )
         self.n_windows = n_windows
         self.n_batches = max(1, ceil(n_windows / batch_size))

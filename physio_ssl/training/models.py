@@ -11,20 +11,8 @@ _BYTES_AT_ONCE = 2**28  # of windows, while their scale is measured
 def measure_scale(X):
     """Return the mean and standard deviation of each channel over all windows.
 
-    Parameters
-    ----------
-    X : SignalDict
-        Windows; arrays may be larger than the memory, as they are read in blocks.
-
-    Returns
-    -------
-    dict from str to (ndarray, ndarray)
-        For each modality two arrays of shape (n_channels, 1), in float64.
-
-    Raises
-    ------
-    ValueError
-        If a channel is constant over all windows.
+    Windows are read in blocks, as they may be larger than the memory. Returns a dict from modality
+    to two arrays of shape (n_channels, 1), or raises ValueError if a channel is constant.
     """
     return {name: _measure(array, name) for name, array in X.items()}
 
@@ -51,12 +39,7 @@ class Scaler(nn.Module):
     """Centre and scale each channel of each modality by fixed numbers.
 
     The numbers are buffers: they are part of ``state_dict`` but not trained. A new scaler leaves
-    signals unchanged.
-
-    Parameters
-    ----------
-    n_channels : mapping from str to int
-        Modalities and their numbers of channels.
+    signals unchanged. Signals are dicts of tensors, each of shape (batch, n_channels, n_times).
     """
 
     def __init__(self, n_channels):
@@ -72,7 +55,6 @@ class Scaler(nn.Module):
             self.get_buffer(f"scale_{name}").copy_(torch.as_tensor(scale))
 
     def forward(self, signals):
-        """Scale a dict of tensors, each of shape (batch, n_channels, n_times)."""
         return {
             name: (x - self.get_buffer(f"center_{name}")) / self.get_buffer(f"scale_{name}")
             for name, x in signals.items()
@@ -87,19 +69,7 @@ class Scaler(nn.Module):
 
 
 class PretrainingModel(nn.Module):
-    """A scaler, a network and the heads of a pretext task.
-
-    Calling it embeds signals; the heads are used by the pretext task's loss.
-
-    Parameters
-    ----------
-    scaler : Scaler
-        Applied to signals first.
-    network : torch.nn.Module
-        Called with one keyword argument per modality.
-    heads : torch.nn.Module
-        What the pretext task trains on the network's output.
-    """
+    """A scaler, a network and the heads of a pretext task; calling it embeds signals."""
 
     def __init__(self, scaler, network, heads):
         super().__init__()
@@ -112,15 +82,7 @@ class PretrainingModel(nn.Module):
 
 
 class ClassificationModel(nn.Module):
-    """A scaler, a network and a head that scores classes.
-
-    Parameters
-    ----------
-    scaler, network : torch.nn.Module
-        Those of an encoder.
-    head : torch.nn.Module
-        Called with the embedding.
-    """
+    """The scaler and the network of an encoder, and a head that scores classes."""
 
     def __init__(self, scaler, network, head):
         super().__init__()

@@ -107,8 +107,8 @@ class PretrainingNet(WindowNet, NeuralNet):
             valid = self.get_dataset(self._check(valid.X))
         if get_sampling_weight(X) is not None and get_sampling_weight(train) is None:
             raise ValueError(
-                "With sampling_weight, train_split must return a torch Subset of the windows, "
-                f"as skorch's ValidSplit does, got a {type(train).__name__}."
+                "With sampling_weight, train_split must return a torch Subset, as ValidSplit does, "
+                f"got a {type(train).__name__}."
             )
         return train, valid
 
@@ -157,39 +157,17 @@ class PretrainingNet(WindowNet, NeuralNet):
 
 
 def check_preprocessor(preprocessor, n_times):
-    """Return a copy of a preprocessor, or raise if it makes other windows than the encoder takes.
+    """Return a copy of a preprocessor, or raise unless it makes windows of ``n_times`` samples.
 
-    Parameters
-    ----------
-    preprocessor : Preprocessor or None
-        None, where it is not known how the windows were made, is returned as it is.
-    n_times : dict from str to int
-        Samples per window of each modality of the encoder.
-
-    Returns
-    -------
-    Preprocessor or None
-        A copy, which does not change with the original.
-
-    Raises
-    ------
-    TypeError
-        If ``preprocessor`` is something else.
-    ValueError
-        If its windows have other modalities or lengths.
+    None, if it is not known how the windows were made, is returned as it is.
     """
     if preprocessor is None:
         return None
     if not hasattr(preprocessor, "make_windows") or not hasattr(type(preprocessor), "n_times"):
         raise TypeError(f"preprocessor must be a Preprocessor or None, got {preprocessor!r}.")
     if preprocessor.n_times != n_times:
-        shown = [
-            ", ".join(f"{name} {n:g}" for name, n in lengths.items()) or "none"
-            for lengths in (preprocessor.n_times, n_times)
-        ]
         raise ValueError(
-            "An encoder's windows must have the modalities and numbers of samples that its "
-            f"preprocessor makes, {shown[0]}, got {shown[1]}: make them with its make_windows, or "
-            "set preprocessor=None."
+            f"The preprocessor makes windows of {preprocessor.n_times} samples, got windows of "
+            f"{n_times}: make them with its make_windows, or set preprocessor=None."
         )
     return clone(preprocessor)
