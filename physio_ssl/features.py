@@ -5,14 +5,13 @@ from functools import partial
 
 import numpy as np
 from scipy.signal import find_peaks
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from . import functional, heartbeats
-from ._check import check_sampling_rate, check_windows
-from .containers import SignalDict
+from ._check import check_sampling_rate
+from .containers import SignalDict, as_modalities
 
 _STATISTICS = ("mean", "std", "min", "max", "skewness", "kurtosis", "slope", "mean_abs_change")
 _HEART_RATE = ("heart_rate", "rmssd", "sdnn", "pnn50", "n_beats")
@@ -239,7 +238,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
                 f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}: every wiggle "
                 "of the noise would count as a response."
             )
-        signals = self._check_signals(X, reset=True)
+        signals = SignalDict(as_modalities(X, self, reset=True, check=True))
         self._check_rates(signals)
         if not self.statistics and not set(self.specific) & set(signals):
             raise ValueError(
@@ -270,7 +269,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
             If modalities or numbers of channels are not those of ``fit``.
         """
         check_is_fitted(self)
-        signals = self._check_signals(X)
+        signals = SignalDict(as_modalities(X, self, check=True))
         rates = self._check_rates(signals)
         received = {name: signal.shape[1] for name, signal in signals.items()}
         if received != self.n_channels_:
@@ -316,19 +315,6 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
 
     def _specific_modalities(self):
         return [name for name in self.n_channels_ if name in self.specific]
-
-    def _check_signals(self, X, reset=False):
-        """Return the modalities as 3-D arrays, by name."""
-        if not isinstance(X, Mapping) or issparse(X):  # SciPy's dok_array is a dict
-            signals = {"signal": check_windows(X, self, reset=reset)}
-        else:
-            signals = {}
-            for name, signal in SignalDict(X).items():
-                try:
-                    signals[name] = check_windows(signal)
-                except ValueError as error:
-                    raise ValueError(f"Modality {name!r}: {error}") from error
-        return SignalDict(signals)
 
     def _check_rates(self, signals):
         """Return the sampling rate of each modality, in Hz."""

@@ -18,7 +18,7 @@ from ._check import check_sampling_rate
 __all__ = ["bandpass", "clip", "detrend", "lowpass", "normal_scores", "resample", "standardize"]
 
 
-def _as_floats(X):
+def as_floats(X):
     """Return ``X`` as an array of its floating dtype, or of float64."""
     X = np.asarray(X)
     return X if np.issubdtype(X.dtype, np.floating) else X.astype(np.float64)
@@ -60,7 +60,7 @@ def butterworth(sampling_rate, low=None, high=None, order=4):
 
 def filter_both_ways(sos, X):
     """Filter (..., n_times) forwards and backwards, extending the ends by odd reflection."""
-    X = _as_floats(X)
+    X = as_floats(X)
     # The extension of scipy.signal.sosfiltfilt, shortened where windows are shorter.
     n_zeros = min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())
     padlen = min(3 * (2 * len(sos) + 1 - n_zeros), X.shape[-1] - 1)
@@ -170,7 +170,7 @@ def resample(X, sampling_rate, new_sampling_rate):
         If a rate is not positive, or one is more than 10,000 times the other.
     """
     ratio = resampling_ratio(sampling_rate, new_sampling_rate)
-    X = _as_floats(X)
+    X = as_floats(X)
     if ratio == 1:
         return X.copy()
     n_times = X.shape[-1]
@@ -204,7 +204,7 @@ def standardize(X, constant="error"):
         If a signal is constant, up to rounding, and ``constant="error"``.
     """
     check_choice("constant", constant, ("error", "zero"))
-    X = _as_floats(X)
+    X = as_floats(X)
     # float64, as a float32 mean would leave an offset on signals far from zero
     centred = X - X.mean(axis=-1, keepdims=True, dtype=np.float64)
     std = centred.std(axis=-1, keepdims=True)
@@ -237,7 +237,7 @@ def normal_scores(X, constant="error"):
         If a signal is constant, up to rounding, and ``constant="error"``.
     """
     check_choice("constant", constant, ("error", "zero"))
-    X = _as_floats(X)
+    X = as_floats(X)
     flat = is_constant(X)[..., np.newaxis]
     if constant == "error":
         _refuse_constant(flat, "Normal scores compare samples by their ranks and need spread")
@@ -247,7 +247,7 @@ def normal_scores(X, constant="error"):
 
 def is_constant(X):
     """Return which signals of (..., n_times) have no spread, up to rounding; NaN is ignored."""
-    X = _as_floats(X)
+    X = as_floats(X)
     low, high = np.fmin.reduce(X, axis=-1), np.fmax.reduce(X, axis=-1)
     return high - low <= 4 * np.finfo(X.dtype).eps * np.maximum(np.abs(low), np.abs(high))
 
@@ -291,7 +291,7 @@ def clip(X, low, high):
         If not ``low < high``.
     """
     check_bounds(low, high)
-    X = _as_floats(X)
+    X = as_floats(X)
     return np.clip(X, low, high).astype(X.dtype, copy=False)
 
 
@@ -317,5 +317,5 @@ def detrend(X):
     ndarray of shape (..., n_times)
         Signals of zero mean and no linear trend, in the unit of ``X``.
     """
-    X = _as_floats(X)
+    X = as_floats(X)
     return signal.detrend(X.astype(np.float64), axis=-1).astype(X.dtype, copy=False)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from sklearn.utils import gen_batches
 
-from ._check import check_sampling_rate, check_windows
+from ._check import check_sampling_rate, check_windows, has_modalities
 from .containers import as_recordings
 from .functional import is_constant, resample
 from .heartbeats import ECG_HEART_RATES, LOWEST_ECG_RATE, QRS_BAND, filter_beats, find_ecg_beats
@@ -237,49 +237,54 @@ def _check_match(windows, recordings):
     """Raise if the windows cannot have been cut from the recordings."""
     if not isinstance(windows, Windows):
         raise TypeError(f"Expected what make_windows returns, got a {type(windows).__name__}.")
-    for source in np.unique(windows.recording):
-        if source >= len(recordings):
-            problem = f"there is no recording {source} among {len(recordings)}"
-        else:
-            rows = np.flatnonzero(windows.recording == source)
-            problem = _find_mismatch(windows, rows, recordings[source], source)
+    number, subjects, onset = windows.recording, windows.groups, windows.onset
+    if number is None or onset is None or windows.duration is None:
+        raise ValueError(
+            "Windows must have a duration and the columns recording and onset, which make_windows "
+            f"gives them, got {windows!r} with {', '.join(windows.info)}."
+        )
+    for source in np.unique(number):
+        rows = np.flatnonzero(number == source)
+        problem = f"there is no recording {source} among {len(recordings)}"
+        if source < len(recordings):
+            recording, end = recordings[source], onset[rows].max() + windows.duration
+            problem = _find_mismatch(recording, source, subjects[rows[0]], end, windows)
+            likeness = None if problem else _likeness(windows, rows, onset, recording)
+            if likeness is not None and likeness <= _ALIKE:
+                problem = (
+                    f"the ECG of the windows of {recording.subject} differs from that of recording "
+                    f"{source}: in 8-25 Hz they correlate by at most {likeness:.2f}"
+                )
         if problem:
             raise ValueError(
                 f"The recordings must be those of the windows, in the same order, but {problem}."
             )
 
 
-def _find_mismatch(windows, rows, recording, source):
-    """Return why some windows cannot have been cut from a recording, or None."""
+def _find_mismatch(recording, source, subject, end, windows):
+    """Return why windows of a subject cannot have been cut from a recording, or None."""
     if "ecg" not in recording.signals:
         return f"recording {source} has no modality 'ecg', only {', '.join(recording.signals)}"
     rate = recording.sampling_rate["ecg"]
-    subject, end = windows.groups[rows[0]], windows.onset[rows].max() + windows.duration
     # resampling rounds the duration up to a whole sample
-    slack = 1 / rate + 1 / windows.sampling_rate.get("ecg", rate)
+    slack = 1 / rate + 1 / (windows.sampling_rate or {}).get("ecg", rate)
     if recording.subject != subject or recording.duration + slack < end:
         return f"windows of {subject} end at {end:g} s and recording {source} is {recording!r}"
-    likeness = _likeness(windows, rows, recording)
-    if likeness is not None and likeness <= _ALIKE:
-        return (
-            f"the ECG of the windows of {subject} differs from that of recording {source}: in "
-            f"8-25 Hz they correlate by at most {likeness:.2f}"
-        )
     return None
 
 
-def _likeness(windows, rows, recording):
+def _likeness(windows, rows, onset, recording):
     """Return the best correlation of a few windows with the recording, None if none can be had."""
-    rate, old_rate = windows.sampling_rate.get("ecg", 0), recording.sampling_rate["ecg"]
-    if "ecg" not in windows.X or min(rate, old_rate) < LOWEST_ECG_RATE:
+    rate, old_rate = (windows.sampling_rate or {}).get("ecg", 0), recording.sampling_rate["ecg"]
+    if not has_modalities(windows.X) or min(rate, old_rate) < LOWEST_ECG_RATE:
         return None
     X, n_channels = windows.X["ecg"], recording.signals["ecg"].shape[1]
     if X.shape[1:] != (n_channels, round(windows.duration * rate)):
         return None
     found = []
     for row in rows:
-        onset = start_samples(windows.onset[[row]], rate) / rate  # where the window was cut
-        raw = _cut_ecg(recording, onset, windows.duration)[0, 0]
+        start = start_samples(onset[[row]], rate) / rate  # where the window was cut
+        raw = _cut_ecg(recording, start, windows.duration)[0, 0]
         ecg = np.asarray(X[row, 0], dtype=float)
         if not (np.isfinite(ecg).all() and np.isfinite(raw).all()):
             continue

@@ -295,13 +295,26 @@ def test_real_recordings_are_those_of_their_windows(data_folder):
     for source, recording in enumerate(recordings):
         rows = np.flatnonzero(windows.recording == source)
         for row in rows[::6]:
-            assert _likeness(windows, [row], recording) > 0.99
-        assert _likeness(windows, rows, recordings[source - 1]) < 0.4
+            assert _likeness(windows, [row], windows.onset, recording) > 0.99
+        assert _likeness(windows, rows, windows.onset, recordings[source - 1]) < 0.4
 
 
 def test_arrays_in_place_of_windows_are_refused(recordings):
     with pytest.raises(TypeError, match="got a SignalDict"):
         drop_poor_ecg(make_windows(recordings, 10).X, recordings)
+
+
+def test_windows_of_unknown_origin_are_refused(recordings):
+    windows = make_windows(recordings, 10)
+    unknown = replace(windows, info=windows.info.drop(columns="recording"))
+    with pytest.raises(ValueError, match="columns recording and onset, .* subject"):
+        drop_poor_ecg(unknown, recordings)
+
+
+def test_features_of_windows_are_dropped_with_them(recordings):
+    windows = make_windows(recordings, 10)
+    features = replace(windows, X=np.arange(12)[:, np.newaxis], sampling_rate=None)
+    assert_array_equal(drop_poor_ecg(features, recordings).X[:, 0], np.delete(np.arange(12), 3))
 
 
 def test_an_error_says_when_no_window_is_left():

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from .._check import check_sampling_rate
 from ..containers import Recording, as_recordings
-from ..functional import is_constant
-from ..windows import make_windows
+from ..functional import as_floats, is_constant
+from ..windows import count_samples, make_windows
 from .filters import Resample
 
 
@@ -90,17 +90,7 @@ class Preprocessor(BaseEstimator):
     def n_times(self):
         """Number of samples per window of each modality, as a dict; checks all parameters."""
         self._check()
-        # rounded, as 0.1 s at 30 Hz would be a little more than 3 samples
-        n_times = {
-            name: round(self.duration * rate, 6) for name, rate in self.output_sampling_rate.items()
-        }
-        for name, n in n_times.items():
-            if n != int(n) or n < 1:
-                raise ValueError(
-                    f"A window must be a whole number of samples, but {self.duration:g} s of "
-                    f"{name!r} at {self.output_sampling_rate[name]:g} Hz are {n:g}."
-                )
-        return {name: int(n) for name, n in n_times.items()}
+        return count_samples(self.duration, self.output_sampling_rate)
 
     def transform(self, recordings):
         """Apply the steps, without cutting windows.
@@ -134,8 +124,8 @@ class Preprocessor(BaseEstimator):
             for name in names
         }
         for name in names:
-            if self._standardize_by(name):
-                _standardize(name, signals[name], recordings, self._standardize_by(name))
+            if by := self._standardize_by(name):
+                _standardize(name, signals[name], recordings, by)
         rates = {name: self.output_sampling_rate[name] for name in names}
         return [
             replace(r, signals={name: signals[name][n] for name in names}, sampling_rate=rates)
@@ -171,7 +161,7 @@ class Preprocessor(BaseEstimator):
 
     def _standardize_by(self, name):
         by = self.standardize
-        return by.get(name) if isinstance(by, dict) else by
+        return by[name] if isinstance(by, dict) else by
 
     def _input_rate(self, name):
         return None if self.input_sampling_rate is None else self.input_sampling_rate[name]
@@ -181,6 +171,8 @@ class Preprocessor(BaseEstimator):
         columns = {"steps": self.steps, "output_sampling_rate": self.output_sampling_rate}
         if self.input_sampling_rate is not None:
             columns["input_sampling_rate"] = self.input_sampling_rate
+        if isinstance(self.standardize, dict):
+            columns["standardize"] = self.standardize
         for name, column in columns.items():
             if not isinstance(column, dict):
                 raise TypeError(f"{name} must be a dict with an item per modality, got {column!r}.")
@@ -308,7 +300,7 @@ def _find_modalities(recordings, steps):
 
 
 def _standardize(name, signals, recordings, by):
-    """Make z-scores, in place, of the signals that belong together."""
+    """Replace the signals of a list by z-scores over those that belong together."""
     together = {}
     for n, recording in enumerate(recordings):
         together.setdefault(recording.subject if by == "subject" else n, []).append(n)
@@ -328,6 +320,8 @@ def _standardize(name, signals, recordings, by):
                     f"Standardizing needs spread, but {name!r} of {subject} is constant in channel "
                     f"{constant[0]}: leave it out, or set standardize=None."
                 )
+        for n in rows:
+            signals[n] = as_floats(signals[n])
         count = sum((~np.isnan(signals[n])).sum(axis=-1, keepdims=True) for n in rows)
         mean = sum(_sum(signals[n]) for n in rows) / count
         std = np.sqrt(sum(_sum((signals[n] - mean) ** 2) for n in rows) / count)

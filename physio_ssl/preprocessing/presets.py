@@ -71,12 +71,11 @@ def ecg_preprocessor(
     standardized. The band, the rate and z-scores per subject are those of [1]_ as far as they
     are known: its code is not published.
 
-    Gaps, which are samples of NaN, are not filled. They stay gaps at the new rate, and become
-    longer by ``1 / band[0]`` seconds on each side (1.25 s by default), where the filter does not
-    know the signal before or after; so do stretches between gaps that are no longer than this
-    vanish. ``make_windows`` drops and counts the windows with a gap. The first and last second of
-    a recording are kept, but less exact: by 17 % of their root mean square on short recordings
-    (CinC 2017), the next one by 4 %.
+    Gaps, which are samples of NaN, are not filled but stay gaps. They grow by ``1 / band[0]``
+    seconds on each side (1.25 s by default), where the filter does not know the signal before or
+    after; shorter stretches between gaps vanish. ``make_windows`` drops and counts the windows
+    with a gap. The first and last second of a recording are kept, but less exact: by 17 % of their
+    root mean square on short recordings (CinC 2017), the next one by 4 %.
 
     Parameters
     ----------
