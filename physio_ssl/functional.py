@@ -228,7 +228,7 @@ def normal_scores(X, constant="error"):
     Returns
     -------
     ndarray of shape (..., n_times)
-        Signals without unit: the quantile of ``(rank - 0.5) / n_times``. Equal samples share
+        Signals without unit: the quantile of ``(rank - 0.5) / n_times``. Equal samples get
         their average rank.
 
     Raises

@@ -145,7 +145,7 @@ def test_bad_arguments_are_refused(arguments, match):
 
 @pytest.fixture
 def recordings(draw_ecg):
-    """Two recordings of a minute at 250 Hz, one of which loses its electrode for 10 s."""
+    """Two recordings of a minute at 250 Hz; the first one loses its electrode for 10 s."""
     beats = np.arange(0.3, 60, 0.8)
     first, second = draw_ecg(beats, 250, 60), draw_ecg(beats, 250, 60, seed=1)
     first[7500:10_000] = 0.01
@@ -155,7 +155,7 @@ def recordings(draw_ecg):
     ]
 
 
-def test_poor_windows_of_prepared_recordings_are_found_in_the_raw_ones(recordings):
+def test_poor_windows_of_filtered_recordings_are_found_in_the_raw_ones(recordings):
     windows = ecg_preprocessor().make_windows(recordings)
     left = drop_poor_ecg(windows, recordings)
     assert_array_equal(left.onset, [0, 10, 20, 40, 50, 0, 10, 20, 30, 40, 50])
@@ -210,7 +210,7 @@ def test_a_window_that_resampling_completed_is_judged_too(draw_ecg):
 
 
 def test_thresholds_are_passed_on(recordings):
-    windows = make_windows(recordings[0], 8)  # of which one is flat, and one for 2 s
+    windows = make_windows(recordings[0], 8)  # one is flat, and another for 2 s
     assert drop_poor_ecg(windows, recordings[0]).dropped == {"flat line": 2}
     assert drop_poor_ecg(windows, recordings[0], max_flat=5).dropped == {"flat line": 1}
 
@@ -246,9 +246,9 @@ def two_of_one_subject(recordings):
     ]
 
 
-@pytest.mark.parametrize("prepare", [list, ecg_preprocessor().transform])
-def test_recordings_of_one_subject_in_another_order_are_refused(prepare, two_of_one_subject):
-    windows = make_windows(prepare(two_of_one_subject), 10)
+@pytest.mark.parametrize("transform", [list, ecg_preprocessor().transform])
+def test_recordings_of_one_subject_in_another_order_are_refused(transform, two_of_one_subject):
+    windows = make_windows(transform(two_of_one_subject), 10)
     left = drop_poor_ecg(windows, two_of_one_subject)
     assert_array_equal(left.recording, [0] * 6)
     with pytest.raises(ValueError, match=r"differs from that of recording 0: .* 0\."):

@@ -1,4 +1,4 @@
-"""What the estimators of this package share."""
+"""The base of the estimators of preprocessing."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
 

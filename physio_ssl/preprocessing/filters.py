@@ -58,7 +58,7 @@ class BandpassFilter(WindowTransformer):
         def keep_band(x):
             return functional.bandpass(x, self.low, self.high, self.sampling_rate, self.order)
 
-        if not np.isnan(X).any():
+        if not (self._keeps_gaps and np.isnan(X).any()):
             return keep_band(X)
         reach = math.ceil(self.sampling_rate / self.low)
         return _for_each_signal(lambda x: _filter_stretches(x, keep_band, reach), X)
@@ -146,7 +146,7 @@ class Resample(WindowTransformer):
 
     def _apply(self, X):
         rates = self.sampling_rate, self.new_sampling_rate
-        if not np.isnan(X).any():
+        if not (self._keeps_gaps and np.isnan(X).any()):
             return functional.resample(X, *rates)
         return _for_each_signal(lambda x: _resample_across_gaps(x, *rates), X)
 

@@ -54,8 +54,8 @@ class Preprocessor(BaseEstimator):
     same ones. Modalities that are not in ``steps`` are left out.
 
     Z-scores per recording or subject use unlabelled data of the test subjects too, which should
-    be reported with the result. Subjects are distinguished by name: transform corpora that
-    share names one by one.
+    be reported with the result. Subjects are distinguished by name: transform corpora with the
+    same names one by one.
 
     Examples
     --------

@@ -99,6 +99,11 @@ def ecg_preprocessor(
     Preprocessor
         Of recordings with the modality ``ecg``.
 
+    Raises
+    ------
+    ValueError
+        If ``band`` is not two frequencies; ``Preprocessor`` checks the other parameters.
+
     See Also
     --------
     wristband_preprocessor : The same for the signals of a wristband.
