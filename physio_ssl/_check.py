@@ -11,11 +11,20 @@ from sklearn.utils.validation import validate_data
 
 def check_sampling_rate(sampling_rate, name="sampling_rate"):
     """Return a sampling rate as a float, or raise if it is not a positive number of Hz."""
-    if not isinstance(sampling_rate, Real) or isinstance(sampling_rate, bool):
-        raise TypeError(f"{name} must be a number, in Hz, got {sampling_rate!r}.")
-    if not (np.isfinite(sampling_rate) and sampling_rate > 0):
-        raise ValueError(f"{name} must be positive and finite, in Hz, got {sampling_rate}.")
-    return float(sampling_rate)
+    return _check_positive(sampling_rate, name, "Hz")
+
+
+def check_duration(duration, name="duration"):
+    """Return a duration as a float, or raise if it is not a positive number of seconds."""
+    return _check_positive(duration, name, "seconds")
+
+
+def _check_positive(value, name, unit):
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, in {unit}, got {value!r}.")
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, in {unit}, got {value}.")
+    return float(value)
 
 
 def check_finite(array, name="", estimator=None, allow_nan=False):

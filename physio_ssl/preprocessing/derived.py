@@ -1,13 +1,10 @@
 """Channels derived from a wristband's signals: heart rate, slope and activity."""
 
-import math
-from numbers import Real
-
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from .. import functional
-from .._check import check_sampling_rate
+from .._check import check_duration, check_sampling_rate
 from ..heartbeats import PLAUSIBLE, find_plausible, find_wrist_beats, measure_regularity
 from ._base import WindowTransformer
 
@@ -185,14 +182,8 @@ class SlopeChannels(WindowTransformer):
 
     def _check(self):
         sampling_rate = check_sampling_rate(self.sampling_rate)
-        for name, value in (("smoothing", self.smoothing), ("window", self.window)):
-            if name == "window" and value is None:
-                continue
-            if not isinstance(value, Real) or isinstance(value, bool):
-                raise TypeError(f"{name} must be a number, in seconds, got {value!r}.")
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name} must be positive and finite, in seconds, got {value}.")
-        if self.window is not None and self.window * sampling_rate < 2:
+        check_duration(self.smoothing, "smoothing")
+        if self.window is not None and check_duration(self.window, "window") * sampling_rate < 2:
             raise ValueError(
                 f"window must last at least two samples, {2 / sampling_rate:g} s at "
                 f"{sampling_rate:g} Hz, to have a spread, got {self.window} s."

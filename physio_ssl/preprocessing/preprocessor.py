@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import replace
-from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
-from .._check import check_sampling_rate
+from .._check import check_duration, check_sampling_rate
 from ..containers import Recording, as_recordings
 from ..functional import as_floats, is_constant
 from ..windows import count_samples, make_windows
@@ -191,12 +190,7 @@ class Preprocessor(BaseEstimator):
                     "standardize must be None, 'recording' or 'subject', got "
                     f"{self._standardize_by(name)!r}."
                 )
-        if not isinstance(self.duration, Real) or isinstance(self.duration, bool):
-            raise TypeError(f"duration must be a number, in seconds, got {self.duration!r}.")
-        if not 0 < self.duration < math.inf:
-            raise ValueError(
-                f"duration must be positive and finite, in seconds, got {self.duration}."
-            )
+        check_duration(self.duration)
 
     def _transform_one(self, recording, number, name):
         """Return one modality after all steps, of shape (1, n_channels, n_times)."""
