@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from physio_ssl import Recording, make_windows
+from physio_ssl import Recording, StageLabels, make_windows
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def windows():
             for i in range(40)
         ],
         10,
-        label={"normal": 0, "AF": 1},
+        labels=StageLabels({"normal": 0, "AF": 1}),
     )
 
 
@@ -60,6 +60,7 @@ def test_the_table_holds_aurocs_and_gains(study, windows):
     expected = [np.mean([roc_auc_score(windows.y, s) for s in some]) for some in (good, chance)]
     np.testing.assert_allclose(table["auroc"], expected)
     np.testing.assert_allclose(table["gain"], [expected[0] - expected[1], 0])
+    assert table.index.names == ["fraction", "model"]
     row = table.loc[(0.1, "good")]
     assert row["low"] < row["auroc"] < row["high"]
     assert row["gain_low"] < row["gain"] < row["gain_high"]
