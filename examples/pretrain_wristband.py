@@ -332,8 +332,8 @@ def describe_data(facts):
 All are recordings of the Empatica E4, used without labels. The encoder was trained on
 {facts["n_windows"]} windows of {facts["n_people"]} people.
 {facts["n_validation_windows"]} windows of {len(facts["held_out"])} other people
-({", ".join(facts["held_out"])}) were held out for the validation loss; nothing was chosen by it. The
-corpora contain no recording of WESAD."""
+({", ".join(facts["held_out"])}) were held out for the validation loss; nothing was chosen by it.
+The corpora contain no recording of WESAD."""
 
 
 def describe_preprocessor(preprocessor):
