@@ -223,11 +223,11 @@ def test_the_step_refuses_a_negative_duration(step):
         step(-1, sampling_rate=4).fit(np.zeros((1, 1, 8)))
 
 
-def test_a_preprocessor_tells_the_step_the_sampling_rate(preprocessor, step, recording):
-    told = clone(preprocessor).set_params(
+def test_a_preprocessor_gives_the_step_the_sampling_rate(preprocessor, step, recording):
+    explicit = clone(preprocessor).set_params(
         steps={"eda": [step(0.5, sampling_rate=4), Standardize()]}
     )
-    result, expected = preprocessor.transform(recording), told.transform(recording)
+    result, expected = preprocessor.transform(recording), explicit.transform(recording)
     np.testing.assert_array_equal(result.signals["eda"], expected.signals["eda"])
     assert result.signals["eda"].max() < 3
 
