@@ -182,11 +182,17 @@ def test_the_reader_returns_recordings_with_stages(lab):
 
 
 def test_the_reader_chooses_subjects_and_signals(lab):
-    (recording,) = load_page("reader").load_lab(lab, subjects=["P02"], signals=["eda"], n_jobs=1)
+    (recording,) = load_page("reader").load_lab(lab, subjects=["P02"], signals=["eda"], n_jobs=2)
     assert recording.subject == "P02"
     assert list(recording.signals) == ["eda"]
     expected = np.loadtxt(lab / "P02" / "eda.csv")
     np.testing.assert_array_equal(recording.signals["eda"][0, 0], expected)
+
+
+@pytest.mark.parametrize("choice", [{"subjects": ["P03"]}, {"signals": ["ecg"]}])
+def test_the_reader_refuses_what_is_not_there(lab, choice):
+    with pytest.raises(ValueError, match="P03|ecg"):
+        load_page("reader").load_lab(lab, **choice)
 
 
 # A preprocessing step
