@@ -125,7 +125,7 @@ def write(folder, n_recordings):
 
 def train(folder, n_steps):
     corpora = open_windows(folder)
-    weight = corpus_weights(corpora.groups, {"a": 1, "b": 3})
+    weight = corpus_weights(corpora.info["corpus"], {"a": 1, "b": 3})
     encoder = make_encoder(n_steps)
     encoder.fit(corpora.X, groups=corpora.groups, sampling_weight=weight)
     encoder.transform(corpora.X)

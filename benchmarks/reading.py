@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from physio_ssl import StageLabels, make_windows
 from physio_ssl.datasets import load_wesad
-from physio_ssl.windows import make_windows
 
 LABEL = {"baseline": 0, "amusement": 0, "stress": 1}
 
@@ -29,7 +29,7 @@ def read_with_pandas(folder):
 def read_and_window(folder):
     """Read the same files into labelled windows."""
     recordings = load_wesad(folder, source="e4")
-    make_windows(recordings, duration=60, step=5, label=LABEL)
+    make_windows(recordings, duration=60, step=5, labels=StageLabels(LABEL))
 
 
 def measure(function, folder):

@@ -7,20 +7,23 @@ __version__ = "0.1.0.dev0"
 # Imported on first use, so that no one waits for torch or neurokit2 without need.
 _PUBLIC_NAMES = {
     "HandcraftedFeatures": "features",
+    "HeadClassifier": "head_classifier",
     "PerModality": "compose",
+    "RatingLabels": "windows",
     "Recording": "containers",
     "SSLClassifier": "classifier",
     "SSLEncoder": "encoder",
     "SelectModality": "compose",
     "SignalDict": "containers",
+    "StageLabels": "windows",
     "Windows": "windows",
-    "concatenate_windows": "corpora",
-    "corpus_weights": "corpora",
+    "concatenate_windows": "windows",
+    "corpus_weights": "windows",
     "fit_resumable": "persistence",
     "load_encoder": "persistence",
-    "load_wu2023": "persistence",
+    "load_wu2023": "published.wu2023",
     "make_windows": "windows",
-    "open_windows": "corpora",
+    "open_windows": "windows",
     "save_encoder": "persistence",
 }
 _PUBLIC_MODULES = {
@@ -31,6 +34,7 @@ _PUBLIC_MODULES = {
     "plotting",
     "preprocessing",
     "pretext",
+    "published",
     "quality",
     "transforms",
 }

@@ -26,6 +26,11 @@ def check_finite(array, name="", estimator=None):
         assert_all_finite(array[first : first + 1024], input_name=name, estimator_name=owner)
 
 
+def has_modalities(X):
+    """Return whether ``X`` holds arrays by name, one per modality, instead of one array."""
+    return isinstance(X, Mapping) and not issparse(X)  # SciPy's dok_array is a Mapping
+
+
 def check_windows(X, estimator=None, *, reset=False):
     """Validate the windows of one modality.
 
@@ -42,7 +47,7 @@ def check_windows(X, estimator=None, *, reset=False):
     Returns
     -------
     ndarray
-        ``X`` with its number of dimensions, as float32 (where it was) or float64.
+        ``X`` with its number of dimensions, as float32 (if it was float32) or float64.
 
     Raises
     ------
@@ -52,7 +57,7 @@ def check_windows(X, estimator=None, *, reset=False):
         If ``X`` has other than two or three dimensions, an empty axis, or samples that
         are NaN, infinite or complex.
     """
-    if isinstance(X, Mapping) and not issparse(X):  # one sparse format is a Mapping
+    if has_modalities(X):
         raise TypeError(
             "Expected the array of one modality, got several "
             f"({', '.join(map(str, X))}): select one modality first, e.g. "

@@ -3,22 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import _BaseComposition, available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._check import StatelessMixin, check_windows
-from .containers import SignalDict
+from ._check import StatelessMixin, check_windows, has_modalities
+from .containers import SignalDict, as_modalities
 
 _REMAINDERS = ("passthrough", "drop")
-
-
-def _modalities(X, estimator, reset=False):
-    """Return the arrays of each modality; a plain array is one, called "signal"."""
-    if isinstance(X, Mapping) and not issparse(X):  # one sparse format is a Mapping
-        return dict(SignalDict(X))
-    return {"signal": check_windows(X, estimator, reset=reset)}
 
 
 def _check_known(names, signals):
@@ -61,9 +53,9 @@ class SelectModality(StatelessMixin, TransformerMixin, BaseEstimator):
         return self._select(X)
 
     def _select(self, X, reset=False):
-        signals = _modalities(X, self, reset)
+        signals = as_modalities(X, self, reset=reset)
         _check_known([self.name], signals)
-        if not isinstance(X, Mapping):
+        if not has_modalities(X):
             return signals[self.name]
         return check_windows(signals[self.name], self, reset=reset)
 
@@ -139,7 +131,7 @@ class PerModality(TransformerMixin, _BaseComposition):
             )
         pairs = self._pairs
         self._validate_names([name for name, _ in pairs])
-        signals = _modalities(X, self, reset=True)
+        signals = as_modalities(X, self, reset=True)
         transformers = dict(pairs)
         _check_known(transformers, signals)
         self.transformers_ = {
@@ -172,7 +164,7 @@ class PerModality(TransformerMixin, _BaseComposition):
             give features.
         """
         check_is_fitted(self)
-        signals = _modalities(X, self)
+        signals = as_modalities(X, self)
         if set(signals) != set(self.modalities_):
             raise ValueError(
                 "The modalities must be those seen in fit, "
@@ -185,7 +177,7 @@ class PerModality(TransformerMixin, _BaseComposition):
             for name in self.modalities_
             if name in self.transformers_ or self.remainder == "passthrough"
         }
-        if not isinstance(X, Mapping):
+        if not has_modalities(X):
             return transformed["signal"]
         n_dims = {name: np.ndim(array) for name, array in transformed.items()}
         if set(n_dims.values()) == {2}:

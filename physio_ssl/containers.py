@@ -1,12 +1,12 @@
 """Containers: windows of several modalities, and one continuous recording."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 
-from ._check import check_sampling_rate
+from ._check import check_sampling_rate, check_windows, has_modalities
 
 
 class SignalDict(Mapping):
@@ -270,3 +270,74 @@ class Recording:
                     f"fit {before:g} s at {rates[name]:g} Hz: give its new sampling_rate."
                 )
         return type(self)(signals, rates, self.subject, self.annotations, self.start_time)
+
+
+def as_modalities(X, estimator=None, *, reset=False, check=False):
+    """Return the arrays of ``X`` by modality.
+
+    Parameters
+    ----------
+    X : SignalDict, mapping from str to array, or array-like
+        Windows. A plain array, of shape (n_windows, n_channels, n_times) or
+        (n_windows, n_times), is one modality called ``"signal"``.
+    estimator : estimator, default=None
+        Named in error messages about a plain array; see ``check_windows``.
+    reset : bool, default=False
+        Whether this is a call from ``fit``.
+    check : bool, default=False
+        Whether ``check_windows`` also checks the arrays of a mapping, and returns them as
+        floats. A plain array is always checked.
+
+    Returns
+    -------
+    dict from str to ndarray
+        Arrays of three dimensions; a plain array keeps its two. Without ``check``, the arrays
+        of a mapping are not copied.
+
+    Raises
+    ------
+    TypeError
+        If a modality's name is not an identifier.
+    ValueError
+        If an array has a wrong shape, or samples that ``check_windows`` refuses.
+    """
+    if not has_modalities(X):
+        return {"signal": check_windows(X, estimator, reset=reset)}
+    signals = dict(SignalDict(X))
+    for name in signals if check else ():
+        try:
+            signals[name] = check_windows(signals[name])
+        except ValueError as error:
+            raise ValueError(f"Modality {name!r}: {error}") from error
+    return signals
+
+
+def as_recordings(recordings):
+    """Return a list of recordings, given one recording or several.
+
+    Parameters
+    ----------
+    recordings : Recording or iterable of Recording
+        One or many.
+
+    Returns
+    -------
+    list of Recording
+        A new list, which may be empty.
+
+    Raises
+    ------
+    TypeError
+        If ``recordings`` is something else, or holds something else.
+    """
+    if isinstance(recordings, Recording):
+        return [recordings]
+    if isinstance(recordings, (str, bytes, Mapping)) or not isinstance(recordings, Iterable):
+        raise TypeError(
+            f"Expected a Recording or a list of recordings, got a {type(recordings).__name__}."
+        )
+    recordings = list(recordings)
+    for recording in recordings:
+        if not isinstance(recording, Recording):
+            raise TypeError(f"Expected recordings only, got a {type(recording).__name__}.")
+    return recordings

@@ -9,7 +9,7 @@ from ._check import check_sampling_rate, check_windows
 from ._heartbeats import LOWEST_RATE, PLAUSIBLE_RATES, filter_qrs, find_heartbeats
 from .containers import Recording
 from .functional import resample
-from .windows import Windows
+from .windows import Windows, start_samples
 
 _PLATEAU = 0.02  # s, at least, that a clipped wave stays at the end of the range
 _COMPLEX = 0.15  # s before and after a beat by which beats are compared
@@ -211,11 +211,12 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     _check_match(windows, recordings)
     keep = np.ones(len(windows), dtype=bool)
     dropped = Counter()
-    for source in np.unique(windows.recording):
-        rows = np.flatnonzero(windows.recording == source)
+    number, onset = windows.recording, windows.onset
+    for source in np.unique(number):
+        rows = np.flatnonzero(number == source)
         for batch in gen_batches(len(rows), 256):
             some = rows[batch]
-            raw = _cut_ecg(recordings[source], windows.onset[some], windows.duration)
+            raw = _cut_ecg(recordings[source], onset[some], windows.duration)
             for reason, poor in _find_reasons(raw, recordings[source], thresholds):
                 dropped[reason] += int((keep[some] & poor).sum())
                 keep[some] &= ~poor
@@ -230,9 +231,10 @@ def _check_match(windows, recordings):
     """Raise if the windows cannot have been cut from the recordings."""
     if not isinstance(windows, Windows):
         raise TypeError(f"Expected what make_windows returns, got a {type(windows).__name__}.")
-    for source in np.unique(windows.recording):
-        rows = windows.recording == source
-        subject, end = windows.groups[rows][0], windows.onset[rows].max() + windows.duration
+    number, subjects, onset = windows.recording, windows.groups, windows.onset
+    for source in np.unique(number):
+        rows = number == source
+        subject, end = subjects[rows][0], onset[rows].max() + windows.duration
         if source >= len(recordings):
             raise ValueError(
                 f"The recordings must be those of the windows, which number {source + 1} or "
@@ -273,7 +275,7 @@ def _likeness(windows, rows, recording):
         return None
     found = []
     for row in rows:
-        onset = np.floor(windows.onset[[row]] * rate + 0.5) / rate  # where the window was cut
+        onset = start_samples(windows.onset[[row]], rate) / rate  # where the window was cut
         raw = _cut_ecg(recording, onset, windows.duration)[0, 0]
         ecg = np.asarray(X[row, 0], dtype=float)
         if not all(np.isfinite(signal).all() and np.ptp(signal) > 0 for signal in (ecg, raw)):
@@ -294,7 +296,7 @@ def _cut_ecg(recording, onset, duration):
     """Copy the samples of windows, to (n_windows, n_channels, n_times)."""
     signal, rate = recording.signals["ecg"][0], recording.sampling_rate["ecg"]
     n_times = min(round(duration * rate), signal.shape[-1])
-    start = np.minimum(np.floor(onset * rate + 0.5).astype(np.intp), signal.shape[-1] - n_times)
+    start = np.minimum(start_samples(onset, rate), signal.shape[-1] - n_times)
     return np.moveaxis(signal[:, start[:, np.newaxis] + np.arange(n_times)], 0, 1)
 
 

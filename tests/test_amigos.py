@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from physio_ssl import make_windows
+from physio_ssl import RatingLabels, make_windows
 from physio_ssl.datasets import load_amigos
 
 RATE = 128
@@ -107,7 +107,7 @@ def test_a_rating_holds_for_all_windows_of_its_trial(tmp_path, seconds, duration
     variables = content()
     variables["joined_data"][0, 0] = np.ones((int(seconds * RATE), 17))
     recording = load_amigos(write(tmp_path, variables=variables))[0]
-    windows = make_windows(recording, duration, step, label="arousal")
+    windows = make_windows(recording, duration, step, labels=RatingLabels("arousal"))
     assert windows.dropped == {}
     assert windows.onset[-1] + duration > seconds - step
     assert set(windows.y) == {0.1}
@@ -121,7 +121,7 @@ def test_ratings_are_annotated_from_start_to_end_of_the_trial(folder):
 def test_the_mean_rating_divides_trials_into_low_and_high(folder):
     recordings = load_amigos(folder)
     mean = np.nanmean([r.annotations["arousal"][0] for r in recordings])
-    windows = make_windows(recordings, 10, label="arousal", bins=[mean])
+    windows = make_windows(recordings, 10, labels=RatingLabels("arousal", bins=[mean]))
     assert mean == pytest.approx(1.05)
     assert windows.y.tolist() == [0] * 20 + [1] * 20
 
@@ -159,7 +159,7 @@ def test_a_trial_without_ratings_is_kept_without_labels(tmp_path):
     variables = content()
     variables["labels_selfassessment"][0, 1] = np.zeros((0, 0))
     recordings = load_amigos(write(tmp_path, variables=variables))
-    windows = make_windows(recordings[:2], 10, label="arousal")
+    windows = make_windows(recordings[:2], 10, labels=RatingLabels("arousal"))
     assert windows.dropped == {"unlabelled": 2}
     assert len(make_windows(recordings[:2], 10)) == 4
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from physio_ssl import make_windows
+from physio_ssl import StageLabels, make_windows
 from physio_ssl.datasets import load_ascertain
 
 RATE = 256
@@ -81,7 +81,8 @@ def test_unsigned_integers_are_read(tmp_path, n_columns, times, mean):
 
 
 def test_windows_can_be_cut(folder):
-    windows = make_windows(load_ascertain(folder, RATE), 10, label={"clip 9": 0, "clip 1": 1})
+    labels = StageLabels({"clip 9": 0, "clip 1": 1})
+    windows = make_windows(load_ascertain(folder, RATE), 10, labels=labels)
     assert windows.y.tolist() == [0, 0, 1, 1]
     assert windows.X["ecg"].shape == (4, 1, 10 * RATE)
 

@@ -32,11 +32,8 @@ FEATURES = {name: MeanAndSpread() for name in ("acc", "eda", "bvp")}
 
 
 def test_select_modality_gives_the_array(signals):
-    np.testing.assert_array_equal(SelectModality("acc").fit_transform(signals), signals["acc"])
-
-
-def test_select_modality_works_without_fit(signals):
-    np.testing.assert_array_equal(SelectModality("eda").transform(signals), signals["eda"])
+    assert SelectModality("acc").fit_transform(signals) is signals["acc"]
+    assert SelectModality("eda").transform(signals) is signals["eda"]
 
 
 @pytest.mark.parametrize("shape", [(5, 20), (5, 2, 20)])
@@ -48,12 +45,12 @@ def test_a_plain_array_is_the_modality_signal(shape):
 
 
 def test_select_modality_names_the_known_ones(signals):
-    with pytest.raises(ValueError, match="No modality 'ecg', only bvp, eda, acc"):
+    with pytest.raises(ValueError, match="'ecg', only bvp, eda, acc"):
         SelectModality("ecg").fit(signals)
 
 
 def test_a_plain_array_has_no_other_modality():
-    with pytest.raises(ValueError, match=r"'bvp', only signal \(as a plain array is called"):
+    with pytest.raises(ValueError, match="'bvp', only signal"):
         SelectModality("bvp").fit(np.zeros((3, 20)))
 
 
@@ -70,17 +67,11 @@ def test_per_modality_gives_each_transformer_its_modality(signals):
     np.testing.assert_array_equal(transformed["acc"], Standardize().transform(signals["acc"]))
 
 
-@pytest.mark.parametrize(
-    "remainder, kept", [("passthrough", ["bvp", "eda", "acc"]), ("drop", ["acc"])]
-)
-def test_per_modality_keeps_or_drops_the_others(remainder, kept, signals):
-    transformed = PerModality({"acc": Detrend()}, remainder=remainder).fit_transform(signals)
-    assert list(transformed) == kept
-
-
-def test_per_modality_passes_the_others_unchanged(signals):
-    transformed = PerModality({"acc": Detrend()}).fit_transform(signals)
-    np.testing.assert_array_equal(transformed["bvp"], signals["bvp"])
+def test_per_modality_keeps_or_drops_the_others(signals):
+    kept = PerModality({"acc": Detrend()}).fit_transform(signals)
+    assert list(kept) == ["bvp", "eda", "acc"] and kept["bvp"] is signals["bvp"]
+    dropped = PerModality({"acc": Detrend()}, remainder="drop").fit_transform(signals)
+    assert list(dropped) == ["acc"]
 
 
 def test_a_mapping_and_pairs_mean_the_same(signals):
@@ -123,12 +114,12 @@ def test_signals_have_no_feature_names(signals):
 
 
 def test_features_and_signals_do_not_mix(signals):
-    with pytest.raises(ValueError, match="got features of eda only.*remainder='drop'"):
+    with pytest.raises(ValueError, match="features of eda"):
         PerModality({"eda": MeanAndSpread()}).fit_transform(signals)
 
 
 def test_transformers_must_keep_the_windows(signals):
-    with pytest.raises(ValueError, match="same number of windows, got bvp: 12, eda: 2"):
+    with pytest.raises(ValueError, match="number of windows.* bvp: 12, eda: 2"):
         PerModality({"eda": Channels()}).fit_transform(signals)
 
 
@@ -174,7 +165,7 @@ def test_a_grid_search_by_subject_reaches_the_filter(signals):
 
 
 def test_per_modality_names_the_known_modalities(signals):
-    with pytest.raises(ValueError, match="No modality 'ecg', only bvp, eda, acc"):
+    with pytest.raises(ValueError, match="'ecg', only bvp, eda, acc"):
         PerModality({"ecg": Detrend()}).fit(signals)
 
 
@@ -182,12 +173,12 @@ def test_per_modality_names_the_known_modalities(signals):
 def test_the_modalities_must_be_those_of_fit(names, signals):
     per_modality = PerModality({"bvp": Detrend()}).fit(signals)
     others = SignalDict({name: np.zeros((2, 1, 640)) for name in names})
-    with pytest.raises(ValueError, match="seen in fit, bvp, eda, acc, got bvp, eda"):
+    with pytest.raises(ValueError, match="bvp, eda, acc, got bvp, eda"):
         per_modality.transform(others)
 
 
 def test_an_unknown_remainder_is_refused(signals):
-    with pytest.raises(ValueError, match="one of passthrough, drop, got 'keep'"):
+    with pytest.raises(ValueError, match="remainder .* 'keep'"):
         PerModality({"bvp": Detrend()}, remainder="keep").fit(signals)
 
 

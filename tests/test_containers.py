@@ -5,13 +5,15 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import dok_array
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from physio_ssl import HandcraftedFeatures, Recording, SelectModality, SignalDict
+from physio_ssl import HandcraftedFeatures, Recording, SignalDict
+from physio_ssl.containers import as_modalities, as_recordings
 from physio_ssl.preprocessing import BandpassFilter, Resample
 
 
@@ -54,7 +56,7 @@ def test_two_dimensions_count_as_one_channel():
 def test_it_cannot_be_changed(signals):
     with pytest.raises(TypeError):
         signals["bvp"] = np.zeros((12, 1, 640))
-    with pytest.raises(AttributeError, match="build a new one"):
+    with pytest.raises(AttributeError, match="cannot be changed"):
         signals.bvp = np.zeros((12, 1, 640))
 
 
@@ -64,14 +66,14 @@ def test_pickling_keeps_it_equal(signals):
 
 
 def test_asking_for_one_array_raises_advice(signals):
-    with pytest.raises(TypeError, match=r"select one modality first, e.g. X\['bvp'\]"):
+    with pytest.raises(TypeError, match=r"X\['bvp'\]"):
         np.asarray(signals)
     with pytest.raises(IndexError, match=r"X\['bvp'\]"):
         signals[[1, 2], 0]
 
 
 def test_an_unknown_modality_names_the_known_ones(signals):
-    with pytest.raises(KeyError, match="No modality 'ecg', only bvp, eda, acc"):
+    with pytest.raises(KeyError, match="'ecg', only bvp, eda, acc"):
         signals["ecg"]
 
 
@@ -116,10 +118,6 @@ def test_grid_search_and_pipeline_cache_take_it(signals, tmp_path):
     search = GridSearchCV(model, {"logisticregression__C": [0.1, 1]}, cv=LeaveOneGroupOut())
     search.fit(signals, y, groups=groups)
     assert search.predict(signals).shape == (12,)
-
-
-def test_select_modality_gives_the_array(signals):
-    assert SelectModality("eda").fit_transform(signals) is signals["eda"]
 
 
 def make_recording(**changes):
@@ -201,3 +199,35 @@ def test_apply_refuses_an_unknown_modality():
 def test_bad_recordings_are_refused(changes, error, match):
     with pytest.raises(error, match=match):
         make_recording(**changes)
+
+
+@pytest.mark.parametrize("shape", [(5, 20), (5, 2, 20)])
+def test_a_plain_array_is_the_modality_signal(shape):
+    X = np.ones(shape)
+    assert list(as_modalities(X)) == ["signal"]
+    assert_array_equal(as_modalities(X)["signal"], X)
+
+
+def test_a_sparse_array_that_is_a_mapping_is_no_mapping_of_modalities():
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        as_modalities(dok_array((3, 20)))
+
+
+def test_modalities_are_checked_only_if_asked_for():
+    X = {"eda": np.full((3, 20), np.nan)}
+    assert as_modalities(X)["eda"].shape == (3, 1, 20)
+    with pytest.raises(ValueError, match="'eda'.* NaN"):
+        as_modalities(X, check=True)
+
+
+def test_one_recording_or_many_become_a_list():
+    recording = make_recording()
+    for recordings in (recording, [recording], (recording,), iter([recording])):
+        assert as_recordings(recordings) == [recording]
+    assert as_recordings([]) == []
+
+
+@pytest.mark.parametrize("recordings", [3, None, "S1", {"S1": 3}, [3], [make_recording(), "S1"]])
+def test_anything_but_recordings_is_refused(recordings):
+    with pytest.raises(TypeError, match="recordings"):
+        as_recordings(recordings)

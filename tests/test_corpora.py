@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from skorch.callbacks import Callback
@@ -13,6 +14,7 @@ from skorch.callbacks import Callback
 from physio_ssl import (
     Recording,
     SSLEncoder,
+    StageLabels,
     concatenate_windows,
     corpus_weights,
     make_windows,
@@ -23,9 +25,7 @@ CLASSES = {"rest": 0, "stress": 1}
 STAGES = {"onset": [0, 20], "duration": [20, 20], "description": ["rest", "stress"]}
 
 
-def make_corpus(
-    subjects=("S1", "S2"), seed=0, duration=10, label=CLASSES, dtype="float32", **rates
-):
+def make_corpus(subjects=("S1", "S2"), seed=0, duration=10, dtype="float32", **rates):
     rng, rates = np.random.default_rng(seed), rates or {"ecg": 32, "eda": 4}
     recordings = [
         Recording(
@@ -36,7 +36,13 @@ def make_corpus(
         )
         for subject in subjects
     ]
-    return make_windows(recordings, duration, label=label, dtype=dtype)
+    return make_windows(recordings, duration, labels=StageLabels(CLASSES), dtype=dtype)
+
+
+def change_info(windows, **columns):
+    """Return windows with other columns; None leaves a column out."""
+    info = windows.info.assign(**columns)
+    return replace(windows, info=info.drop(columns=[n for n, c in columns.items() if c is None]))
 
 
 ONE, TWO = make_corpus(), make_corpus(("S1", "S3", "S4"), seed=1)
@@ -47,9 +53,8 @@ def assert_same(ours, theirs):
     for name in theirs.X:
         assert ours.X[name].dtype == theirs.X[name].dtype
         assert_array_equal(ours.X[name], theirs.X[name])
-    for name in ("y", "groups", "onset", "recording"):
-        assert getattr(ours, name).dtype.kind == getattr(theirs, name).dtype.kind
-        assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    pd.testing.assert_frame_equal(ours.info, theirs.info)
+    assert ours.groups.dtype.kind == theirs.groups.dtype.kind == "U"
     for name in ("duration", "sampling_rate", "dropped"):
         assert getattr(ours, name) == getattr(theirs, name)
 
@@ -67,6 +72,7 @@ def test_people_of_the_same_name_in_two_corpora_stay_apart():
     both = concatenate_windows({"a": ONE, "b": TWO})
     assert sorted(set(both.groups)) == ["a/S1", "a/S2", "b/S1", "b/S3", "b/S4"]
     assert_array_equal(both.groups[:5], ["a/S1"] * 4 + ["a/S2"])
+    assert_array_equal(both.info["corpus"], np.repeat(["a", "b"], [8, 12]))
 
 
 def test_recordings_are_counted_on_and_dropped_windows_summed():
@@ -77,8 +83,23 @@ def test_recordings_are_counted_on_and_dropped_windows_summed():
 
 
 def test_labels_are_kept_only_where_all_windows_have_them():
-    assert concatenate_windows({"a": ONE, "b": replace(TWO, y=None)}).y is None
+    assert concatenate_windows({"a": ONE, "b": change_info(TWO, label=None)}).y is None
+    assert concatenate_windows({"a": ONE, "b": change_info(TWO, label=None, age=3.0)}).y is None
     assert concatenate_windows({"a": ONE, "b": TWO}).y is not None
+
+
+@pytest.mark.parametrize("in_files", [False, True])
+def test_columns_of_ones_own_are_kept_where_all_have_them(in_files, tmp_path):
+    columns = {"file": "x y", "a/../b": pd.Timestamp("2026-01-01"), "sex": True}
+    one = change_info(ONE, **columns, age=30, bmi=22.5)
+    two = change_info(TWO, **columns, arousal=np.arange(12) / 2, onset=None)
+    both = concatenate_windows({"a": one, "b": two}, tmp_path / "corpus" if in_files else None)
+    assert set(both.info) == {"subject", "recording", "label", "corpus", *columns, "bmi", "arousal"}
+    for name, value in columns.items():
+        assert (both.info[name] == value).all()
+    assert both.info["sex"].dtype == bool
+    assert_array_equal(both.info["bmi"], [22.5] * 8 + [np.nan] * 12)
+    assert_array_equal(both.info["arousal"], [np.nan] * 8 + [n / 2 for n in range(12)])
 
 
 def test_a_corpus_may_come_in_parts():
@@ -96,8 +117,7 @@ def test_modalities_are_taken_by_name_not_by_place():
 
 
 def test_a_part_without_windows_still_counts_what_it_dropped():
-    kept = {name: getattr(TWO, name)[:0] for name in ("X", "y", "groups", "onset", "recording")}
-    none = replace(TWO, **kept, dropped={"non-finite": 3})
+    none = TWO.select([], {"non-finite": 3})
     both = concatenate_windows({"a": [none, ONE]})
     assert both.dropped == {"non-finite": 3}
     assert len(both) == len(ONE)
@@ -106,15 +126,16 @@ def test_a_part_without_windows_still_counts_what_it_dropped():
 @pytest.mark.parametrize(
     "other, match",
     [
-        (make_corpus(duration=20), "duration, in seconds, got 10.0 in 'a' and 20.0 in 'b'"),
-        (make_corpus(ecg=64, eda=4), "sampling rates got .*32.* in 'a' and .*64"),
-        (make_corpus(ecg=32), "modalities and sampling rates"),
-        (make_corpus(dtype="float64"), "dtype got .*float32.* in 'a' and .*float64.* in 'b'"),
+        (make_corpus(duration=20), "duration.* 10.0 in 'a' and 20.0 in 'b'"),
+        (make_corpus(ecg=64, eda=4), "rate.*32.* in 'a' and .*64"),
+        (make_corpus(ecg=32), "sampling_rate"),
+        (make_corpus(dtype="float64"), "dtype.*float32.* in 'a' and .*float64.* in 'b'"),
         (replace(TWO, X=type(TWO.X)(ecg=TWO.X["ecg"][..., :9], eda=TWO.X["eda"])), r"1, 9"),
-        (replace(TWO, y=TWO.y.astype(str)), "all classes as str.*<U.*, int64"),
-        (replace(TWO, y=TWO.y + 0.5), "ratings as floats, got float64, int64"),
-        (replace(TWO, groups=TWO.groups[:3]), r"groups must hold .* 12 windows, .*\(3,\) in 'b'"),
-        (replace(TWO, X=type(TWO.X)(ecg=TWO.X["ecg"].astype(complex))), "real numbers, got compl"),
+        (change_info(TWO, label=TWO.y.astype(str)), "'label' .* <U.*, int64"),
+        (change_info(TWO, label=TWO.y + 0.5), "'label' .* float64, int64"),
+        (change_info(TWO, label=[0, None] * 6), "'label' .* float64"),
+        (change_info(TWO, label=["a", None] * 6), "'label' .* object"),
+        (replace(TWO, X=type(TWO.X)(TWO.X, ecg=TWO.X["ecg"] + 0j)), "real numbers, got complex"),
         ([], "'b' has none"),
     ],
 )
@@ -128,12 +149,13 @@ def test_windows_that_do_not_fit_are_refused(other, match, in_files, tmp_path):
 @pytest.mark.parametrize(
     "corpora, error, match",
     [
-        ([ONE, TWO], TypeError, "mapping from names to windows, got a list"),
-        ({}, ValueError, "at least one corpus"),
-        ({"a/b": ONE}, ValueError, "without '/', .* got 'a/b'"),
+        ([ONE, TWO], TypeError, "mapping.* got a list"),
+        ({}, ValueError, "one corpus"),
+        ({"a/b": ONE}, ValueError, "'/'.* got 'a/b'"),
         ({"": ONE}, ValueError, "got ''"),
-        ({"a": ONE.X}, TypeError, "'a' must be Windows, .* got a SignalDict"),
-        ({"a": [ONE, ONE.X]}, TypeError, "'a' must hold Windows only, got a SignalDict"),
+        ({"a": ONE.X}, TypeError, "'a' .* SignalDict"),
+        ({"a": [ONE, ONE.X]}, TypeError, "'a' .* SignalDict"),
+        ({"a": [replace(ONE, X=ONE.X["ecg"])]}, TypeError, "signals.* ndarray"),
     ],
 )
 def test_anything_but_named_windows_is_refused(corpora, error, match):
@@ -158,21 +180,21 @@ def test_files_are_plain_npy(tmp_path):
 
 
 def test_labels_as_text_and_no_labels_come_back_from_files(tmp_path):
-    text = concatenate_windows({"a": replace(ONE, y=ONE.y.astype(str))}, tmp_path / "text")
+    text = concatenate_windows({"a": change_info(ONE, label=ONE.y.astype(str))}, tmp_path / "text")
     assert_array_equal(text.y, ONE.y.astype(str))
-    assert concatenate_windows({"a": replace(ONE, y=None)}, tmp_path / "none").y is None
+    assert concatenate_windows({"a": change_info(ONE, label=None)}, tmp_path / "none").y is None
 
 
 def test_windows_in_files_can_be_concatenated_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("physio_ssl.corpora._files._BYTES_AT_ONCE", 3000)  # more blocks than one
+    monkeypatch.setattr("physio_ssl.windows.folder._BYTES_AT_ONCE", 3000)  # more blocks than one
     concatenate_windows({"a": ONE}, tmp_path / "one")
     both = concatenate_windows({"x": open_windows(tmp_path / "one"), "b": TWO}, tmp_path / "both")
     assert_array_equal(both.X["ecg"], np.concatenate([ONE.X["ecg"], TWO.X["ecg"]]))
-    assert both.groups[0] == "x/a/S1"
+    assert both.info.loc[0, ["corpus", "subject"]].tolist() == ["x", "x/a/S1"]
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path):
-    with pytest.raises(FileExistsError, match="must be a new one"):
+    with pytest.raises(FileExistsError, match="must be new"):
         concatenate_windows({"a": ONE}, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -250,33 +272,23 @@ def cut(folder):
     path.write_text(path.read_text()[:-20])
 
 
-def fewer_groups(folder):
+def fewer_subjects(folder):
     columns = dict(np.load(folder / "windows.npz"))
-    np.savez(folder / "windows.npz", **{**columns, "groups": columns["groups"][:-1]})
+    np.savez(folder / "windows.npz", **{name: column[:-1] for name, column in columns.items()})
 
 
-def test_files_hold_the_same_columns_whatever_numpy_does_with_its_options(tmp_path, monkeypatch):
-    savez = np.savez
-
-    def savez_of_numpy_2_0(file, *args, **arrays):
-        savez(file, *args, **{name: np.asanyarray(array) for name, array in arrays.items()})
-        assert set(arrays) == {"groups", "onset", "recording", "y"}
-
-    monkeypatch.setattr(np, "savez", savez_of_numpy_2_0)
-    expected = concatenate_windows({"a": ONE}, tmp_path / "corpus")
-    assert_same(open_windows(tmp_path / "corpus"), expected)
-
-
-def test_columns_of_another_name_are_not_read(tmp_path):
+def test_columns_that_were_not_written_are_not_read(tmp_path):
     expected = concatenate_windows({"a": ONE}, tmp_path / "corpus")
     columns = dict(np.load(tmp_path / "corpus" / "windows.npz"))
-    np.savez(tmp_path / "corpus" / "windows.npz", **columns, duration=np.array(False))
+    np.savez(tmp_path / "corpus" / "windows.npz", **columns, more=np.array(False))
     assert_same(open_windows(tmp_path / "corpus"), expected)
 
 
 def test_columns_of_objects_are_not_written(tmp_path):
-    objects = replace(ONE, recording=ONE.recording.astype(object))
-    with pytest.raises(ValueError, match="recording must hold numbers or str, got object"):
+    objects = change_info(ONE, drug=["none", None] * 4)
+    both = concatenate_windows({"a": objects, "b": change_info(TWO, drug="none")})
+    assert both.info["drug"].tolist() == ["none", None] * 4 + ["none"] * 12
+    with pytest.raises(ValueError, match="'drug' .* object"):
         concatenate_windows({"a": objects}, tmp_path / "corpus")
     assert not list(tmp_path.iterdir())
 
@@ -291,11 +303,12 @@ def test_columns_of_objects_are_not_written(tmp_path):
         (remove, "eda.npy"),
         (garble, "."),
         (cut, "."),
-        (change(version=2), "version 1, got physio_ssl.windows, version 2"),
+        (change(version=1), "version 2, got physio_ssl.windows, version 1"),
         (change(signals={"../ecg": {}}), "must be an identifier, got '../ecg'"),
         (change(signals=3), "."),
-        (change(sampling_rate={"ecg": 32}), "sampling_rate must name ecg, eda"),
-        (fewer_groups, "groups must hold one value for each of the 8 windows"),
+        (change(sampling_rate={"ecg": 32}), "sampling_rate .* ecg, eda"),
+        (change(columns=["subject", "age"]), "age"),
+        (fewer_subjects, r"7 rows .* \(8,\)"),
     ],
 )
 def test_damaged_files_are_refused(damage, match, tmp_path):
@@ -305,33 +318,33 @@ def test_damaged_files_are_refused(damage, match, tmp_path):
         open_windows(tmp_path / "corpus")
 
 
-def test_weights_give_each_corpus_its_share():
-    groups = concatenate_windows({"a": ONE, "b": TWO}).groups
-    mine = np.char.startswith(groups, "a/")
-    for shares, expected in ((None, 0.5), ({"a": 1, "b": 3}, 0.25), ({"a": 0, "b": 2}, 0.0)):
-        weight = corpus_weights(groups, shares)
+def test_weights_give_each_corpus_its_proportion():
+    corpus = concatenate_windows({"a": ONE, "b": TWO}).info["corpus"]
+    mine = (corpus == "a").to_numpy()
+    for proportions, expected in ((None, 0.5), ({"a": 1, "b": 3}, 0.25), ({"a": 0, "b": 2}, 0.0)):
+        weight = corpus_weights(corpus, proportions)
         assert weight[mine].sum() / weight.sum() == pytest.approx(expected)
         assert weight.mean() == pytest.approx(1)
         assert len(set(weight[mine])) == len(set(weight[~mine])) == 1
 
 
 @pytest.mark.parametrize(
-    "groups, shares, match",
+    "corpus, proportions, match",
     [
-        (["S1", "S2"], None, "'corpus/subject', .* got 'S1'"),
-        (["/S1"], None, "got '/S1'"),
+        (["a/S1", "a/S1"], None, "got 'a/S1'"),
+        (["a", None], None, "got None"),
         ([], None, "at least one window"),
-        (["a/S1", "b/S1"], {"a": 1}, r"each of a, b a finite .* got \{'a': 1\}"),
-        (["a/S1"], {"a": 1, "b": 1}, "each of a a"),
-        (["a/S1"], {"a": -1}, "-1"),
-        (["a/S1"], {"a": np.nan}, "nan"),
-        (["a/S1"], {"a": "1"}, "got"),
-        (["a/S1", "b/S1"], {"a": 0, "b": 0}, "not all 0"),
+        (["a", "b"], {"a": 1}, r"a, b a finite .* got \{'a': 1\}"),
+        (["a"], {"a": 1, "b": 1}, "each of a a"),
+        (["a"], {"a": -1}, "-1"),
+        (["a"], {"a": np.nan}, "nan"),
+        (["a"], {"a": "1"}, "got"),
+        (["a", "b"], {"a": 0, "b": 0}, "not all 0"),
     ],
 )
-def test_bad_shares_are_refused(groups, shares, match):
+def test_bad_proportions_are_refused(corpus, proportions, match):
     with pytest.raises(ValueError, match=match):
-        corpus_weights(groups, shares)
+        corpus_weights(corpus, proportions)
 
 
 def make_encoder(**kwargs):
@@ -361,14 +374,14 @@ class _Watch(Callback):
             self.seen.append(int(np.flatnonzero(self.first_samples == sample)[0]))
 
 
-def test_a_pass_draws_corpora_by_their_shares():
+def test_an_epoch_draws_corpora_by_their_proportions():
     both = concatenate_windows({"a": ONE, "b": TWO})
     seen = []
     watch = _Watch(both.X["eda"][:, 0, 0], seen)
     encoder = make_encoder(
         max_epochs=50, batch_size=20, pretext__n_views=1, callbacks=[watch], lr=0.0
     )
-    encoder.fit(both.X, sampling_weight=corpus_weights(both.groups, {"a": 9, "b": 1}))
+    encoder.fit(both.X, sampling_weight=corpus_weights(both.info["corpus"], {"a": 9, "b": 1}))
     assert len(seen) == 50 * len(both)
     assert_allclose(np.mean(np.array(seen) < len(ONE)), 0.9, atol=0.04)
 

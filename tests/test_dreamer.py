@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from physio_ssl import make_windows
+from physio_ssl import RatingLabels, make_windows
 from physio_ssl.datasets import load_dreamer
 
 SECONDS = 20
@@ -95,7 +95,7 @@ def test_ratings_are_those_of_their_scale_and_clip(path, scale):
 
 
 def test_ratings_label_all_windows_of_their_clip(path):
-    windows = make_windows(load_dreamer(path), 5, label="valence", bins=[3])
+    windows = make_windows(load_dreamer(path), 5, labels=RatingLabels("valence", bins=[3]))
     assert windows.dropped == {}
     assert windows.y.tolist() == [1] * 8 + [0] * 4 + [1] * 8 + [0] * 4
 
@@ -104,7 +104,7 @@ def test_baselines_have_no_ratings(path):
     recordings = load_dreamer(path, part="baseline")
     assert set(recordings[0].annotations) == {"time", "clip"}
     with pytest.raises(ValueError, match="annotations with the column 'valence'"):
-        make_windows(recordings, 5, label="valence")
+        make_windows(recordings, 5, labels=RatingLabels("valence"))
 
 
 def test_ecg_and_eeg_share_a_recording(path):

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from physio_ssl import make_windows
+from physio_ssl import StageLabels, make_windows
 from physio_ssl.datasets import load_eegmat
 
 RATE = 500
@@ -82,7 +82,8 @@ def test_annotations_span_the_recordings(folder):
 
 
 def test_windows_get_the_conditions_as_labels(folder):
-    windows = make_windows(load_eegmat(folder), 1, label={"rest": 0, "arithmetic": 1})
+    labels = StageLabels({"rest": 0, "arithmetic": 1})
+    windows = make_windows(load_eegmat(folder), 1, labels=labels)
     assert windows.y.tolist() == [0, 0, 0, 0, 1, 1] * 2
 
 

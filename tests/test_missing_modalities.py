@@ -5,8 +5,16 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
 
-from physio_ssl import SignalDict, SSLClassifier, SSLEncoder, load_encoder, save_encoder
+from physio_ssl import (
+    HeadClassifier,
+    SignalDict,
+    SSLClassifier,
+    SSLEncoder,
+    load_encoder,
+    save_encoder,
+)
 from physio_ssl.evaluation import reconstruct_masked
 from physio_ssl.networks import ConvEncoder, MultimodalTransformer
 from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition, TransformRecognition
@@ -273,7 +281,7 @@ def test_other_windows_are_refused_as_ever(bad, match, encoder):
 
 def test_without_modality_dropout_the_error_tells_of_it():
     plain = make_encoder(module__modality_dropout=0.0).fit(X)
-    with pytest.raises(ValueError, match="fit, bvp, eda, temp, got eda: .*module__modality_drop"):
+    with pytest.raises(ValueError, match="got eda: .*module__modality_dropout"):
         plain.transform({"eda": X["eda"]})
     # What counts is the network that was trained, not what the next one will be.
     plain.set_params(module__modality_dropout=0.5)
@@ -283,23 +291,23 @@ def test_without_modality_dropout_the_error_tells_of_it():
 
 def test_other_networks_need_all_modalities():
     settings = {"module__n_filters": (4, 8), "module__kernel_sizes": (2, 1), "max_epochs": 0}
-    with pytest.raises(ValueError, match="fit, bvp, eda, temp, got eda.$"):
+    with pytest.raises(ValueError, match="fit, bvp, eda, temp, got eda"):
         SSLEncoder(ConvEncoder, **settings).fit(X).transform({"eda": X["eda"]})
 
 
 @pytest.mark.parametrize("pretext", [TransformRecognition, MaskedPrediction(mask_length=4)])
 def test_partial_fit_trains_on_with_fewer_modalities(pretext):
     encoder = make_encoder(pretext=pretext).fit(X)
-    before = {name: p.clone() for name, p in encoder.module_.named_parameters()}
-    center, lacking = encoder.center_["temp"].copy(), without(X, "temp")
+    before = {name: p.clone() for name, p in encoder.module_.state_dict().items()}
+    lacking = without(X, "temp")
     encoder.partial_fit(lacking)
-    after = dict(encoder.module_.named_parameters())
-    assert not torch.equal(after["missing.temp"], before["missing.temp"])
-    kept = [name for name in before if name.startswith("tokenizers.temp")]
-    moved = [name for name in before if name.startswith("tokenizers.eda")]
+    after = encoder.module_.state_dict()
+    assert not torch.equal(after["network.missing.temp"], before["network.missing.temp"])
+    kept = [name for name in before if name.startswith("network.tokenizers.temp")]
+    moved = [name for name in before if name.startswith("network.tokenizers.eda")]
     assert all(torch.equal(after[name], before[name]) for name in kept)
     assert not any(torch.equal(after[name], before[name]) for name in moved)
-    assert_array_equal(encoder.center_["temp"], center)
+    assert torch.equal(after["scaler.center_temp"], before["scaler.center_temp"])
     assert encoder.partial_fit(X).transform(X).shape == (24, 48)
     encoder.fit(lacking)  # starts anew, with the modalities it is given
     assert encoder.transform(lacking).shape == (24, 32)
@@ -325,31 +333,26 @@ def test_masked_samples_of_what_is_there_are_predicted():
     assert result.predicted["temp"].mean() == pytest.approx(33, abs=1.5)  # in the given unit
 
 
-# The classifier
+# The classifiers
 
 
-def make_classifier(encoder, mode, **kwargs):
-    return SSLClassifier(encoder, mode, min_steps=120, lr=5e-3, random_state=0, **kwargs)
+def make_classifier(encoder, mode):
+    settings = {"min_steps": 120, "lr": 5e-3, "random_state": 0}
+    if mode == "frozen":
+        return make_pipeline(FrozenEstimator(encoder), HeadClassifier(**settings))
+    return SSLClassifier(FrozenEstimator(encoder), mode, **settings)
 
 
 @pytest.mark.parametrize("mode", ["frozen", "fine_tuned", "supervised"])
 def test_a_classifier_learns_from_windows_that_lack_a_modality(mode, encoder):
     lacking = SignalDict(without(X, "temp"))
-    classifier = make_classifier(FrozenEstimator(encoder), mode).fit(lacking, Y)
+    classifier = make_classifier(encoder, mode).fit(lacking, Y)
     assert classifier.score(lacking, Y) > 0.9
 
 
 @pytest.mark.parametrize("mode", ["fine_tuned", "supervised"])
 def test_training_the_network_teaches_the_head_to_do_without(mode, encoder):
-    classifier = make_classifier(FrozenEstimator(encoder), mode).fit(X, Y)
+    classifier = make_classifier(encoder, mode).fit(X, Y)
     for left_out in (["temp"], ["eda", "temp"], []):
         assert classifier.score(SignalDict(without(X, *left_out)), Y) > 0.9
-    assert classifier.score(SignalDict(without(X, "bvp")), Y) < 0.8  # that is where stress is
-
-
-def test_a_head_on_a_frozen_encoder_is_given_what_the_encoder_makes_of_it(encoder):
-    classifier = make_classifier(FrozenEstimator(encoder), "frozen").fit(X, Y)
-    head = make_classifier("precomputed", "frozen").fit(encoder.transform(X), Y)
-    lacking = SignalDict(without(X, "temp"))
-    expected = head.predict_proba(encoder.transform(lacking))
-    assert_array_equal(classifier.predict_proba(lacking), expected)
+    assert classifier.score(SignalDict(without(X, "bvp")), Y) < 0.8  # the pulse shows the stress

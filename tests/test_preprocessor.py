@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from physio_ssl import Recording, SignalDict, SSLEncoder, functional, make_windows
+from physio_ssl import Recording, SignalDict, SSLEncoder, StageLabels, functional, make_windows
 from physio_ssl.datasets import load_wesad
 from physio_ssl.preprocessing import (
     BandpassFilter,
@@ -70,10 +70,9 @@ def test_recordings_are_left_alone(preprocessor):
 
 def test_windows_are_those_of_make_windows(preprocessor):
     recordings = [record("S1"), record("S2")]
-    ours = preprocessor.make_windows(recordings, 5, {"rest": 0, "stress": 1}, min_coverage=0.8)
-    theirs = make_windows(
-        preprocessor.prepare(recordings), 10, 5, label={"rest": 0, "stress": 1}, min_coverage=0.8
-    )
+    labels = StageLabels({"rest": 0, "stress": 1}, min_coverage=0.8)
+    ours = preprocessor.make_windows(recordings, 5, labels=labels)
+    theirs = make_windows(preprocessor.prepare(recordings), 10, 5, labels=labels)
     assert ours.X == theirs.X
     assert_array_equal(ours.y, theirs.y)
     assert_array_equal(ours.groups, theirs.groups)
@@ -289,6 +288,8 @@ def test_wristband_recordings_are_prepared_as_by_prepare_wristband(data_folder):
     prepared, expected = preprocessor.prepare(recording)[0], prepare_wristband(recording)[0]
     for name, signal in prepared.signals.items():
         assert_array_equal(signal, expected.signals[name])
-    windows = preprocessor.make_windows(recording, 60, {"baseline": 0, "stress": 1})
+    windows = preprocessor.make_windows(
+        recording, 60, labels=StageLabels({"baseline": 0, "stress": 1})
+    )
     assert windows.X["bvp"].shape[1:] == (1, 240)
     assert set(windows.y) == {0, 1}

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.io import loadmat
 
-from physio_ssl import Recording, SignalDict, Windows, make_windows
+from physio_ssl import Recording, SignalDict, StageLabels, Windows, make_windows
 from physio_ssl.datasets import load_eegmat
 from physio_ssl.preprocessing import prepare_ecg
 from physio_ssl.quality import _likeness, drop_poor_ecg, find_poor_ecg
@@ -188,7 +188,7 @@ def test_a_window_is_counted_once_and_added_to_those_before(draw_ecg):
     ecg[:2500] = 0
     ecg[5000:7500] = np.random.default_rng(0).normal(size=2500)
     recording = Recording({"ecg": ecg}, {"ecg": 250}, "S1", stages)
-    left = drop_poor_ecg(make_windows(recording, 10, label={"rest": 0}), recording)
+    left = drop_poor_ecg(make_windows(recording, 10, labels=StageLabels({"rest": 0})), recording)
     assert_array_equal(left.onset, [10, 30])
     assert_array_equal(left.y, [0, 0])
     assert left.dropped == {"unlabelled": 2, "flat line": 1, "no heartbeat": 1}

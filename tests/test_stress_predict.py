@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
-from physio_ssl import make_windows
+from physio_ssl import StageLabels, make_windows
 from physio_ssl.datasets import load_empatica, load_stress_predict
 
 START = 1644227574
 SECONDS = 200
 DESCRIPTIONS = ["rest", "stroop", "rest", "interview", "rest", "hyperventilation", "rest"]
 BOUNDS = [9, 40, 70, 90, 130, 150, 170, 201]  # s; labels end later than the signals
-LABEL = {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1}
+LABELS = StageLabels({"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1})
 
 
 def _write_subject(folder, subject, zeros=0):
@@ -91,7 +91,7 @@ def test_labels_before_the_recording_are_cut_off(folder):
 
 
 def test_windows_get_the_labels_of_the_tasks(folder):
-    windows = make_windows(load_stress_predict(folder)[:1], 10, label=LABEL)
+    windows = make_windows(load_stress_predict(folder)[:1], 10, labels=LABELS)
     assert windows.onset[windows.y == 1].tolist() == [40, 50, 60, 90, 100, 110, 120, 150, 160]
     assert windows.onset[windows.y == 0].tolist() == [10, 20, 30, 70, 80, 130, 140, 170, 180, 190]
 
@@ -260,5 +260,5 @@ def test_every_signal_alone_lasts_as_long_as_its_labels(real_folder, signal):
 
 
 def test_windows_of_60_s_are_stress_in_about_a_third(real):
-    windows = make_windows(real, 60, 15, label=LABEL)
+    windows = make_windows(real, 60, 15, labels=LABELS)
     assert np.bincount(windows.y).tolist() == [3171, 1436]

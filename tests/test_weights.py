@@ -31,6 +31,15 @@ def test_they_are_small():
     assert sum(file.stat().st_size for file in folder.iterdir()) < 3e6
 
 
+def test_the_embedding_of_a_simulated_recording_stays_the_same(encoder, recording):
+    embedding = encoder.transform(encoder.preprocessor_.make_windows(recording, step=30).X)
+    # from the commit at which the weights were published
+    first = [0.3121664, -2.0296998, 0.6651989, -0.12787089, 0.7459063, 2.098245]
+    mean = [0.24807408, -1.7733446, 0.62981737, -0.13216457, 0.5428027, 1.9101536]
+    assert embedding[0, ::32] == pytest.approx(first, abs=1e-4)
+    assert embedding.mean(axis=0)[::32] == pytest.approx(mean, abs=1e-4)
+
+
 @pytest.mark.parametrize("left_out", [None, "bvp", "eda", "temp"])
 def test_a_recording_is_embedded_without_any_one_modality(encoder, recording, left_out):
     windows = encoder.preprocessor_.make_windows(without(recording, left_out), step=30)
@@ -62,7 +71,7 @@ def test_a_rate_that_is_too_low_is_refused(encoder, recording):
 def test_windows_of_another_length_are_refused(encoder, recording):
     windows = encoder.preprocessor_.make_windows(recording)
     half = SignalDict({name: x[..., :120] for name, x in windows.X.items()})
-    with pytest.raises(ValueError, match="these are 60 s at 4 Hz"):
+    with pytest.raises(ValueError, match="of 60 s at 4 Hz"):
         encoder.transform(half)
 
 

@@ -1,10 +1,16 @@
-"""make_windows: where windows start, what they are called, what is left out."""
+"""Windows: where they start, their labels and table, what is left out."""
+
+import pickle
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 
-from physio_ssl import Recording, make_windows
+from physio_ssl import RatingLabels, Recording, SignalDict, StageLabels, Windows, make_windows
+from physio_ssl.windows import start_samples
 
 STAGES = {"onset": [0, 60], "duration": [60, 60], "description": ["rest", "stress"]}
 CLASSES = {"rest": 0, "stress": 1}
@@ -37,7 +43,8 @@ def test_windows_copy_the_signal():
 def test_a_start_between_samples_takes_the_nearest():
     windows = make_windows(make_recording(eda=4), duration=30, step=0.3)
     starts = windows.X["eda"][:, 0, 0] * 4
-    assert_array_equal(starts, np.floor(windows.onset * 4 + 0.5).clip(max=360))
+    assert_array_equal(starts, start_samples(windows.onset, 4).clip(max=360))
+    assert_array_equal(start_samples([0.1, 0.125, 0.2, 0.375], 4), [0, 1, 1, 2])
 
 
 def test_windows_end_where_the_shortest_signal_ends():
@@ -48,35 +55,34 @@ def test_windows_end_where_the_shortest_signal_ends():
 
 
 def test_a_window_across_two_stages_is_dropped_and_counted():
-    windows = make_windows(make_recording(), 30, 15, label=CLASSES)
+    windows = make_windows(make_recording(), 30, 15, labels=StageLabels(CLASSES))
     assert_array_equal(windows.onset, [0, 15, 30, 60, 75, 90])
     assert_array_equal(windows.y, [0, 0, 0, 1, 1, 1])
     assert windows.dropped == {"unlabelled": 1}
+    assert "class 0: 3, class 1: 3; dropped 1 unlabelled" in repr(windows)
 
 
 @pytest.mark.parametrize("min_coverage, expected", [(0.75, [0, 0, 0, 0, 1, 1]), (0.9, [0, 0, 0])])
-def test_the_class_that_covers_enough_of_a_window_names_it(min_coverage, expected):
+def test_the_class_that_covers_enough_of_a_window_labels_it(min_coverage, expected):
     recording = make_recording(annotations={**STAGES, "duration": [60, 30]})
-    windows = make_windows(recording, 40, 10, label=CLASSES, min_coverage=min_coverage)
+    windows = make_windows(recording, 40, 10, labels=StageLabels(CLASSES, min_coverage))
     assert_array_equal(windows.y, expected)
 
 
 def test_touching_stages_of_one_class_count_together():
-    recording = make_recording()
-    windows = make_windows(recording, 60, 30, label={"rest": "calm", "stress": "calm"})
-    assert_array_equal(windows.y, ["calm"] * 3)
+    labels = StageLabels({"rest": "calm", "stress": "calm"})
+    assert_array_equal(make_windows(make_recording(), 60, 30, labels=labels).y, ["calm"] * 3)
 
 
 def test_stages_that_overlap_count_once():
     stages = {"onset": [0, 10], "duration": [20, 10], "description": ["rest", "rest"]}
-    windows = make_recording(annotations=stages)
-    with pytest.raises(ValueError, match="No window of 40 s is left"):
-        make_windows(windows, 40, label={"rest": 0}, min_coverage=0.6)
+    labels = StageLabels({"rest": 0}, min_coverage=0.6)
+    values, known = labels.assign(make_recording(annotations=stages), np.array([0.0]), 40)
+    assert not known.any()
 
 
-def test_stages_that_are_not_asked_for_are_left_out():
-    windows = make_windows(make_recording(), 30, label={"stress": 1})
-    assert_array_equal(windows.y, [1, 1])
+def test_stages_without_a_class_are_left_out():
+    assert_array_equal(make_windows(make_recording(), 30, labels=StageLabels({"stress": 1})).y, 1)
 
 
 def rated(duration=100):
@@ -85,12 +91,12 @@ def rated(duration=100):
 
 
 def test_a_rating_is_averaged_over_the_window():
-    windows = make_windows(rated(), 20, 10, label="arousal")
+    windows = make_windows(rated(), 20, 10, labels=RatingLabels("arousal"))
     assert_allclose(windows.y, [2, 2, 2, 2, 4.5, 7, 7, 7, 7], atol=0.02)
 
 
 def test_bins_turn_ratings_into_classes():
-    windows = make_windows(rated(), 50, label="arousal", bins=[5])
+    windows = make_windows(rated(), 50, labels=RatingLabels("arousal", bins=[5]))
     assert_array_equal(windows.y, [0, 1])
 
 
@@ -98,12 +104,12 @@ def test_bins_turn_ratings_into_classes():
 def test_a_constant_rating_at_the_threshold_is_of_the_higher_class(rating):
     annotations = {"time": np.arange(100), "arousal": np.full(100, rating)}
     recording = make_recording(duration=100, annotations=annotations)
-    windows = make_windows(recording, 10, label="arousal", bins=[rating])
+    windows = make_windows(recording, 10, labels=RatingLabels("arousal", bins=[rating]))
     assert windows.y.tolist() == [1] * 10
 
 
 def test_windows_beyond_the_ratings_are_dropped():
-    windows = make_windows(rated(100), 20, label="arousal")
+    windows = make_windows(rated(100), 20, labels=RatingLabels("arousal"))
     assert_array_equal(windows.onset, [0, 20, 40, 60, 80])
     assert windows.dropped == {"unlabelled": 1}
 
@@ -112,21 +118,37 @@ def test_a_missing_rating_spoils_only_its_windows():
     time = np.arange(0, 100, 0.5)
     rating = np.where(time == 30, np.nan, 3.0)
     recording = make_recording(duration=100, annotations={"time": time, "arousal": rating})
-    windows = make_windows(recording, 20, label="arousal")
+    windows = make_windows(recording, 20, labels=RatingLabels("arousal"))
     assert_array_equal(windows.onset, [0, 40, 60, 80])
     assert_allclose(windows.y, 3)
 
 
-def test_subjects_become_groups():
-    windows = make_windows([make_recording("S1"), make_recording("S2", 60)], 30)
-    assert_array_equal(windows.groups, ["S1"] * 4 + ["S2"] * 2)
+class SecondHalf:
+    def assign(self, recording, onset, duration):
+        return onset >= recording.duration / 2, onset > 0
+
+
+def test_labels_may_be_of_ones_own_kind():
+    windows = make_windows(make_recording(), 30, labels=SecondHalf())
+    assert_array_equal(windows.y, [False, True, True])
+    assert windows.dropped == {"unlabelled": 1}
+
+
+def test_several_labels_are_columns_and_windows_have_all_of_them():
+    labels = {"stage": StageLabels(CLASSES), "half": SecondHalf()}
+    windows = make_windows(make_recording(), 30, 15, labels=labels)
+    assert_array_equal(windows.onset, [15, 30, 60, 75, 90])
+    assert windows.info["stage"].tolist() == [0, 0, 1, 1, 1]
+    assert windows.info["half"].tolist() == [False, False, True, True, True]
+    assert windows.y is None and windows.dropped == {"unlabelled": 2}
+
+
+def test_the_table_names_subject_recording_and_onset():
+    windows = make_windows([make_recording("S1"), make_recording("a long name", 60)], 30)
+    assert windows.info.columns.tolist() == ["subject", "recording", "onset"]
+    assert_array_equal(windows.groups, ["S1"] * 4 + ["a long name"] * 2)
     assert_array_equal(windows.recording, [0] * 4 + [1] * 2)
     assert windows.y is None
-
-
-def test_long_subject_names_are_kept():
-    windows = make_windows([make_recording("S1"), make_recording("a long name")], 60)
-    assert set(windows.groups) == {"S1", "a long name"}
 
 
 def test_nan_and_out_of_range_windows_are_dropped_and_counted():
@@ -138,51 +160,136 @@ def test_nan_and_out_of_range_windows_are_dropped_and_counted():
     assert windows.dropped == {"non-finite": 1, "out of range": 1}
 
 
-def test_the_report_says_what_was_dropped():
-    text = repr(make_windows(make_recording(), 30, 15, label=CLASSES))
-    assert "class 0: 3, class 1: 3; dropped 1 unlabelled" in text
+class OfWrongLength:
+    def assign(self, recording, onset, duration):
+        return onset[:-1], np.ones(len(onset), dtype=bool)
 
 
 @pytest.mark.parametrize(
     "arguments, error, match",
     [
-        ({"duration": 0}, ValueError, "must be positive, in seconds, got 0"),
-        ({"duration": 30, "step": -1}, ValueError, "got 30 and -1"),
-        ({"duration": 0.1}, ValueError, r"0.1 s of 'bvp' at 64 Hz are 6.4"),
-        ({"duration": 500}, ValueError, "No window of 500 s is left of 1 .* 120 to 120 s"),
-        ({"duration": 30, "label": ["rest"]}, TypeError, r"got \['rest'\]"),
-        (
-            {"duration": 30, "label": "arousal"},
-            ValueError,
-            "'arousal', but those of S1 have",
-        ),
-        ({"duration": 30, "label": {"rest": 0, "stress": "1"}}, ValueError, "all numbers or all"),
-        ({"duration": 30, "label": {}}, ValueError, "annotations, rest, stress, got none"),
-        ({"duration": 30, "label": {"rset": 0, "stress": 1}}, ValueError, "got rset"),
-        ({"duration": 30, "label": CLASSES, "min_coverage": 0.5}, ValueError, "got 0.5"),
-        (
-            {"duration": 30, "label": CLASSES, "bins": [1]},
-            ValueError,
-            "bins are for ratings",
-        ),
-        (
-            {"duration": 30, "valid_range": {"ecg": (0, 1)}},
-            ValueError,
-            "'ecg', .* bvp, eda",
-        ),
+        ({"duration": 0}, ValueError, "got 0"),
+        ({"step": -1}, ValueError, "got 30 and -1"),
+        ({"duration": 0.1}, ValueError, "'bvp' at 64 Hz are 6.4"),
+        ({"duration": 500}, ValueError, "No window .* 120 s"),
+        ({"labels": {"rest": 0}}, TypeError, "label object.* got 0"),
+        ({"labels": "arousal"}, TypeError, "label object.* got 'arousal'"),
+        ({"labels": {"onset": StageLabels(CLASSES)}}, ValueError, "column.* got 'onset'"),
+        ({"labels": RatingLabels("arousal")}, ValueError, "'time', but those of S1"),
+        ({"labels": StageLabels({"rset": 0, "stress": 1})}, ValueError, "rest, stress, got rset"),
+        ({"labels": OfWrongLength()}, ValueError, r"assign .* \(3,\) and \(4,\)"),
+        ({"valid_range": {"ecg": (0, 1)}}, ValueError, "'ecg', .* bvp, eda"),
+        ({"recordings": []}, ValueError, "at least one recording"),
+        ({"recordings": [3]}, TypeError, "recordings.* int"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, match):
     with pytest.raises(error, match=match):
-        make_windows(make_recording(), **arguments)
+        make_windows(**{"recordings": make_recording(), "duration": 30, **arguments})
+
+
+@pytest.mark.parametrize(
+    "make, error, match",
+    [
+        (lambda: StageLabels("rest"), TypeError, "mapping.* 'rest'"),
+        (lambda: StageLabels({}), ValueError, "empty"),
+        (lambda: StageLabels({"rest": 0, "stress": "1"}), ValueError, "all numbers or all str"),
+        (lambda: StageLabels(CLASSES, min_coverage=0.5), ValueError, "min_coverage .* 0.5"),
+        (lambda: RatingLabels(CLASSES), TypeError, "scale .*'rest'"),
+        (lambda: RatingLabels("arousal", bins=[5, 3]), ValueError, r"bins .* \[5, 3\]"),
+        (lambda: RatingLabels("arousal", min_coverage=2), ValueError, "min_coverage .* 2"),
+    ],
+)
+def test_bad_labels_are_refused(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
 
 
 def test_recordings_at_different_rates_are_refused():
-    with pytest.raises(ValueError, match="64.* for S1 and .*32.* for S2: resample"):
+    with pytest.raises(ValueError, match="64.* for S1 and .*32.* for S2"):
         make_windows([make_recording("S1", bvp=64), make_recording("S2", bvp=32)], 30)
 
 
-@pytest.mark.parametrize("recordings, error", [([], ValueError), ([3], TypeError)])
-def test_anything_but_recordings_is_refused(recordings, error):
-    with pytest.raises(error, match="recording"):
-        make_windows(recordings, 30)
+INFO = pd.DataFrame({"subject": ["S1", "S1", "S2"], "label": list("aba"), "age": [30, 30, 41]})
+
+
+@pytest.mark.parametrize(
+    "X", [np.eye(3), csr_array(np.eye(3)), [[1.0], [2.0], [3.0]], {"eda": np.ones((3, 1, 8))}]
+)
+def test_windows_may_be_signals_or_features(X):
+    windows = Windows(X, INFO)
+    assert len(windows) == 3 and windows.X.shape[0] == 3
+    assert windows.select([2]).X.shape[0] == 1
+    assert (windows.duration, windows.sampling_rate, windows.dropped) == (None, None, {})
+    assert (windows.onset, windows.recording) == (None, None)
+    assert repr(windows) == "Windows(3, 2 subjects, class a: 2, class b: 1; dropped none)"
+
+
+def test_selected_windows_keep_all_columns_in_the_order_asked_for():
+    some = Windows(np.eye(3), INFO, dropped={"no heartbeat": 1}).select(
+        [2, 0], {"not wanted": 1, "no heartbeat": 1}
+    )
+    assert some.info.to_dict("list") == {
+        "subject": ["S2", "S1"],
+        "label": ["a", "a"],
+        "age": [41, 30],
+    }
+    assert_array_equal(some.X, np.eye(3)[[2, 0]])
+    assert some.dropped == {"no heartbeat": 2, "not wanted": 1}
+
+
+@pytest.mark.parametrize("nothing", [[], np.zeros(3, dtype=bool)])
+def test_an_empty_list_selects_no_windows(nothing):
+    none = Windows(np.eye(3), INFO).select(nothing)
+    assert len(none) == 0 and none.X.shape == (0, 3)
+    assert none.groups.shape == none.y.shape == (0,)
+
+
+def test_labels_and_groups_are_arrays_of_ones_own():
+    windows = make_windows([make_recording(), make_recording()], 60, labels=StageLabels(CLASSES))
+    for name in ("y", "groups", "onset", "recording"):
+        array = getattr(windows, name)
+        array[0] = array[1] * 2 if name != "groups" else "x"
+        assert getattr(windows, name)[0] in (0, "S1")
+    assert windows.groups.dtype.kind == "U"
+
+
+def test_the_table_is_a_copy_and_its_subjects_are_str():
+    info = INFO.assign(subject=[1, 1, 2])
+    windows = Windows(np.eye(3), info)
+    info.loc[0, "age"] = 99
+    assert windows.info["age"].tolist() == [30, 30, 41]
+    assert_array_equal(windows.groups, ["1", "1", "2"])
+
+
+def test_pickling_keeps_windows():
+    windows = make_windows(make_recording(), 30, labels=StageLabels(CLASSES))
+    again = pickle.loads(pickle.dumps(windows))
+    assert again.X == windows.X and again.info.equals(windows.info)
+    assert repr(again) == repr(windows)
+
+
+@pytest.mark.parametrize(
+    "changes, error, match",
+    [
+        ({"info": {"subject": ["S1"] * 3}}, TypeError, "DataFrame, got a dict"),
+        ({"info": INFO[:2]}, ValueError, r"2 rows .* \(3, 3\)"),
+        ({"info": INFO[::-1]}, ValueError, r"index .* \[2, 1, 0\]"),
+        ({"info": INFO.drop(columns="subject")}, ValueError, "'subject' is missing"),
+        ({"info": INFO.assign(subject=["S1", None, "S2"])}, ValueError, "'subject' is incomplete"),
+        ({"info": INFO.assign(onset=[0, np.nan, 1])}, ValueError, "'onset' .* numbers"),
+        ({"info": INFO.assign(recording=[0, 0.5, 1])}, ValueError, "'recording' .* integers"),
+        ({"info": INFO.assign(corpus=["a", None, "b"])}, ValueError, "'corpus' .* str"),
+        ({"info": INFO.rename(columns={"age": "label"})}, ValueError, "different names"),
+        ({"info": INFO.rename(columns={"age": 3})}, ValueError, "different names"),
+        (
+            {"X": SignalDict(eda=np.ones((3, 8))), "sampling_rate": {"ecg": 4}},
+            ValueError,
+            "of X, eda, got .*'ecg'",
+        ),
+        ({"X": 3}, ValueError, r"shape \(\)"),
+    ],
+)
+def test_windows_that_do_not_fit_their_table_are_refused(changes, error, match):
+    with pytest.raises(error, match=match):
+        replace(Windows(np.eye(3), INFO), **changes)

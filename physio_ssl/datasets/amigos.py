@@ -149,11 +149,12 @@ def load_amigos(folder, subjects=None, signals=("ecg",), trials="all", n_jobs=No
     High and low arousal, divided at the mean rating over the dataset:
 
     >>> import numpy as np
-    >>> from physio_ssl import make_windows
+    >>> from physio_ssl import RatingLabels, make_windows
     >>> from physio_ssl.datasets import load_amigos
     >>> recordings = load_amigos("AMIGOS/data_preprocessed")  # doctest: +SKIP
     >>> mean = np.nanmean([r.annotations["arousal"][0] for r in recordings])  # doctest: +SKIP
-    >>> windows = make_windows(recordings, 10, label="arousal", bins=[mean])  # doctest: +SKIP
+    >>> labels = RatingLabels("arousal", bins=[mean])  # doctest: +SKIP
+    >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
     signals = check_signals(signals, _SIGNALS)
     if trials not in _TRIALS:

@@ -191,11 +191,11 @@ def load_cinc2017(path, records=None, reference=None):
 
     Examples
     --------
-    >>> from physio_ssl import make_windows
+    >>> from physio_ssl import StageLabels, make_windows
     >>> from physio_ssl.datasets import load_cinc2017
     >>> recordings = load_cinc2017("training2017.zip")  # doctest: +SKIP
-    >>> label = {"normal": 0, "AF": 1}
-    >>> windows = make_windows(recordings, 10, label=label)  # doctest: +SKIP
+    >>> labels = StageLabels({"normal": 0, "AF": 1})
+    >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
     with _open_files(Path(path)) as (path, names, read):
         chosen, names = _choose_records(records, names, path), set(names)

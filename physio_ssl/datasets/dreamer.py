@@ -101,10 +101,11 @@ def load_dreamer(path, subjects=None, signals=("ecg",), part="stimuli"):
 
     Examples
     --------
-    >>> from physio_ssl import make_windows
+    >>> from physio_ssl import RatingLabels, make_windows
     >>> from physio_ssl.datasets import load_dreamer
     >>> recordings = load_dreamer("DREAMER.mat")  # doctest: +SKIP
-    >>> windows = make_windows(recordings, 10, label="valence", bins=[3])  # doctest: +SKIP
+    >>> labels = RatingLabels("valence", bins=[3])
+    >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
     signals, path = check_signals(signals, _SIGNALS), Path(path)
     if part not in _PARTS:

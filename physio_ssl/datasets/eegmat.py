@@ -180,11 +180,11 @@ def load_eegmat(folder, subjects=None, n_jobs=None):
 
     Examples
     --------
-    >>> from physio_ssl import make_windows
+    >>> from physio_ssl import StageLabels, make_windows
     >>> from physio_ssl.datasets import load_eegmat
     >>> recordings = load_eegmat("eegmat")  # doctest: +SKIP
-    >>> label = {"rest": 0, "arithmetic": 1}
-    >>> windows = make_windows(recordings, 10, label=label)  # doctest: +SKIP
+    >>> labels = StageLabels({"rest": 0, "arithmetic": 1})
+    >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
     chosen = _find_subjects(Path(folder), subjects)
     return Parallel(n_jobs=n_jobs, prefer="threads")(

@@ -172,11 +172,11 @@ def load_stress_predict(folder, signals=("bvp", "eda", "temp"), subjects=None, n
 
     Examples
     --------
-    >>> from physio_ssl import make_windows
+    >>> from physio_ssl import StageLabels, make_windows
     >>> from physio_ssl.datasets import load_stress_predict
     >>> recordings = load_stress_predict("StressPredict")  # doctest: +SKIP
-    >>> label = {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1}
-    >>> windows = make_windows(recordings, 60, 15, label=label)  # doctest: +SKIP
+    >>> labels = StageLabels({"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1})
+    >>> windows = make_windows(recordings, 60, 15, labels=labels)  # doctest: +SKIP
     """
     folder = Path(folder)
     paths = _find_subjects(folder, subjects)

@@ -1,6 +1,6 @@
 """Networks: PyTorch modules that map signals to tokens and tokens to an embedding."""
 
-from .classification_head import ClassificationHead, NetworkWithHead
+from .classification_head import ClassificationHead
 from .conv_encoder import ConvEncoder
 from .ecg_transformer import ECGTransformer
 from .multimodal_transformer import MultimodalTransformer
@@ -10,5 +10,4 @@ __all__ = [
     "ConvEncoder",
     "ECGTransformer",
     "MultimodalTransformer",
-    "NetworkWithHead",
 ]

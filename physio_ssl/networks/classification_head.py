@@ -1,4 +1,4 @@
-"""Paper A's classification head, alone or on a network."""
+"""The classification head of Wu, Daoudi & Amad."""
 
 from torch import nn
 
@@ -9,9 +9,9 @@ class ClassificationHead(nn.Module):
     Parameters
     ----------
     n_features : int
-        Width of the embedding. ``SSLClassifier`` fills this in.
+        Width of the embedding. The classifier fills this in.
     n_classes : int
-        Number of classes. ``SSLClassifier`` fills this in.
+        Number of classes. The classifier fills this in.
     hidden_size : int or None, default=128
         Units of the hidden layer. None: a linear head, without hidden layer and dropout.
     dropout : float, default=0.2
@@ -45,23 +45,3 @@ class ClassificationHead(nn.Module):
 
     def forward(self, embedding):  # (batch, n_features)
         return self.layers(embedding)  # (batch, n_classes)
-
-
-class NetworkWithHead(nn.Module):
-    """A network that embeds signals, and a head on the embedding.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Called with one keyword argument per modality.
-    head : torch.nn.Module
-        Called with the embedding.
-    """
-
-    def __init__(self, network, head):
-        super().__init__()
-        self.network = network
-        self.head = head
-
-    def forward(self, **signals):  # each (batch, n_channels, n_times)
-        return self.head(self.network(**signals))  # (batch, n_classes)

@@ -1,7 +1,6 @@
-"""Save and load encoders, without running code that a file may hold."""
+"""Save, load and resume encoders, without running code that a file may hold."""
 
-from ._encoder_file import load_encoder, save_encoder
-from ._wer_ssl import load_wu2023
+from .encoder_file import load_encoder, save_encoder
 from .resumable import fit_resumable
 
-__all__ = ["fit_resumable", "load_encoder", "load_wu2023", "save_encoder"]
+__all__ = ["fit_resumable", "load_encoder", "save_encoder"]

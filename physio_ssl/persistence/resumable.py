@@ -1,4 +1,4 @@
-"""fit_resumable: a long pre-training that may be stopped at any moment, and goes on."""
+"""fit_resumable: a long pre-training that may be stopped at any moment and resumed."""
 
 import hashlib
 import json
@@ -9,64 +9,216 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save
 from sklearn.utils import gen_batches
-from skorch.callbacks import EarlyStopping, PassthroughScoring
-from skorch.history import History
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import physio_ssl
 
 from .._files import replace_file
 from ..encoder import SSLEncoder
-from ._encoder_file import check_content, get_tensors, read_file, set_tensors, summarise
-from ._plain_values import decode, encode
+from ._json import from_json, to_json
+from ._tensor_file import load_state, read_file, restore_history, summarize_history, write_file
 
 _FORMAT = "physio_ssl.checkpoint"
-_VERSION = 1
-_NEEDED = ("settings", "windows", "history", "optimizer")
+_VERSION = 2
+_NEEDED = ("settings", "windows", "history", "optimizer", "generator")
 
 
-def _check_encoder(encoder):
+def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
+    """Pre-train an encoder as ``fit`` does, with a checkpoint per epoch.
+
+    Called again with the same encoder, windows and folder, it resumes after the last complete
+    epoch. The weights are those of an uninterrupted ``fit``, to the last bit on the CPU of
+    one machine.
+
+    Parameters
+    ----------
+    encoder : SSLEncoder
+        With an integer ``random_state``. Its ``max_epochs`` is the total number of epochs.
+    X : SignalDict, or array of shape (n_windows, n_channels, n_times)
+        Windows.
+    folder : str or path
+        Where to write ``checkpoint.safetensors``, and ``metrics.csv`` with a row per epoch; it
+        is created if needed. A training that has ended is only loaded.
+    groups, sampling_weight : array-like of shape (n_windows,), default=None
+        As in ``SSLEncoder.fit``.
+
+    Returns
+    -------
+    SSLEncoder
+        The encoder given, fitted.
+
+    Raises
+    ------
+    TypeError
+        If it is not an ``SSLEncoder``.
+    ValueError
+        If the folder holds a training with other windows, settings or versions of physio_ssl or
+        torch; if its files are damaged; if the settings do not fit; or as in ``SSLEncoder.fit``.
+    KeyboardInterrupt
+        If interrupted by hand; the current epoch is lost, those before are not.
+
+    Notes
+    -----
+    The files hold no pickle. The history of epochs before the interruption holds no batches.
+    ``train_split``, callbacks and functions, which cannot be written, are not compared and
+    must be the same again.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder, fit_resumable
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 64)).astype("float32")
+    >>> encoder = SSLEncoder(module__d_model=8, max_epochs=2, random_state=0)
+    >>> with TemporaryDirectory() as folder:
+    ...     print(len(fit_resumable(encoder, X, folder).history_))
+    2
+    """
     if type(encoder) is not SSLEncoder:
-        raise TypeError(f"Only an SSLEncoder can be trained so, got {type(encoder).__name__}.")
-    seed = encoder.random_state
-    if not isinstance(seed, Integral):
+        raise TypeError(f"Only an SSLEncoder can be resumed, got {type(encoder).__name__}.")
+    if not isinstance(encoder.random_state, Integral):
         raise ValueError(
-            "random_state must be an integer, as a training that goes on draws as it would have "
-            f"drawn without a stop, got {seed!r}."
+            "random_state must be an integer, so that a resumed run reproduces an uninterrupted "
+            f"one, got {encoder.random_state!r}."
         )
     if encoder.warm_start:
-        raise ValueError("A training has one beginning: warm_start must be False, got True.")
+        raise ValueError("A resumable training starts from scratch: warm_start must be False.")
+    checkpoint = _Checkpoint(Path(folder), groups, sampling_weight)
+    encoder._train(X, groups, sampling_weight, {}, reset=True, checkpoint=checkpoint)
+    if len(checkpoint.rows_) < encoder.max_epochs:  # skorch ends quietly when interrupted
+        raise KeyboardInterrupt
+    return encoder
 
 
-def _check_callbacks(encoder, n_epochs):
-    """Raise if a callback cannot know that the passes, each a call of its own, are one training."""
-    if any(isinstance(callback, EarlyStopping) for _, callback in encoder.callbacks_):
-        raise ValueError(
-            "EarlyStopping counts the passes of one call, but here each pass is a call of its own: "
-            "leave it out."
-        )
-    decay = dict(encoder.callbacks_).get("lr_schedule")
-    if decay is not None and decay.n_epochs != n_epochs:
-        raise ValueError(
-            "The learning rate must fall over all passes: set "
-            f"callbacks__lr_schedule__n_epochs={n_epochs}, as is max_epochs, or "
-            f"callbacks__lr_schedule=None, got n_epochs={decay.n_epochs}."
-        )
+class _Checkpoint(Callback):
+    """Write all that a training needs to resume after each epoch, and read it at the start."""
+
+    def __init__(self, folder, *columns):
+        self.folder = folder
+        self.columns = columns
+
+    def restore(self, net, X):
+        """Put what the folder holds into a net that was built for the same training."""
+        _check_callbacks(net)
+        self.path_ = self.folder / "checkpoint.safetensors"
+        self.settings_, self.windows_ = _describe(net), _digest(X, *self.columns)
+        self.generators_, self.rows_ = None, []
+        if self.path_.exists():
+            self._read(net)
+            self._write_metrics()  # the run may have been killed just before
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def _read(self, net):
+        tensors, content = read_file(self.path_, _FORMAT, _VERSION, _NEEDED)
+        self._check_same(content)
+        parts = {"optimizer": {}, "generator": {}, "model": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        load_state(net.module_, parts["model"], self.path_)
+        try:
+            net.optimizer_.load_state_dict(_join_optimizer(parts["optimizer"], content))
+            self.generators_ = parts["generator"], content["generator"]
+            self.rows_ = content["history"]
+            net.history_ = restore_history(self.rows_)
+        except Exception as error:  # torch raises anything for a damaged state
+            raise ValueError(f"{self.path_} holds no optimizer state: {error}") from error
+        for _, callback in net.callbacks_:
+            if isinstance(callback, PassthroughScoring):
+                losses = [epoch.get(callback.name) for epoch in self.rows_]
+                callback.best_score_ = min((x for x in losses if x is not None), default=np.inf)
+
+    def _check_same(self, content):
+        before, now = content["settings"], self.settings_
+        changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        if changed:
+            changes = ", ".join(
+                f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed
+            )
+            raise ValueError(f"{self.path_} can only resume with the same settings, got {changes}.")
+        if content["windows"] != self.windows_:
+            raise ValueError(
+                f"{self.path_} can only resume with the same windows, groups and weights."
+            )
+
+    def on_epoch_begin(self, net, **kwargs):
+        # An LRScheduler steps at the end of an epoch, and again when it is resumed.
+        self.rates_ = [group["lr"] for group in net.optimizer_.param_groups]
+        # Only now, as splitting may have drawn from the generators.
+        if self.generators_ is not None:
+            tensors, plain = self.generators_
+            torch.set_rng_state(tensors["cpu"])
+            if "cuda" in tensors:
+                torch.cuda.set_rng_state(tensors["cuda"], net.device)
+            net._rng_.bit_generator.state = plain
+            self.generators_ = None
+
+    def on_epoch_end(self, net, **kwargs):
+        state = net.optimizer_.state_dict()
+        for group, rate in zip(state["param_groups"], self.rates_, strict=True):
+            group["lr"] = rate
+        try:
+            tensors, optimizer = _split_optimizer(state)
+        except TypeError as error:
+            raise ValueError(
+                f"The optimizer's state cannot be written as JSON: {error}."
+            ) from error
+        tensors["generator.cpu"] = torch.get_rng_state()
+        if torch.device(net.device).type == "cuda":
+            tensors["generator.cuda"] = torch.cuda.get_rng_state(net.device)
+        model = {f"model.{name}": x for name, x in net.module_.state_dict().items()}
+        self.rows_ = summarize_history(net.history_)
+        content = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "settings": self.settings_,
+            "windows": self.windows_,
+            "history": self.rows_,
+            "optimizer": optimizer,
+            "generator": net._rng_.bit_generator.state,
+        }
+        write_file(self.path_, {**model, **tensors}, content)
+        self._write_metrics()
+
+    def _write_metrics(self):
+        """Write a row per epoch: losses, metrics, learning rate, seconds."""
+        left_out = ("_best", "_batch_count")
+        rows = [
+            {name: value for name, value in row.items() if not name.endswith(left_out)}
+            for row in self.rows_
+        ]
+        table = pd.DataFrame(rows).rename(columns={"dur": "seconds"})
+        replace_file(self.folder / "metrics.csv", table.to_csv(index=False).encode())
+
+
+def _check_callbacks(net):
+    """Raise if a callback counts on epochs before the interruption."""
+    for _, callback in net.callbacks_:
+        counts = isinstance(callback, EarlyStopping)
+        if isinstance(callback, LRScheduler):
+            on_plateau = callback.policy in ("ReduceLROnPlateau", ReduceLROnPlateau)
+            counts = on_plateau or callback.step_every != "epoch"
+        if counts:
+            raise ValueError(
+                "A resumable training can have neither EarlyStopping nor an LRScheduler that "
+                f"steps per batch or on a plateau, got {type(callback).__name__}: leave it out."
+            )
 
 
 def _describe(encoder):
-    """Return what the weights depend on beside the windows, as far as JSON can hold it."""
+    """Return what the weights depend on besides the windows, as far as JSON can hold it."""
     settings = {"physio_ssl": physio_ssl.__version__, "torch": torch.__version__}
     for name, value in encoder.get_params(deep=False).items():
-        if not name.startswith("_") and name != "verbose":
-            with suppress(TypeError):  # such as callbacks, and classes of one's own
-                settings[name] = encode(value)
+        if name != "verbose":
+            with suppress(TypeError):  # such as callbacks
+                settings[name] = to_json(value)
     return settings
 
 
 def _digest(X, *columns):
-    """Return a digest of windows, and of columns with one value per window."""
+    """Return a digest of windows and of columns with one value per window."""
     digest = hashlib.sha256()
     for name, array in X.items():
         digest.update(f"{name} {array.shape} {array.dtype.str}".encode())
@@ -79,171 +231,23 @@ def _digest(X, *columns):
 
 
 def _split_optimizer(state):
-    """Return the tensors of an optimiser's state, by name, and all else as plain values."""
+    """Return the tensors of an optimizer's state by name, and the rest as plain values."""
     tensors, plain = {}, {}
     for number, values in state["state"].items():
         for name, value in values.items():
             key = f"optimizer.{number}.{name}"
             if isinstance(value, torch.Tensor):
-                tensors[key] = value.cpu().clone(memory_format=torch.contiguous_format)
+                tensors[key] = value
             else:
-                plain[key] = encode(value)
-    return tensors, {"values": plain, "param_groups": encode(state["param_groups"])}
+                plain[key.partition(".")[2]] = to_json(value)
+    return tensors, {"values": plain, "param_groups": to_json(state["param_groups"])}
 
 
-def _join_optimizer(tensors, plain):
-    values = {**{name: decode(value) for name, value in plain["values"].items()}, **tensors}
+def _join_optimizer(tensors, content):
+    plain = content["optimizer"]
+    values = {**{name: from_json(value) for name, value in plain["values"].items()}, **tensors}
     state = {}
     for key, value in values.items():
-        _, number, name = key.split(".", maxsplit=2)
+        number, _, name = key.partition(".")
         state.setdefault(int(number), {})[name] = value
-    return {"state": state, "param_groups": decode(plain["param_groups"])}
-
-
-def _save_checkpoint(encoder, path, settings, windows):
-    try:
-        tensors, optimizer = _split_optimizer(encoder.optimizer_.state_dict())
-    except TypeError as error:
-        raise ValueError(f"The optimiser's state cannot be written as JSON: {error}.") from error
-    content = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "settings": settings,
-        "windows": windows,
-        "history": [summarise(epoch) for epoch in encoder.history_],
-        "optimizer": optimizer,
-    }
-    text = json.dumps(content, allow_nan=False)
-    replace_file(path, save({**get_tensors(encoder), **tensors}, {"physio_ssl": text}))
-
-
-def _load_checkpoint(encoder, path, settings, windows):
-    """Put what a checkpoint holds into an encoder that was built for the same training."""
-    content, tensors = read_file(path)
-    check_content(content, path, "a checkpoint", _FORMAT, _VERSION, _NEEDED)
-    _check_same(content["settings"], settings, path)
-    if content["windows"] != windows:
-        raise ValueError(
-            f"The training of {path} was begun with other windows, groups or weights, and can go "
-            "on with the same ones only: give another folder."
-        )
-    of_optimizer = {name: x for name, x in tensors.items() if name.startswith("optimizer.")}
-    rest = {name: x for name, x in tensors.items() if name not in of_optimizer}
-    set_tensors(encoder, rest, path)
-    try:
-        encoder.optimizer_.load_state_dict(_join_optimizer(of_optimizer, content["optimizer"]))
-        encoder.history_ = History({**epoch, "batches": []} for epoch in content["history"])
-    except Exception as error:  # what a damaged file holds can make torch raise anything
-        raise ValueError(f"{path} does not hold the optimiser's state: {error}") from error
-    _restore_best(encoder)
-
-
-def _check_same(begun, now, path):
-    names = [name for name in {**begun, **now} if begun.get(name) != now.get(name)]
-    if names:
-        changes = ", ".join(f"{name}={begun.get(name)!r} (now {now.get(name)!r})" for name in names)
-        raise ValueError(
-            f"The training of {path} can go on with the settings only that it was begun with, "
-            f"{changes}: give these, or another folder."
-        )
-
-
-def _restore_best(encoder):
-    """Tell the callbacks that mark the best passes which was the best before."""
-    for _, callback in encoder.callbacks_:
-        if isinstance(callback, PassthroughScoring):
-            losses = [epoch.get(callback.name) for epoch in encoder.history_]
-            losses = [loss for loss in losses if loss is not None]
-            callback.best_score_ = min(losses, default=np.inf)
-
-
-def _write_metrics(encoder, path):
-    """Write a row per pass: losses, errors or accuracies, learning rate, seconds."""
-    left_out = ("_best", "_batch_count")
-    rows = [
-        {name: value for name, value in summarise(epoch).items() if not name.endswith(left_out)}
-        for epoch in encoder.history_
-    ]
-    table = pd.DataFrame(rows).rename(columns={"dur": "seconds"})
-    replace_file(path, table.to_csv(index=False).encode())
-
-
-def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
-    """Pre-train an encoder as ``fit`` does, and go on where it was after a kill.
-
-    After each pass a checkpoint and all metrics are written to a folder. Called again with the
-    same encoder, windows and folder, it goes on after the last whole pass, to weights that are
-    the same to the last bit, on the CPU, as without the stop.
-
-    Parameters
-    ----------
-    encoder : SSLEncoder
-        With an integer as ``random_state``. Its ``max_epochs`` is the number of passes in all,
-        and ``callbacks__lr_schedule__n_epochs`` must be the same (or the callback None).
-    X : SignalDict, or array of shape (n_windows, n_channels, n_times)
-        Windows.
-    folder : str or path
-        Where to write ``checkpoint.safetensors``, and ``metrics.csv`` with a row per pass; it
-        is made if need be. A training that has ended is not repeated, only loaded.
-    groups, sampling_weight : array-like of shape (n_windows,), default=None
-        As of ``SSLEncoder.fit``.
-
-    Returns
-    -------
-    SSLEncoder
-        The encoder given, fitted.
-
-    Raises
-    ------
-    TypeError
-        If it is no ``SSLEncoder``.
-    ValueError
-        If a training was begun in the folder with other windows or settings, or on another
-        version of physio_ssl or torch; if the file there is damaged; if the encoder's settings
-        do not fit; or as of ``SSLEncoder.fit``.
-    KeyboardInterrupt
-        If stopped by hand; the pass at hand is lost, those before are not.
-
-    Notes
-    -----
-    The files hold no pickle. Each pass draws by ``random_state`` and its number: a training by
-    this function differs from one by ``fit``, which draws all passes from one stream. The
-    history of passes before the stop holds no single batches. ``train_split``, callbacks and
-    classes of one's own, which cannot be written, are not compared, and must be the same again;
-    callbacks begin anew with each pass.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> import numpy as np
-    >>> from physio_ssl import SSLEncoder, fit_resumable
-    >>> X = np.random.default_rng(0).standard_normal((8, 1, 64)).astype("float32")
-    >>> settings = {"max_epochs": 2, "callbacks__lr_schedule__n_epochs": 2, "random_state": 0}
-    >>> encoder = SSLEncoder(module__d_model=8, **settings)
-    >>> with TemporaryDirectory() as folder:
-    ...     print(len(fit_resumable(encoder, X, folder).history_))
-    2
-    """
-    _check_encoder(encoder)
-    folder, n_epochs, settings = Path(folder), encoder.max_epochs, _describe(encoder)
-    path = folder / "checkpoint.safetensors"
-    data = {"groups": groups, "sampling_weight": sampling_weight}
-    encoder.max_epochs = 0  # only builds it, and measures the scale
-    try:
-        encoder.fit(X, **data)
-        _check_callbacks(encoder, n_epochs)
-        windows = _digest(encoder.check_signals(X), groups, sampling_weight)
-        if path.exists():
-            _load_checkpoint(encoder, path, settings, windows)
-            _write_metrics(encoder, folder / "metrics.csv")  # a kill may have come just before
-        folder.mkdir(parents=True, exist_ok=True)
-        encoder.max_epochs = 1
-        while len(encoder.history_) < n_epochs:
-            encoder.partial_fit(X, **data)
-            if "train_loss" not in encoder.history_[-1]:  # skorch ends quietly when interrupted
-                raise KeyboardInterrupt
-            _save_checkpoint(encoder, path, settings, windows)
-            _write_metrics(encoder, folder / "metrics.csv")
-    finally:
-        encoder.max_epochs = n_epochs
-    return encoder
+    return {"state": state, "param_groups": from_json(plain["param_groups"])}

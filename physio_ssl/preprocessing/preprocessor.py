@@ -213,9 +213,7 @@ class Preprocessor(BaseEstimator):
             signals, rates, recording.subject, recording.annotations, recording.start_time
         )
 
-    def make_windows(
-        self, recordings, step=None, label=None, *, min_coverage=1.0, bins=None, dtype=np.float32
-    ):
+    def make_windows(self, recordings, step=None, *, labels=None, dtype=np.float32):
         """Apply the steps and cut windows.
 
         Parameters
@@ -225,7 +223,7 @@ class Preprocessor(BaseEstimator):
         step : float, default=None
             Time from one window's start to the next, in seconds; None stands for
             ``duration``, windows without overlap.
-        label, min_coverage, bins, dtype
+        labels, dtype
             As of ``physio_ssl.make_windows``. Its ``valid_range`` is of signals in their
             unit, which the steps may have changed, and is no option here.
 
@@ -240,15 +238,7 @@ class Preprocessor(BaseEstimator):
             As of ``prepare`` and ``physio_ssl.make_windows``.
         """
         prepared = self.prepare(recordings)
-        return make_windows(
-            prepared,
-            self.duration,
-            step,
-            label=label,
-            min_coverage=min_coverage,
-            bins=bins,
-            dtype=dtype,
-        )
+        return make_windows(prepared, self.duration, step, labels=labels, dtype=dtype)
 
 
 def check_preprocessor(preprocessor, n_times):

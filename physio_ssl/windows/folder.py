@@ -1,20 +1,21 @@
-"""Windows in a folder of files, written block by block and opened without reading them."""
+"""Windows in a folder: signals are written block by block and opened without being read."""
 
 import json
 import os
 import secrets
 import shutil
+import zipfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ..containers import SignalDict
-from ..windows import Windows
-from ._merge import check_lengths, merge
+from ._windows import Windows
 
 _FORMAT = "physio_ssl.windows"
-_VERSION = 1
+_VERSION = 2
 _BYTES_AT_ONCE = 2**24
 
 
@@ -26,7 +27,7 @@ def _blocks(array):
 
 
 class _GrowingArray:
-    """A file ``.npy`` that windows are appended to; it is whole once closed."""
+    """A file ``.npy`` to append windows to; it is complete once closed."""
 
     def __init__(self, path, like):
         self.shape, self.dtype = like.shape[1:], like.dtype
@@ -36,7 +37,7 @@ class _GrowingArray:
         self.start = self.file.tell()
 
     def _write_header(self):
-        # NumPy leaves room for any number of rows, so that the header keeps its length.
+        # NumPy leaves room for any number of rows, so the header keeps its length.
         header = {
             "descr": np.lib.format.dtype_to_descr(self.dtype),
             "fortran_order": False,
@@ -61,10 +62,10 @@ class _GrowingArray:
 
 @contextmanager
 def new_folder(folder):
-    """Yield a folder that gets its name once everything was written, and goes away else."""
+    """Yield a folder that gets its name once all is written, and is removed on an error."""
     if folder.exists() or folder.is_symlink():
         raise FileExistsError(
-            f"The folder must be a new one, but {folder} exists: open_windows reads it."
+            f"The folder must be new, but {folder} exists: open_windows reads it."
         )
     part = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.part")
     part.mkdir()
@@ -76,50 +77,64 @@ def new_folder(folder):
         raise
 
 
-def write(corpora, folder):
+def write_windows(folder, merged):
+    """Write the signals of merged windows as they come, then all else that is known."""
     files = {}
     with ExitStack() as stack:
-
-        def append(X):
+        for X in merged.signals():
             for name, array in X.items():
                 if name not in files:
                     files[name] = _GrowingArray(folder / f"{name}.npy", array)
                     stack.callback(files[name].file.close)
                 files[name].append(array)
-
-        merged = merge(corpora, keep=append)
-        columns = merged.columns()
-        for name, column in columns.items():
-            if column.dtype.hasobject:  # NumPy would pickle them
-                raise ValueError(f"{name} must hold numbers or str, got {column.dtype}.")
         for file in files.values():
             file.close()
-    _, duration, rates, _ = merged.first
+    columns = merged.columns()
+    rates = merged.sampling_rate
     content = {
         "format": _FORMAT,
         "version": _VERSION,
-        "duration": float(duration),
-        "sampling_rate": {name: float(rates[name]) for name in files},
+        "duration": merged.duration,
+        "sampling_rate": rates and {name: float(rates[name]) for name in files},
         "dropped": {reason: int(n) for reason, n in merged.dropped.items()},
         "signals": {
             name: {"shape": [file.n_windows, *file.shape], "dtype": file.dtype.str}
             for name, file in files.items()
         },
+        "columns": list(columns),
     }
-    with (folder / "windows.npz").open("xb") as file:
-        np.savez(file, **columns)
+    with _new_file(folder / "windows.npz") as file:
+        _write_columns(file, columns)
+    with _new_file(folder / "windows.json") as file:
+        file.write(json.dumps(content, allow_nan=False, indent=1).encode())
+
+
+@contextmanager
+def _new_file(path):
+    """Yield a new file that is on disk afterwards."""
+    with path.open("xb") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
-    with (folder / "windows.json").open("x", encoding="utf-8") as file:
-        json.dump(content, file, allow_nan=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+
+
+def _write_columns(file, columns):
+    """Write what ``np.savez`` would, which takes some names of columns for its options."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, column in columns.items():
+            if column.dtype.hasobject:  # NumPy would pickle them
+                raise ValueError(
+                    f"Column {name!r} of info must hold values of one kind, numbers, str or dates, "
+                    f"to be written, got {column.dtype}: leave it out, or fill in missing values."
+                )
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, column, allow_pickle=False)
 
 
 def open_windows(folder):
     """Open windows that ``concatenate_windows`` wrote.
 
-    Their signals stay in the files: a batch reads its own windows only, so that a network can
+    Their signals stay in the files: a batch reads only its own windows, so that a network can
     be trained on far more windows than the memory holds. Nothing in the files is run.
 
     Parameters
@@ -137,7 +152,11 @@ def open_windows(folder):
     FileNotFoundError
         If there are no windows in the folder.
     ValueError
-        If a file is damaged, or was written by a newer version.
+        If a file is damaged, or was written by another version.
+
+    See Also
+    --------
+    concatenate_windows : Write windows to a folder.
     """
     folder = Path(folder)
     path = folder / "windows.json"
@@ -147,7 +166,7 @@ def open_windows(folder):
         )
     try:
         return _open(folder, json.loads(path.read_text(encoding="utf-8")))
-    except Exception as error:  # what a damaged file holds can make a reader raise anything
+    except Exception as error:  # a damaged file can make a reader raise anything
         raise ValueError(f"The windows in {folder} cannot be read: {error}") from error
 
 
@@ -158,30 +177,24 @@ def _open(folder, content):
             f"{content['format']}, version {content['version']}."
         )
     signals = {name: _open_array(folder, name, kind) for name, kind in content["signals"].items()}
-    X = SignalDict(signals)
     with np.load(folder / "windows.npz", allow_pickle=False) as file:
-        columns = {name: file[name] for name in ("groups", "onset", "recording")}
-        columns["y"] = file["y"] if "y" in file.files else None
-    if set(content["sampling_rate"]) != set(X):
-        raise ValueError(f"sampling_rate must name {', '.join(X)}, got {content['sampling_rate']}.")
-    windows = Windows(
-        X,
-        **columns,
+        info = pd.DataFrame({name: file[name] for name in content["columns"]})
+    return Windows(
+        SignalDict(signals),
+        info,
         duration=content["duration"],
         sampling_rate=content["sampling_rate"],
         dropped=content["dropped"],
     )
-    check_lengths(folder.name, windows)
-    return windows
 
 
 def _open_array(folder, name, kind):
-    if not name.isidentifier():  # nor can it name a file elsewhere
+    if not name.isidentifier():  # so that it cannot name a file elsewhere
         raise ValueError(f"A modality's name must be an identifier, got {name!r}.")
     path = folder / f"{name}.npy"
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.memmap):
-        raise ValueError(f"{path.name} is no file of one array.")
+        raise ValueError(f"{path.name} must hold one array.")
     found = {"shape": list(array.shape), "dtype": array.dtype.str}
     if found != kind or path.stat().st_size != array.offset + array.nbytes:
         raise ValueError(

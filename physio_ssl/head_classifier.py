@@ -1,0 +1,304 @@
+"""HeadClassifier: a small neural network that classifies features."""
+
+from contextlib import nullcontext
+from math import ceil
+
+import numpy as np
+import torch
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.utils import (
+    assert_all_finite,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import Dataset, ValidSplit
+
+from .containers import SignalDict
+from .networks import ClassificationHead
+from .training import WindowNet, never
+
+
+class HeadClassifier(WindowNet, NeuralNetClassifier):
+    """Classify features, such as embeddings, with a small neural network.
+
+    A skorch net that is a scikit-learn classifier. Behind any transformer of windows it trains
+    the head while the transformer stays as it is:
+    ``make_pipeline(FrozenEstimator(encoder), HeadClassifier())``.
+
+    Parameters
+    ----------
+    head : class, default=ClassificationHead
+        The head, built with the arguments ``head__...``; ``n_features`` and ``n_classes`` are
+        filled in.
+    max_epochs : int, default=20
+        Epochs of training.
+    min_steps : int, default=200
+        Smallest number of training steps. If ``max_epochs`` epochs have fewer, because few
+        windows are labelled, epochs are added.
+    lr : float, default=1e-3
+        Initial learning rate; it decays linearly to 0 at the last step. See ``SSLEncoder``
+        for ``callbacks__lr_schedule__...``.
+    batch_size : int, default=32
+        Windows per training step. Batches differ by at most one window in size.
+    optimizer : class, default=torch.optim.Adam
+        Optimizer, with the arguments ``optimizer__...``.
+    criterion : class, default=torch.nn.CrossEntropyLoss
+        Loss, with the arguments ``criterion__...``.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class in the loss, as in scikit-learn.
+    early_stopping : int or None, default=None
+        Number of epochs without a lower loss on held-out *training* subjects after which
+        training stops and the best epoch is restored. Needs ``fit(X, y, groups=groups)``.
+    validation_fraction : float, default=0.2
+        Fraction of the training subjects to hold out for ``early_stopping``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, batches and dropout.
+    device : str, default="cpu"
+        Where to compute, e.g. "cuda".
+    n_threads : int, default=1
+        Threads of PyTorch on the CPU during ``fit``, as in ``SSLEncoder``.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Precision of the computations during ``fit``, as in ``SSLEncoder``.
+    train_split : callable or None, default=None
+        Another way to hold out windows, as in skorch; not with ``early_stopping``.
+    callbacks : list of skorch callbacks, default=None
+        More callbacks.
+    verbose : int, default=0
+        Whether to show a progress bar.
+    **kwargs
+        Arguments ``head__...``, ``optimizer__...`` and those of
+        ``skorch.NeuralNetClassifier``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    groups_seen_ : ndarray or None
+        The subjects trained on, if ``fit`` was given ``groups``.
+    module_ : torch.nn.Module
+        The trained head.
+    history_ : skorch.history.History
+        Loss per epoch, and that on held-out windows.
+    n_features_in_ : int
+        Number of features.
+
+    See Also
+    --------
+    SSLClassifier : Train the network together with the head.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import HeadClassifier
+    >>> X = np.random.default_rng(0).normal(size=(8, 3))
+    >>> HeadClassifier(random_state=0).fit(X, ["rest", "stress"] * 4).predict_proba(X).shape
+    (8, 2)
+    """
+
+    prefixes_ = [*NeuralNetClassifier.prefixes_, "head"]  # a list, to which skorch adds its own
+    _built_by = ("head",)
+    _not_parameters = ("module",)
+
+    def __init__(
+        self,
+        head=ClassificationHead,
+        *,
+        max_epochs=20,
+        min_steps=200,
+        lr=1e-3,
+        batch_size=32,
+        optimizer=torch.optim.Adam,
+        criterion=torch.nn.CrossEntropyLoss,
+        class_weight=None,
+        early_stopping=None,
+        validation_fraction=0.2,
+        random_state=None,
+        device="cpu",
+        n_threads=1,
+        precision="float32",
+        train_split=None,
+        callbacks=None,
+        verbose=0,
+        **kwargs,
+    ):
+        self.head = head
+        self.min_steps = min_steps
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.precision = precision
+        super().__init__(
+            None,  # skorch's module: the head, alone or on a network
+            max_epochs=max_epochs,
+            lr=lr,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            criterion=criterion,
+            device=device,
+            train_split=train_split,
+            callbacks=callbacks,
+            verbose=verbose,
+            **kwargs,
+        )
+
+    def fit(self, X, y, groups=None):
+        """Train on labelled windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, n_features)
+            Features. For ``SSLClassifier`` a SignalDict, or an array of shape (n_windows,
+            n_channels, n_times): windows.
+        y : array-like of shape (n_windows,)
+            Labels, integers or strings.
+        groups : array-like of shape (n_windows,), default=None
+            Subject of each window; needed for ``early_stopping``.
+
+        Returns
+        -------
+        self
+        """
+        self._forget()
+        self._check_settings(groups)
+        y = self._check_labels(X, y, groups)
+        inputs = self._start(X, groups)
+        self._class_weight = self._weigh_classes(y)
+        n_batches = max(1, ceil(len(inputs) / self.batch_size))
+        self.epochs_ = range(max(self.max_epochs, ceil(self.min_steps / n_batches)))
+        params = {} if groups is None else {"groups": np.asarray(groups)}
+        with self._reproducible():
+            self.initialize()
+            self._warm_up(X, y, groups)
+            super().partial_fit(inputs, y, epochs=len(self.epochs_), **params)
+        return self
+
+    def predict_proba(self, X):
+        """Return the probability of each class, of shape (n_windows, n_classes)."""
+        check_is_fitted(self)
+        scores = torch.from_numpy(self._infer_all(self._inputs(X)))
+        return self._get_predict_nonlinearity()(scores).numpy()
+
+    def predict(self, X):
+        """Return the most probable class of each window."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    partial_fit = available_if(never)(NeuralNetClassifier.partial_fit)  # trained by fit, once
+
+    # Labels and inputs
+
+    def _check_settings(self, groups):
+        if self.early_stopping is None:
+            return
+        if self.train_split is not None:
+            raise ValueError("Give early_stopping or train_split, not both.")
+        if groups is None or len(np.unique(groups)) < 2:
+            raise ValueError(
+                "early_stopping holds out training subjects: call fit(X, y, groups=groups) "
+                f"with at least two subjects, got {groups if groups is None else 'one'}."
+            )
+
+    def _check_labels(self, X, y, groups):
+        """Return the number of each label's class."""
+        check_consistent_length(X, y, groups)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        self.classes_inferred_, y = np.unique(y, return_inverse=True)
+        if len(self.classes_inferred_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs two classes or more, but {len(y)} windows hold one "
+                f"class: {', '.join(map(repr, self.classes_inferred_.tolist())) or 'none'}."
+            )
+        self.groups_seen_ = None if groups is None else np.unique(groups)
+        return y
+
+    def _encode(self, y):
+        """Return the number of each label's class, for held-out windows."""
+        y = np.asarray(y)
+        unknown = np.setdiff1d(y, self.classes_inferred_)
+        if len(unknown):
+            raise ValueError(
+                "Held-out windows must have labels of the training windows, "
+                f"{', '.join(map(str, self.classes_inferred_))}, got "
+                f"{', '.join(map(str, unknown))}."
+            )
+        return np.searchsorted(self.classes_inferred_, y)
+
+    def _weigh_classes(self, y):
+        if self.class_weight is None:
+            return None
+        labels = self.classes_inferred_[y]
+        return compute_class_weight(self.class_weight, classes=self.classes_inferred_, y=labels)
+
+    def _start(self, X, groups):
+        """Return what the module is trained on."""
+        return self._inputs(X, reset=True)
+
+    def _warm_up(self, X, y, groups):
+        """Change the initial weights before training; the head alone has nothing to change."""
+
+    def _inputs(self, X, reset=False):
+        """Return what the module is called with, checked."""
+        if isinstance(X, SignalDict) or getattr(X, "ndim", 2) == 3:
+            raise ValueError(
+                "HeadClassifier takes features, of shape (n_windows, n_features), got windows: put "
+                "an encoder in front, make_pipeline(FrozenEstimator(encoder), HeadClassifier())."
+            )
+        X = validate_data(self, X, reset=reset, dtype=np.float32)
+        return SignalDict(features=X)
+
+    # skorch's hooks
+
+    def initialize_module(self):
+        """Build the head."""
+        self.module_ = self._build_head(self.n_features_in_)
+        return self
+
+    def _build_head(self, n_features):
+        kwargs = {"n_classes": len(self.classes_inferred_), **self.get_params_for("head")}
+        return self.head(n_features=n_features, **kwargs)
+
+    def initialize_criterion(self):
+        """Build the loss, with the weights of the classes."""
+        kwargs = self.get_params_for("criterion")
+        if self._class_weight is not None:
+            kwargs["weight"] = torch.as_tensor(self._class_weight, dtype=torch.float32)
+        self.criterion_ = self.initialized_instance(self.criterion, kwargs)
+        return self
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Hold out training subjects for early stopping."""
+        if self.early_stopping is None:
+            train, valid = super().get_split_datasets(X, y, **fit_params)
+            if isinstance(valid, Dataset):  # of predefined_split, which fit has not checked
+                valid = self.get_dataset(self._inputs(valid.X), self._encode(valid.y))
+            return train, valid
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        split = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+        return ValidSplit(split)(self.get_dataset(X, y), y, **fit_params)
+
+    def infer(self, x, **fit_params):
+        """Score the classes for one batch; ``fit_params`` such as groups are not for the module."""
+        with self._autocast() if self.module_.training else nullcontext():
+            scores = self._score({name: signal.to(self.device) for name, signal in x.items()})
+        return scores.float()
+
+    def _score(self, inputs):
+        return self.module_(inputs["features"][:, 0])
+
+    @property
+    def _default_callbacks(self):
+        if self.early_stopping is None:
+            return super()._default_callbacks
+        patience = EarlyStopping(patience=self.early_stopping, load_best=True)
+        return [*super()._default_callbacks, ("early_stopping", patience)]

@@ -1,0 +1,20 @@
+"""Training of networks with skorch: data, models, schedules and the base of both nets."""
+
+from .data import WindowDataset, check_sampling_weight
+from .models import ClassificationModel, measure_scale
+from .net import WindowNet, add_groups, never
+from .pretraining import PretrainingNet, check_preprocessor
+from .schedule import WarmupDecay
+
+__all__ = [
+    "ClassificationModel",
+    "PretrainingNet",
+    "WarmupDecay",
+    "WindowDataset",
+    "WindowNet",
+    "add_groups",
+    "check_preprocessor",
+    "check_sampling_weight",
+    "measure_scale",
+    "never",
+]

@@ -1,0 +1,19 @@
+"""Windows of recordings: cut, labelled, concatenated over corpora, kept in files."""
+
+from ._windows import Windows
+from .corpora import concatenate_windows
+from .cutting import make_windows, start_samples
+from .folder import open_windows
+from .labels import RatingLabels, StageLabels
+from .weights import corpus_weights
+
+__all__ = [
+    "RatingLabels",
+    "StageLabels",
+    "Windows",
+    "concatenate_windows",
+    "corpus_weights",
+    "make_windows",
+    "open_windows",
+    "start_samples",
+]
