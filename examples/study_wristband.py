@@ -24,6 +24,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from published_protocols import best_test_epoch, shuffled_windows
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -198,9 +199,13 @@ def run(task, windows, encoder, data_set, options, published):
 
     if published:
         nets = {name: models[name] for name in ("F frozen", "T fine-tuned")}
-        protocols = {"leak-free": study}
-        for protocol in ("published_a", "published_b"):
-            protocols[protocol] = leave_subjects_out(nets, *data, protocol=protocol, **settings)
+        common = {name: settings[name] for name in ("transductive", "random_state", "n_jobs")}
+        protocols = {
+            "leak-free": study,
+            "best_test_epoch": best_test_epoch(nets, windows, **common),
+            "shuffled_windows": shuffled_windows(nets, windows, **settings),
+        }
+        for protocol in ("best_test_epoch", "shuffled_windows"):
             protocols[protocol].save(options.output / f"{name}_{protocol}.json")
         print(f"\n{task}, the same models by three protocols\n")
         tables = {
@@ -214,8 +219,8 @@ def plot_protocols(protocols, nets, path):
     """Draw the accuracy of the same models by each protocol, with intervals."""
     labels = {
         "leak-free": "leak-free:\nunseen people,\nlast epoch",
-        "published_a": "paper A's code:\nbest epoch on the\ntest person",
-        "published_b": "paper B:\nshuffled windows,\npeople on both sides",
+        "best_test_epoch": "code of Wu et al.:\nbest epoch on the\ntest person",
+        "shuffled_windows": "Vazquez-Rodriguez et al.:\nshuffled windows,\npeople on both sides",
     }
     figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
     for shift, (net, color) in zip(
