@@ -1,9 +1,5 @@
 """ConvEncoder: the published numbers, and what its arguments mean."""
 
-import copy
-import pickle
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -60,11 +56,11 @@ def test_the_parameters_are_as_many_as_published():
     assert sum(parameter.numel() for parameter in network.parameters()) == 329_152
 
 
-@pytest.mark.parametrize("n_times, n_tokens", [(2560, 635), (1280, 315), (22, 1)])
-def test_the_lengths_are_as_published(n_times, n_tokens):
-    network = make_network(n_times=n_times)
-    tokens = network.tokens(**make_signals(n_times=n_times, n_windows=1))
-    assert tokens["ecg"].shape == (1, n_tokens, 128)
+def test_the_lengths_are_as_published():
+    for n_times, n_tokens in [(2560, 635), (1280, 315), (22, 1)]:
+        network = make_network(n_times=n_times)
+        tokens = network.tokens(**make_signals(n_times=n_times, n_windows=1))
+        assert tokens["ecg"].shape == (1, n_tokens, 128)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +102,6 @@ def test_modalities_have_a_trunk_each_and_do_not_meet():
     assert embedding.shape == (3, 256)
     assert torch.equal(embedding[:, :128], other[:, :128])
     assert not torch.allclose(embedding[:, 128:], other[:, 128:])
-    assert torch.equal(embedding[:, :128], network.embed(network.tokens(**signals))["ecg"])
 
 
 def test_initial_values_are_those_of_glorot():
@@ -120,34 +115,20 @@ def test_initial_values_are_those_of_glorot():
         assert not first.bias.any()
 
 
-def test_it_can_be_pickled_and_copied():
-    network, signals = make_network(), make_signals()
-    for again in (pickle.loads(pickle.dumps(network)), copy.deepcopy(network)):
-        assert torch.equal(again(**signals), network(**signals))
+def test_windows_may_be_as_short_as_the_pooling_allows():
+    for n_times, stride in [(22, 2), (15, 1)]:
+        kwargs = {"pool_stride": stride}
+        make_network(n_times=n_times, **kwargs)(**make_signals(n_times=n_times))
+        with pytest.raises(ValueError, match=f"at least {n_times} .* got ecg: {n_times - 1}"):
+            make_network(n_times=n_times - 1, **kwargs)
 
 
-def test_nothing_is_warned_about():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        make_network()(**make_signals()).sum().backward()
-
-
-@pytest.mark.parametrize(
-    "kwargs, match",
-    [
-        ({"n_times": 21}, "at least 22 samples to be pooled 2 times, got ecg: 21"),
-        ({"n_times": 15, "pool_stride": 1}, None),
-        ({"n_times": 14, "pool_stride": 1}, "at least 15 samples"),
-        ({"n_filters": (8, 8)}, r"for each stage, got \(8, 8\) and \(32, 16, 8\)"),
-        ({"n_filters": (), "kernel_sizes": ()}, "for each stage"),
-        ({"kernel_sizes": (4, 0, 2)}, "positive number for each stage"),
-        ({"pool_size": 0}, "pool_size and pool_stride must be positive, got 0 and 2"),
-        ({"n_times": {"bvp": 200}}, "same modalities, got ecg and bvp"),
-    ],
-)
-def test_sizes_that_do_not_fit_are_refused(kwargs, match):
-    if match is None:
-        make_network(**kwargs)(**make_signals(n_times=kwargs["n_times"]))
-    else:
+def test_sizes_that_do_not_fit_are_refused():
+    for kwargs, match in [
+        ({"n_filters": (8, 8)}, r"n_filters .* got \(8, 8\) and \(32, 16, 8\)"),
+        ({"n_filters": (), "kernel_sizes": ()}, r"n_filters .* got \(\) and \(\)"),
+        ({"kernel_sizes": (4, 0, 2)}, r"kernel_sizes .* \(4, 0, 2\)"),
+        ({"pool_size": 0}, "pool_size .* got 0 and 2"),
+    ]:
         with pytest.raises(ValueError, match=match):
             make_network(**kwargs)

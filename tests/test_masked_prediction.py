@@ -33,7 +33,7 @@ def make_network(n_times=80, n_channels=1, **kwargs):
 def test_at_the_defaults_48_percent_are_masked():
     _, target = MaskedPrediction().make_views(make_signals(2000, 1280), make_rng())
     mask = target["ecg"][1]
-    # a sample is free if none of those up to 19 before it, within the window, begins a span
+    # a sample is free if none of those up to 19 before it, within the window, starts a span
     before = np.minimum(np.arange(1280) + 1, 20)
     expected = 1 - 0.9675**before
     assert expected.mean() == pytest.approx(0.48, abs=0.002)
@@ -41,7 +41,7 @@ def test_at_the_defaults_48_percent_are_masked():
     np.testing.assert_allclose(mask.float().mean(0)[0], expected, atol=0.06)
 
 
-def test_spans_have_their_length():
+def test_masked_spans_have_their_length():
     _, target = MaskedPrediction(0.001, mask_length=7).make_views(
         make_signals(500, 300), make_rng()
     )
@@ -69,7 +69,7 @@ def test_masked_samples_are_zero_and_the_others_as_they_were():
     assert torch.equal(inputs["ecg"][~mask], x[~mask])
 
 
-def test_noise_may_fill_the_gaps():
+def test_masked_samples_may_become_noise():
     signals = {"ecg": torch.full((100, 1, 200), 9.0)}
     inputs, target = MaskedPrediction(mask_value="noise").make_views(signals, make_rng())
     filled = inputs["ecg"][target["ecg"][1]]
@@ -114,13 +114,13 @@ def test_the_loss_is_the_sum_over_modalities():
 
 
 @pytest.mark.parametrize("n_channels, patch_size", [(1, 1), (2, 8), (3, 7)])
-def test_each_token_predicts_the_samples_it_stands_for(n_channels, patch_size):
+def test_each_token_predicts_its_own_samples(n_channels, patch_size):
     task, network = MaskedPrediction(), make_network(80, n_channels, patch_size=patch_size)
     n_tokens = -(-80 // patch_size)
     tokens = torch.randn(4, 1 + n_tokens, 16)
     network.tokens = lambda **_: {"ecg": tokens}
     heads = task.make_heads(network)
-    predicted = task.predict(network, heads, {"ecg": torch.zeros(4, n_channels, 80)})["ecg"]
+    predicted = task.reconstruct(network, heads, {"ecg": torch.zeros(4, n_channels, 80)})["ecg"]
     for token in range(n_tokens):
         samples = slice(token * patch_size, min((token + 1) * patch_size, 80))
         parts = heads["ecg"](tokens[:, 1 + token]).reshape(4, n_channels, patch_size)
@@ -153,21 +153,18 @@ def test_an_encoder_reports_the_error_and_repeats_itself():
     np.testing.assert_array_equal(clone(encoder).fit_transform(X), encoder.transform(X))
 
 
-@pytest.mark.parametrize(
-    "task, match",
-    [
-        (MaskedPrediction(mask_prob=0), "above 0 and at most 1, got 0"),
-        (MaskedPrediction(mask_prob=1.1), "got 1.1"),
-        (MaskedPrediction(mask_length=0), "positive number of samples, got 0"),
-        (MaskedPrediction(mask_length=2.5), "got 2.5"),
-        (MaskedPrediction(mask_value="mean"), "one of zero, noise, got 'mean'"),
-    ],
-)
-def test_bad_parameters_are_refused(task, match):
-    with pytest.raises(ValueError, match=match):
-        task.make_heads(make_network())
+def test_bad_parameters_are_refused():
+    for task, match in [
+        (MaskedPrediction(mask_prob=0), "mask_prob .* got 0"),
+        (MaskedPrediction(mask_prob=1.1), "mask_prob .* got 1.1"),
+        (MaskedPrediction(mask_length=0), "mask_length .* got 0"),
+        (MaskedPrediction(mask_length=2.5), "mask_length .* got 2.5"),
+        (MaskedPrediction(mask_value="mean"), "mask_value .* zero, noise, got 'mean'"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            task.make_heads(make_network())
 
 
-def test_a_network_without_tokens_in_time_is_refused():
-    with pytest.raises(TypeError, match="each stand for some samples.*got Linear"):
+def test_a_network_without_token_size_is_refused():
+    with pytest.raises(TypeError, match="token_size, .* got Linear"):
         MaskedPrediction().make_heads(nn.Linear(3, 3))

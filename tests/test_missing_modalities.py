@@ -229,7 +229,7 @@ def test_an_encoder_embeds_windows_that_lack_modalities(left_out, encoder):
 def test_any_mapping_in_any_order_will_do(encoder):
     expected = encoder.transform(SignalDict(eda=X["eda"], temp=X["temp"]))
     assert_array_equal(encoder.transform({"temp": X["temp"], "eda": X["eda"]}), expected)
-    assert list(encoder.check_signals({"temp": X["temp"], "eda": X["eda"]})) == ["eda", "temp"]
+    assert list(encoder.check_windows({"temp": X["temp"], "eda": X["eda"]})) == ["eda", "temp"]
 
 
 def test_windows_that_lack_modalities_are_embedded_one_by_one(encoder):
@@ -237,7 +237,6 @@ def test_windows_that_lack_modalities_are_embedded_one_by_one(encoder):
     assert_array_equal(encoder.transform(lacking[5:6]), encoder.transform(lacking)[5:6])
 
 
-@pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     "pretext",
@@ -247,11 +246,11 @@ def test_windows_that_lack_modalities_are_embedded_one_by_one(encoder):
         MaskedPrediction(mask_length=4),
     ],
 )
-def test_every_pretext_task_trains_the_learned_tokens(pretext, precision, standardize):
-    settings = {"pretext": pretext, "precision": precision, "standardize": standardize}
+def test_every_pretext_task_trains_the_learned_tokens(pretext, precision):
+    settings = {"pretext": pretext, "precision": precision}
     first, last = (make_encoder(max_epochs=n, **settings).fit(X) for n in (0, 2))
     for name in X:
-        moved = first.module_.missing[name] - last.module_.missing[name]
+        moved = first.module_.network.missing[name] - last.module_.network.missing[name]
         assert moved.abs().max() > 1e-5
     assert np.isfinite(last.transform(SignalDict(without(X, "temp")))).all()
 
@@ -269,7 +268,7 @@ def test_training_repeats_itself_to_the_last_bit(encoder):
         (without(X, "temp") | {"tmp": X["temp"]}, "got bvp, eda, tmp.$"),
         ({**X, "ecg": X["bvp"]}, "got bvp, eda, temp, ecg.$"),
         (X["bvp"], "got signal.$"),
-        ({"bvp": X["eda"]}, r"\(1, 160\), got \(1, 40\)"),
+        ({"bvp": X["eda"]}, r"\(1, 160\), .* got \(1, 40\)"),
         ({"eda": np.full((24, 1, 40), np.nan)}, "NaN"),
         ({}, "at least one modality"),
     ],

@@ -1,15 +1,22 @@
-"""MultimodalTransformer: the published numbers, and what its arguments mean."""
+"""Networks: the contract of TokenNetwork, and the published numbers of MultimodalTransformer."""
 
 import copy
-import pickle
+import re
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from torch import nn
 
 from physio_ssl import SignalDict, load_wu2023
-from physio_ssl.networks import MultimodalTransformer
+from physio_ssl.networks import (
+    ConvEncoder,
+    ECGTransformer,
+    MultimodalTransformer,
+    TokenNetwork,
+    check_network,
+)
 from physio_ssl.networks._layers import TransformerLayer, fast_dropout
 from physio_ssl.networks.multimodal_transformer import WeightNormConv1d
 from physio_ssl.pretext import TransformRecognition
@@ -55,10 +62,10 @@ def test_a_published_checkpoint_embeds_as_published(published, encoder):
 def test_a_published_checkpoint_gives_the_published_tokens_and_logits(published, encoder):
     signals = {n: torch.from_numpy(published["x"][:, i : i + 1]) for i, n in enumerate(PAPER)}
     with torch.no_grad():
-        tokens = encoder.module_.tokens(**signals)
-        embedding = encoder.module_.embed(tokens)
+        tokens = encoder.module_.network.tokens(**signals)
+        embedding = encoder.module_.network.embed(tokens)
         for i, name in enumerate(PAPER):
-            logits = encoder.heads_[name](embedding[name])
+            logits = encoder.module_.heads[name](embedding[name])
             assert_allclose(tokens[name][:2], published["tokens"][:, i], rtol=0, atol=1e-5)
             assert_allclose(logits, published["logits"][:, i], rtol=0, atol=1e-5)
 
@@ -78,10 +85,10 @@ def test_tokens_come_per_modality_each_at_its_own_rate():
     assert tokens["acc"].shape == (3, 48, 64)
 
 
-@pytest.mark.parametrize("n_times, n_tokens", [(40, 20), (60, 30), (240, 30), (250, 28)])
-def test_a_window_has_at_most_thirty_tokens_by_default(n_times, n_tokens):
-    tokens = make_network(n_times=n_times).tokens(**make_signals(n_times=n_times))
-    assert tokens["eda"].shape[1] == n_tokens
+def test_a_window_has_at_most_thirty_tokens_by_default():
+    for n_times, n_tokens in [(40, 20), (60, 30), (240, 30), (250, 28)]:
+        tokens = make_network(n_times=n_times).tokens(**make_signals(n_times=n_times))
+        assert tokens["eda"].shape[1] == n_tokens
 
 
 def test_a_token_is_the_mean_of_its_samples():
@@ -107,16 +114,7 @@ def test_a_tcn_sees_the_past_only_and_as_far_as_its_receptive_field():
 
 def test_token_sizes_go_by_name_not_by_order():
     network = MultimodalTransformer({"a": 1, "b": 1}, {"b": 60, "a": 300})
-    assert network.tokenizers["a"].token_size == 10
-    assert network.tokenizers["b"].token_size == 2
-    with pytest.raises(ValueError, match="same modalities, got a and b"):
-        MultimodalTransformer({"a": 1}, {"b": 60})
-
-
-def test_the_embedding_joins_the_means_of_the_tokens():
-    network, signals = make_network(), make_signals()
-    parts = [tokens.mean(1) for tokens in network.tokens(**signals).values()]
-    assert_allclose(network(**signals).detach(), torch.cat(parts, 1).detach())
+    assert network.token_size == {"a": 10, "b": 2}
 
 
 def test_modalities_are_fused():
@@ -124,12 +122,6 @@ def test_modalities_are_fused():
     other = {**signals, "bvp": signals["bvp"] + 1}
     before, after = network.tokens(**signals)["eda"], network.tokens(**other)["eda"]
     assert (before - after).abs().max() > 1e-4
-
-
-def test_it_can_be_pickled_and_copied():
-    network, signals = make_network(), make_signals()
-    for again in (pickle.loads(pickle.dumps(network)), copy.deepcopy(network)):
-        assert torch.equal(again(**signals), network(**signals))
 
 
 def test_a_weight_normalised_convolution_starts_as_a_plain_one():
@@ -141,12 +133,16 @@ def test_a_weight_normalised_convolution_starts_as_a_plain_one():
     assert_allclose(ours(x).detach(), plain(x)[..., :-2].detach(), atol=1e-6)
 
 
-@pytest.mark.parametrize("p", [0.0, 0.1, 0.2, 0.6])
-def test_dropout_drops_its_share_and_keeps_the_mean(p):
+def test_the_lengths_of_kernels_have_one_dimension():
+    assert WeightNormConv1d(2, 4, 3, dilation=1).weight_g.shape == (4,)
+
+
+def test_dropout_drops_its_fraction_and_keeps_the_mean():
     torch.manual_seed(0)
-    x = fast_dropout(torch.ones(1001, 999), p, training=True)
-    assert (x == 0).float().mean() == pytest.approx(p, abs=0.004)
-    assert x.mean() == pytest.approx(1, abs=0.006)
+    for p in (0.0, 0.1, 0.2, 0.6):
+        x = fast_dropout(torch.ones(1001, 999), p, training=True)
+        assert (x == 0).float().mean() == pytest.approx(p, abs=0.004)
+        assert x.mean() == pytest.approx(1, abs=0.006)
 
 
 def test_dropout_is_off_when_not_training():
@@ -154,19 +150,16 @@ def test_dropout_is_off_when_not_training():
     assert fast_dropout(x, 0.5, training=False) is x
 
 
-@pytest.mark.parametrize(
-    "kwargs, match",
-    [
-        ({"n_times": 30}, "receptive field of 31 samples, got eda: 30"),
-        ({"n_heads": 3}, "n_heads must divide d_model, got 3 and 64"),
-        ({"token_size": 0}, "got eda: 0"),
-        ({"token_size": {"eda": 4}}, "modalities eda, bvp, temp, got eda: 4"),
-        ({"dropout": 1.0}, "dropout .* below 1, got 1.0"),
-    ],
-)
-def test_sizes_that_do_not_fit_are_refused(kwargs, match):
-    with pytest.raises(ValueError, match=match):
-        make_network(**kwargs)
+def test_sizes_that_do_not_fit_are_refused():
+    for kwargs, match in [
+        ({"n_times": 30}, "receptive field .* 31 samples, got eda: 30"),
+        ({"n_heads": 3}, "n_heads .* got 3 and 64"),
+        ({"token_size": 0}, "token_size .* got eda: 0"),
+        ({"token_size": {"eda": 4}}, "token_size .* got eda: 4"),
+        ({"dropout": 1.0}, "dropout .* got 1.0"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            make_network(**kwargs)
 
 
 def test_attention_in_half_precision_is_the_same_to_its_precision():
@@ -175,3 +168,246 @@ def test_attention_in_half_precision_is_the_same_to_its_precision():
     with torch.autocast("cpu", torch.bfloat16):
         rough = layer(x)
     torch.testing.assert_close(rough.float(), layer(x), atol=0.05, rtol=0)
+
+
+# The contract
+
+
+def make_networks():
+    """Return every network, in settings that change what the contract is about."""
+    two = {"bvp": 1, "acc": 3}, {"acc": 90, "bvp": 160}
+    small = {"d_model": 8, "n_filters": (4,), "kernel_sizes": (5, 3), "dim_feedforward": 8}
+    one = {"ecg": 2}, {"ecg": 100}
+    return [
+        MultimodalTransformer(*two, d_model=8),
+        MultimodalTransformer(*two, d_model=8, modality_dropout=0.5, token_size=7),
+        ConvEncoder(*two, n_filters=(4, 8), kernel_sizes=(8, 4)),
+        ConvEncoder(*one, n_filters=(4,), kernel_sizes=(8,)),
+        *(ECGTransformer(*one, embedding=kind, **small) for kind in ("cls", "mean", "max", "last")),
+        ECGTransformer(*one, patch_size=8, **small),
+        Pieces(),
+        WithBatchNorm(),
+        Alike(),
+    ]
+
+
+class Alike(nn.Module):
+    """A network that is no child of TokenNetwork but has its members."""
+
+    n_channels, n_times = {"ecg": 1}, {"ecg": 16}
+    token_width = embedding_size = {"ecg": 1}
+    token_size, accepts_missing = None, False
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def tokens(self, ecg):
+        return {"ecg": self.scale * ecg.transpose(1, 2)}
+
+    def embed(self, tokens):
+        return {"ecg": tokens["ecg"].amax(dim=1)}
+
+    def forward(self, **signals):
+        return self.embed(self.tokens(**signals))["ecg"]
+
+
+class Pieces(TokenNetwork):
+    """A network that keeps the contract: tokens of 8 samples each, and their means."""
+
+    def __init__(self, **changes):
+        super().__init__({"bvp": 1, "acc": 3}, {"acc": 32, "bvp": 64})
+        self.token_width = {"bvp": 4, "acc": 6}
+        self.token_size = {"bvp": 8, "acc": 8}
+        self.layers = nn.ModuleDict(
+            {
+                name: nn.Conv1d(n, self.token_width[name], 8, 8)
+                for name, n in self.n_channels.items()
+            }
+        )
+        vars(self).update(changes)
+
+    def tokens(self, **signals):
+        return {name: self.layers[name](x).transpose(1, 2) for name, x in signals.items()}
+
+
+class WithBatchNorm(Pieces):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+
+    def embed(self, tokens):
+        parts = super().embed(tokens)
+        return {**parts, "bvp": self.norm(parts["bvp"])}
+
+
+class WithoutTokens(TokenNetwork):
+    def __init__(self):
+        super().__init__({"bvp": 1}, {"bvp": 64})
+
+
+class TokensRaise(Pieces):
+    def tokens(self, **signals):
+        raise RuntimeError("no tokens today")
+
+
+class TokensOfOneModality(Pieces):
+    def tokens(self, **signals):
+        return {"bvp": super().tokens(**signals)["bvp"]}
+
+
+class TokensWithoutTime(Pieces):
+    def tokens(self, **signals):
+        return {name: part.mean(dim=1) for name, part in super().tokens(**signals).items()}
+
+
+class TokensOfTensor(Pieces):
+    def tokens(self, **signals):
+        return super().tokens(**signals)["bvp"]
+
+
+class EmbeddingAlongTime(Pieces):
+    def embed(self, tokens):
+        return {name: part.mean(dim=2) for name, part in tokens.items()}
+
+
+class SizesInOtherOrder(Pieces):
+    embedding_size = {"acc": 6, "bvp": 4}
+
+
+class EmbeddingOfBatch(Pieces):
+    def embed(self, tokens):
+        return {name: part.mean(1) - part.mean((0, 1)) for name, part in tokens.items()}
+
+
+class ForwardOfDict(Pieces):
+    def forward(self, **signals):
+        return self.embed(self.tokens(**signals))
+
+
+class ForwardInOtherOrder(Pieces):
+    def forward(self, **signals):
+        return super().forward(**signals).roll(6, dims=1)
+
+
+class ForwardSqueezes(Pieces):
+    def forward(self, **signals):
+        return super().forward(**signals).squeeze()
+
+
+class RandomEmbedding(Pieces):
+    def embed(self, tokens):
+        return {name: nn.functional.dropout(x).mean(1) for name, x in tokens.items()}
+
+
+class DividesByDeviation(Pieces):
+    def tokens(self, **signals):
+        return super().tokens(**{name: x / x.std(-1, keepdim=True) for name, x in signals.items()})
+
+
+class ChangesWindows(Pieces):
+    def tokens(self, **signals):
+        return super().tokens(**{name: x.clamp_(-1, 1) for name, x in signals.items()})
+
+
+class WithoutGradients(Pieces):
+    @torch.no_grad()
+    def tokens(self, **signals):
+        return super().tokens(**signals)
+
+
+class FailsInTraining(Pieces):
+    def forward(self, **signals):
+        if self.training:
+            raise RuntimeError("not in training")
+        return super().forward(**signals)
+
+
+class RefusesCopies(Pieces):
+    def __deepcopy__(self, memo):
+        raise RuntimeError("one is enough")
+
+
+class CopiesAreNew(Pieces):
+    def __deepcopy__(self, memo):
+        return type(self)()
+
+
+def test_every_network_keeps_the_contract():
+    for network in make_networks():
+        check_network(network)
+
+
+def test_the_check_leaves_network_and_random_state_alone():
+    network = WithBatchNorm()
+    network.layers.eval()
+    weights, state = copy.deepcopy(network.state_dict()), torch.get_rng_state()
+    check_network(network)
+    assert network.training and not network.layers.training
+    assert all(torch.equal(x, weights[name]) for name, x in network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_all_that_is_missing_is_listed_at_once():
+    with pytest.raises(ValueError) as error:
+        check_network(nn.Module())
+    for name in (
+        *("n_channels", "n_times", "token_width", "token_size", "accepts_missing"),
+        *("tokens", "embed", "embedding_size", "forward"),
+    ):
+        assert name in str(error.value)
+
+
+def test_several_defects_are_listed_at_once():
+    with pytest.raises(ValueError) as error:
+        check_network(DividesByDeviation(token_width={"bvp": 5, "acc": 6}, extra=lambda x: x))
+    for text in ("pickled", "'bvp' .* 5", "NaN .* 'acc'"):
+        assert re.search(text, str(error.value))
+
+
+@pytest.mark.parametrize(
+    "network, match",
+    [
+        (WithoutTokens(), "lacks token_width, tokens$"),
+        (Pieces(n_channels={"bvp": 1, "acc": 0}), "positive integers, got .*'acc': 0"),
+        (Pieces(n_times={"bvp": 64}), "same modalities"),
+        (Pieces(token_width={"bvp": 5, "acc": 6}), r"tokens .* 'bvp' .* n_tokens, 5\), got"),
+        (Pieces(token_width=4), "token_width .* got 4"),
+        (Pieces(token_size={"bvp": 4, "acc": 8}), "token_size .* 'bvp' are 16 tokens .* got 8"),
+        (Pieces(token_size=8), "token_size .* got 8"),
+        (TokensRaise(), "tokens fails: RuntimeError: no tokens today"),
+        (TokensOfOneModality(), "tokens must .* dict of bvp, acc, got bvp"),
+        (TokensWithoutTime(), r"tokens must give 'acc' .* n_tokens, 6\), got \(3, 6\)"),
+        (TokensOfTensor(), "tokens must .* got Tensor"),
+        (EmbeddingAlongTime(), r"embed must give 'bvp' .* \(3, 4\), got \(3, 8\)"),
+        (SizesInOtherOrder(), "embedding_size .* bvp, acc, in this order"),
+        (EmbeddingOfBatch(), "influence each other"),
+        (ForwardOfDict(), r"forward must .* \(3, 10\), got dict"),
+        (ForwardInOtherOrder(), "forward must join .* in the order of n_channels, bvp, acc"),
+        (ForwardSqueezes(), "influence each other"),
+        (RandomEmbedding(), "same windows"),
+        (DividesByDeviation(), "NaN"),
+        (ChangesWindows(), "in place"),
+        (WithoutGradients(), "no gradient"),
+        (FailsInTraining(), "training mode: RuntimeError: not in training"),
+        (RefusesCopies(), "cannot be deep-copied: RuntimeError: one is enough"),
+        (CopiesAreNew(), "another embedding when deep-copied"),
+        (Pieces(extra=lambda x: x), "cannot be pickled"),
+        (Pieces(accepts_missing=True), "accepts_missing .* without 'bvp' fails"),
+    ],
+)
+def test_each_defect_is_named(network, match):
+    with pytest.raises(ValueError, match=match):
+        check_network(network)
+
+
+def test_a_class_is_no_network():
+    with pytest.raises(TypeError, match="instance .* got <class .*Pieces"):
+        check_network(Pieces)
+
+
+def test_networks_refuse_lengths_of_other_modalities():
+    for network in (MultimodalTransformer, ConvEncoder, ECGTransformer):
+        with pytest.raises(ValueError, match="same modalities, got a and b"):
+            network({"a": 1}, {"b": 60})

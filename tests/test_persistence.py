@@ -504,9 +504,7 @@ def test_settings_that_are_no_json_are_refused(text, path):
 @pytest.mark.parametrize("version", [4, 2, None, "3"])
 def test_another_version_of_the_format_is_refused(version, saved):
     rewrite(saved, lambda content: content.update(version=version))
-    with pytest.raises(
-        ValueError, match=f"version {version!r} of its format, but .* reads version 3"
-    ):
+    with pytest.raises(ValueError, match=f"version {version!r}, .* reads 3"):
         load_encoder(saved)
 
 

@@ -57,7 +57,7 @@ def test_lines_join_what_was_not_masked(encoder):
         )
 
 
-def test_the_seed_decides_on_the_masks(encoder):
+def test_masks_depend_on_the_seed(encoder):
     X = SignalDict(ecg=make_rhythm())
     one, same, other = (reconstruct_masked(encoder, X, seed).mask["ecg"] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
@@ -75,11 +75,11 @@ def test_other_encoders_are_refused():
     X = make_rhythm()
     with pytest.raises(NotFittedError):
         reconstruct_masked(SSLEncoder(ECGTransformer, MaskedPrediction()), X)
-    with pytest.raises(TypeError, match="on MaskedPrediction, got one of TransformRecognition"):
+    with pytest.raises(TypeError, match="MaskedPrediction, got .* TransformRecognition"):
         reconstruct_masked(SSLEncoder(max_epochs=0).fit(X), X)
 
 
-def test_a_window_masked_as_a_whole_is_held_against_the_mean():
+def test_a_fully_masked_window_is_compared_with_the_mean():
     X = SignalDict(ecg=make_rhythm(offset=33, scale=0.1))
     task = MaskedPrediction(0.9, mask_length=80)
     encoder = SSLEncoder(ECGTransformer, task, max_epochs=1, random_state=0, **SMALL).fit(X)

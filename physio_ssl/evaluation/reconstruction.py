@@ -76,8 +76,8 @@ def reconstruct_masked(encoder, X, random_state=0):
     """
     import torch
 
-    from .._training import WindowDataset
     from ..pretext import MaskedPrediction
+    from ..training import WindowDataset
 
     encoder = getattr(encoder, "estimator", encoder)
     check_is_fitted(encoder)
@@ -87,24 +87,26 @@ def reconstruct_masked(encoder, X, random_state=0):
             "Masked samples are predicted by an encoder that was pre-trained on "
             f"MaskedPrediction, got one of {type(task).__name__}."
         )
-    signals = encoder.check_signals(X)
+    signals, model = encoder.check_windows(X), encoder.module_.eval()
     windows, rng = WindowDataset(signals), check_generator(random_state)
-    modules = [module.eval() for module in (encoder.module_, encoder.heads_)]
     kinds = {"predicted": [], "mask": []}
     with torch.inference_mode():
         for rows in gen_batches(len(signals), 64):
             batch, _ = windows[np.arange(rows.start, rows.stop)]
-            inputs, target = task.make_views(encoder.scale_signals(batch), rng)
-            predicted = task.predict(*modules, inputs)
-            kinds["predicted"].append(encoder.unscale_signals(predicted))
+            batch = {name: x.to(encoder.device) for name, x in batch.items()}
+            inputs, target = task.make_views(model.scaler(batch), rng)
+            predicted = task.reconstruct(model.network, model.heads, inputs)
+            kinds["predicted"].append(model.scaler.inverse(predicted))
             kinds["mask"].append({name: mask for name, (_, mask) in target.items()})
     predicted, mask = (
         {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in signals}
         for parts in kinds.values()
     )
     original = {name: np.asarray(signals[name], dtype=np.float32) for name in signals}
-    centers = encoder.center_ or {name: np.zeros((x.shape[1], 1)) for name, x in original.items()}
-    lines = {name: _interpolate(x, mask[name], centers[name]) for name, x in original.items()}
+    lines = {}
+    for name, x in original.items():
+        center = model.scaler.get_buffer(f"center_{name}").cpu().numpy()
+        lines[name] = _interpolate(x, mask[name], center)
     return Reconstruction(original, predicted, lines, mask)
 
 

@@ -1,5 +1,6 @@
 """Networks: PyTorch modules that map signals to tokens and tokens to an embedding."""
 
+from .base import TokenNetwork, check_network
 from .classification_head import ClassificationHead
 from .conv_encoder import ConvEncoder
 from .ecg_transformer import ECGTransformer
@@ -10,4 +11,6 @@ __all__ = [
     "ConvEncoder",
     "ECGTransformer",
     "MultimodalTransformer",
+    "TokenNetwork",
+    "check_network",
 ]

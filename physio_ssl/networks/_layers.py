@@ -1,4 +1,4 @@
-"""What the transformer networks share: the layer, and a dropout that CPUs draw fast."""
+"""Transformer layers, and a dropout that is fast on CPUs."""
 
 import torch
 from torch import nn
@@ -8,13 +8,13 @@ _TOKENS_AT_ONCE = 12_000
 
 
 def fast_dropout(x, p, training):
-    """Zero a share ``p`` of ``x``, to the nearest 1/256, and scale the rest up."""
+    """Zero a fraction ``p`` of ``x``, rounded to 1/256, and scale up the rest."""
     if not training or p == 0:
         return x
     if x.device.type != "cpu":
         return F.dropout(x, p)
-    # PyTorch draws one 64-bit number per value, a quarter of a training step on a CPU.
-    # Eight values can share one.
+    # PyTorch draws a 64-bit number per value, which takes a quarter of a training step on a
+    # CPU. Here eight values share one number.
     bits = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
     dropped = min(round(256 * p), 255)
     kept = bits.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
@@ -49,9 +49,9 @@ class TransformerLayer(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (batch, n_heads, n_tokens, d_head)
         dropout = self.attention_dropout if self.training else 0.0
         if q.dtype == torch.bfloat16 and q.device.type == "cpu" and not dropout:
-            # Of this type, PyTorch's fused attention is no faster than of float32.
+            # On a CPU, PyTorch's fused attention is no faster in bfloat16 than in float32.
             q = q * q.shape[-1] ** -0.5
-            windows = zip(q, k.transpose(-1, -2), v, strict=True)  # one fits in the cache
+            windows = zip(q, k.transpose(-1, -2), v, strict=True)  # one window fits in the cache
             heads = torch.stack([(q @ k).softmax(-1, dtype=q.dtype) @ v for q, k, v in windows])
         else:
             heads = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
@@ -62,7 +62,13 @@ class TransformerLayer(nn.Module):
 
 
 def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
-    """Return the layers of a transformer, or raise if their sizes do not fit."""
+    """Return the layers of a transformer.
+
+    Raises
+    ------
+    ValueError
+        If ``n_heads`` does not divide ``d_model``, or a dropout is not in [0, 1).
+    """
     if d_model % n_heads:
         raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
     if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):
@@ -77,8 +83,8 @@ def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_
 
 
 def apply_layers(layers, x):
-    """Pass tokens, (batch, n_tokens, d_model), through transformer layers, some at a time."""
-    # More at once would leave the processor's cache, and are slower.
+    """Pass tokens, (batch, n_tokens, d_model), through transformer layers, part by part."""
+    # Larger parts do not fit in the processor's cache and are slower.
     at_once = max(1, _TOKENS_AT_ONCE // x.shape[1]) if x.device.type == "cpu" else len(x)
     parts = []
     for part in x.split(at_once):

@@ -4,7 +4,7 @@ from torch import nn
 
 
 class ClassificationHead(nn.Module):
-    """Turn embeddings into scores of classes: linear, batch norm, ReLU, dropout, linear.
+    """Turn embeddings into class scores: linear, batch norm, ReLU, dropout, linear.
 
     Parameters
     ----------
@@ -13,13 +13,13 @@ class ClassificationHead(nn.Module):
     n_classes : int
         Number of classes. The classifier fills this in.
     hidden_size : int or None, default=128
-        Units of the hidden layer. None: a linear head, without hidden layer and dropout.
+        Units of the hidden layer. None makes a linear head without hidden layer and dropout.
     dropout : float, default=0.2
         Dropout of the hidden layer.
     standardize : bool, default=True
-        Whether each feature is centred and scaled first, by batch norm. Features of a
-        pre-trained encoder differ little from window to window beside their means. The
-        paper's head does without.
+        Whether batch norm first centres and scales each feature. In a pre-trained encoder,
+        features vary little between windows compared with their means. The published head
+        does not do this.
 
     References
     ----------

@@ -1,19 +1,21 @@
-"""Sarkar & Etemad's encoder: a stack of convolutions per modality."""
+"""The encoder of Sarkar & Etemad: a stack of convolutions per modality."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .base import TokenNetwork
+
 
 class ConvTrunk(nn.Module):
-    """Stages of two convolutions each, which keep the length, with max-pooling in between."""
+    """Stages of two convolutions that keep the length, with max-pooling between stages."""
 
     def __init__(self, n_channels, n_filters, kernel_sizes, pool_size, pool_stride):
         super().__init__()
         self.stages = nn.ModuleList()
         n_in = n_channels
         for n_out, kernel_size in zip(n_filters, kernel_sizes, strict=True):
-            # Images of height 1: PyTorch's convolutions in time are slower on a CPU.
+            # Images of height 1, because PyTorch's 1-D convolutions are slower on a CPU.
             stage = [nn.Conv2d(n, n_out, (1, kernel_size)) for n in (n_in, n_out)]
             self.stages.append(nn.ModuleList(stage))
             n_in = n_out
@@ -34,22 +36,22 @@ class ConvTrunk(nn.Module):
 
     @staticmethod
     def _pad(x, kernel_size):
-        x = F.pad(x, ((kernel_size - 1) // 2, kernel_size // 2))  # an even one: more at the end
-        # In this format a training step takes a quarter less.
+        x = F.pad(x, ((kernel_size - 1) // 2, kernel_size // 2))
+        # In this memory format a training step takes a quarter less time.
         return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
-class ConvEncoder(nn.Module):
+class ConvEncoder(TokenNetwork):
     """The encoder of Sarkar & Etemad: six convolutions, pooled over the whole window.
 
-    Three stages of two convolutions, each followed by a leaky ReLU of slope 0.2; they keep
-    the length, zeros being added at both ends. Max-pooling between the stages shortens it:
-    2560 samples become 1277, then 635. The embedding is, per modality, the maximum over
-    what the last stage makes of each time. Several modalities have a trunk each and do not
-    meet before their embeddings are joined.
+    There are three stages of two convolutions. Each convolution is padded with zeros, keeps
+    the length and is followed by a leaky ReLU of slope 0.2. Max-pooling between the stages
+    shortens the signal: 2560 samples become 1277, then 635. The embedding of a modality is
+    the maximum of the last stage's output over time. Each modality has its own stages; only
+    the embeddings are joined.
 
-    With the defaults and one channel this is the published network, of 329,152 parameters.
-    The paper's windows have 2560 samples: 10 s of ECG at 256 Hz.
+    With the defaults and one channel this is the published network of 329,152 parameters.
+    The published windows have 2560 samples: 10 s of ECG at 256 Hz.
 
     Parameters
     ----------
@@ -58,24 +60,30 @@ class ConvEncoder(nn.Module):
     n_times : mapping from str to int
         Samples per window of each modality. ``SSLEncoder`` fills this in.
     n_filters : tuple of int, default=(32, 64, 128)
-        Channels of both convolutions of each stage. The last number is the width of the
-        tokens, and of each modality's part of the embedding.
+        Output channels of both convolutions of each stage. The last number is the width of
+        the tokens and the size of each modality's part of the embedding.
     kernel_sizes : tuple of int, default=(32, 16, 8)
-        Kernel of both convolutions of each stage, in samples of that stage.
+        Kernel size of both convolutions of each stage, in samples of that stage.
     pool_size : int, default=8
-        Samples per maximum between the stages.
+        Window of the max-pooling between stages, in samples.
     pool_stride : int, default=2
-        Samples from one maximum to the next.
+        Stride of the max-pooling between stages, in samples.
 
     Raises
     ------
     ValueError
-        If a window is too short to be pooled, or a size does not fit.
+        If a window is too short for the max-pooling, or a size is not positive.
+
+    See Also
+    --------
+    MultimodalTransformer : A transformer that fuses several modalities.
+    ECGTransformer : Convolutions and a transformer for one modality.
+    physio_ssl.pretext.MultiTaskRecognition : The pretext task of the same paper.
 
     Notes
     -----
-    Initial values are uniform after Glorot, biases 0: what the original's framework does
-    by default.
+    Initial weights are Glorot uniform and initial biases 0, the defaults of the framework
+    that the authors used. Tokens overlap in time, so ``token_size`` is None.
 
     References
     ----------
@@ -92,16 +100,11 @@ class ConvEncoder(nn.Module):
         pool_size=8,
         pool_stride=2,
     ):
-        super().__init__()
-        if set(n_channels) != set(n_times):
-            raise ValueError(
-                "n_channels and n_times must name the same modalities, got "
-                f"{', '.join(n_channels)} and {', '.join(n_times)}."
-            )
+        super().__init__(n_channels, n_times)
         sizes = [*n_filters, *kernel_sizes]
         if len(n_filters) != len(kernel_sizes) or min(sizes, default=0) < 1:
             raise ValueError(
-                "n_filters and kernel_sizes must hold a positive number for each stage, got "
+                "n_filters and kernel_sizes must have one positive number for each stage, got "
                 f"{n_filters} and {kernel_sizes}."
             )
         if pool_size < 1 or pool_stride < 1:
@@ -114,8 +117,8 @@ class ConvEncoder(nn.Module):
         short = {name: n for name, n in n_times.items() if n < shortest}
         if short:
             raise ValueError(
-                f"Windows must have at least {shortest} samples to be pooled "
-                f"{len(n_filters) - 1} times, got "
+                f"Windows must have at least {shortest} samples for "
+                f"{len(n_filters) - 1} poolings, got "
                 f"{', '.join(f'{name}: {n}' for name, n in short.items())}: use longer "
                 "windows, or a smaller module__pool_size or module__pool_stride."
             )
@@ -125,27 +128,12 @@ class ConvEncoder(nn.Module):
                 for name, channels in n_channels.items()
             }
         )
-        self.width = n_filters[-1]
-        self.n_channels = dict(n_channels)
-
-    @property
-    def embedding_size(self):
-        """Width of each modality's part of the embedding."""
-        return dict.fromkeys(self.trunks, self.width)
+        self.token_width = dict.fromkeys(n_channels, n_filters[-1])
 
     def tokens(self, **signals):
-        """Turn signals, each (batch, n_channels, n_times), into tokens per modality.
-
-        Returns
-        -------
-        dict from str to tensor of shape (batch, n_tokens, n_filters[-1])
-        """
+        """Turn windows into tokens, (batch, n_tokens, n_filters[-1]) for each modality."""
         return {name: trunk(signals[name]) for name, trunk in self.trunks.items()}
 
     def embed(self, tokens):
-        """Turn tokens into the embedding of each modality, (batch, n_filters[-1])."""
+        """Return the maximum over the tokens of each modality, (batch, n_filters[-1])."""
         return {name: part.amax(dim=1) for name, part in tokens.items()}
-
-    def forward(self, **signals):
-        """Embed signals: (batch, n_modalities * n_filters[-1])."""
-        return torch.cat(list(self.embed(self.tokens(**signals)).values()), dim=1)

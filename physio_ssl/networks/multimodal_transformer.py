@@ -1,4 +1,4 @@
-"""Paper A's encoder: a TCN per modality, then one transformer over all tokens."""
+"""The encoder of Wu, Daoudi & Amad: a TCN per modality, then one transformer."""
 
 from numbers import Integral
 
@@ -7,28 +7,27 @@ from torch import nn
 from torch.nn import functional as F
 
 from ._layers import apply_layers, fast_dropout, make_layers
+from .base import TokenNetwork
 
 
 class WeightNormConv1d(nn.Module):
     """Causal convolution whose kernels are a direction ``weight_v`` times a length ``weight_g``.
 
-    torch's own weight normalisation makes modules that cannot be pickled, which joblib needs.
+    Modules with torch's own weight normalisation cannot be pickled, which joblib needs.
     """
 
     def __init__(self, n_in, n_out, kernel_size, dilation):
         super().__init__()
-        plain = nn.Conv1d(n_in, n_out, kernel_size)  # for the framework's initial values
+        plain = nn.Conv1d(n_in, n_out, kernel_size)  # for PyTorch's initial values
         self.weight_v = nn.Parameter(plain.weight.detach().clone())
-        self.weight_g = nn.Parameter(self._lengths())
+        self.weight_g = nn.Parameter(self.weight_v.detach().norm(dim=(1, 2)))  # (n_out,)
         self.bias = nn.Parameter(plain.bias.detach().clone())
         self.dilation = dilation
         self.padding = (kernel_size - 1) * dilation
 
-    def _lengths(self):
-        return self.weight_v.detach().norm(dim=(1, 2), keepdim=True)
-
     def forward(self, x):  # (batch, n_in, n_times)
-        weight = self.weight_v * (self.weight_g / self.weight_v.norm(dim=(1, 2), keepdim=True))
+        scale = self.weight_g / self.weight_v.norm(dim=(1, 2))  # (n_out,)
+        weight = self.weight_v * scale[:, None, None]
         x = F.pad(x, (self.padding, 0))
         return F.conv1d(x, weight, self.bias, dilation=self.dilation)  # (batch, n_out, n_times)
 
@@ -68,29 +67,29 @@ class Tokenizer(nn.Module):
 
     def forward(self, x):  # (batch, n_channels, n_times)
         x = torch.sigmoid(self.tcn(x))  # (batch, n_filters, n_times)
-        if self.token_size > 1:  # a last, shorter token is the mean of what is left
+        if self.token_size > 1:  # a shorter last token is the mean of the samples left
             x = F.avg_pool1d(x, self.token_size, ceil_mode=True)
         x = self.project(x.transpose(1, 2))  # (batch, n_tokens, d_model)
         return self.norm(x * x.shape[-1] ** 0.5)
 
 
-class MultimodalTransformer(nn.Module):
+class MultimodalTransformer(TokenNetwork):
     """The encoder of Wu, Daoudi & Amad: a TCN per modality and a transformer that fuses them.
 
-    Each modality passes its own TCN (``n_blocks`` residual blocks of two causal,
-    weight-normalised convolutions), is pooled into tokens and projected to ``d_model``;
-    one transformer attends to the tokens of all modalities. There are no positions.
-    The embedding is, per modality, the mean over its tokens.
+    Each modality has its own TCN of ``n_blocks`` residual blocks of two causal,
+    weight-normalised convolutions. Its output is pooled into tokens and projected to
+    ``d_model``. One transformer attends to the tokens of all modalities, without position
+    encodings. The embedding of a modality is the mean over its tokens.
 
-    With ``modality_dropout`` it learns to do without some modalities: one learned token per
-    modality takes the place of all of its tokens where it is missing. The other modalities
-    are attended to from there, so the embedding keeps its width, and the part of what is
-    missing tells what the others say about it. In training each window misses some at
-    random; afterwards, ``tokens`` and ``forward`` may be called without them.
+    With ``modality_dropout`` the network also works without some of the modalities. One
+    learned token per modality replaces all tokens of that modality where it is missing. These
+    tokens attend to the other modalities, so the embedding keeps its size, and the part of a
+    missing modality holds what the others predict about it. In training, modalities are
+    dropped from each window at random. Afterwards, ``tokens`` and ``forward`` may be called
+    without them.
 
     With ``token_size=1``, ``d_model=128`` and ``attention_dropout=0.2`` this is the
-    published network; the defaults differ in these three, which makes training about a
-    hundred times faster on a CPU.
+    published network. The defaults make training about a hundred times faster on a CPU.
 
     Parameters
     ----------
@@ -99,37 +98,48 @@ class MultimodalTransformer(nn.Module):
     n_times : mapping from str to int
         Samples per window of each modality. ``SSLEncoder`` fills this in.
     token_size : int, mapping from str to int, or None, default=None
-        Samples pooled into one token after the TCN. None chooses, per modality, the
-        smallest that gives at most 30 tokens per window: 2 s of a 60 s window.
+        Samples pooled into one token after the TCN. None chooses, for each modality, the
+        smallest number that gives at most 30 tokens per window: 2 s of a 60 s window.
     d_model : int, default=64
-        Width of the tokens, and of each modality's part of the embedding. The paper's
-        is 128.
+        Width of the tokens and size of each modality's part of the embedding; 128 in the
+        paper.
     n_heads : int, default=4
-        Attention heads; must divide ``d_model``.
+        Attention heads. The number must divide ``d_model``.
     n_layers : int, default=1
         Transformer layers.
     dim_feedforward : int, default=128
         Hidden width of a transformer layer.
     n_filters : int, default=16
-        Channels of the TCN.
+        Output channels of each convolution of the TCN.
     kernel_size : int, default=6
-        Kernel of each convolution of the TCN, in samples.
+        Kernel size of each convolution of the TCN, in samples.
     n_blocks : int, default=2
-        Blocks of the TCN; block ``i`` is dilated by ``2**i``.
+        Blocks of the TCN. Block ``i`` has the dilation ``2**i``.
     dropout : float, default=0.2
         Dropout in the TCN and the transformer.
     attention_dropout : float, default=0.0
-        Dropout of attention weights. The paper's is 0.2; above 0 neither CPUs nor GPUs
-        can use their fused attention.
+        Dropout of attention weights; 0.2 in the paper. Above 0, fused attention is not
+        available, neither on CPUs nor on GPUs.
     modality_dropout : float, default=0.0
-        Probability, in training, that a modality of a window is dropped; of a window that
-        would lose all, one drawn at random is kept. At 0 (the paper) all modalities are
+        Probability that a modality of a window is dropped in training. A window that would
+        lose all modalities keeps one, drawn at random. With 0 (the paper) all modalities are
         always needed.
+
+    Attributes
+    ----------
+    accepts_missing : bool
+        Whether ``modality_dropout`` is above 0.
 
     Raises
     ------
     ValueError
-        If a window is shorter than the TCN's receptive field, or a size does not fit.
+        If a window is shorter than the TCN's receptive field, or a size is not allowed.
+
+    See Also
+    --------
+    ECGTransformer : Convolutions and a transformer for one modality.
+    ConvEncoder : Convolutions only.
+    physio_ssl.pretext.TransformRecognition : The pretext task of the same paper.
 
     References
     ----------
@@ -169,15 +179,9 @@ class MultimodalTransformer(nn.Module):
         attention_dropout=0.0,
         modality_dropout=0.0,
     ):
-        super().__init__()
-        if set(n_channels) != set(n_times):
-            raise ValueError(
-                "n_channels and n_times must name the same modalities, got "
-                f"{', '.join(n_channels)} and {', '.join(n_times)}."
-            )
-        n_times = {name: n_times[name] for name in n_channels}
+        super().__init__(n_channels, n_times)
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**n_blocks - 1)
-        short = {name: n for name, n in n_times.items() if n < self.receptive_field}
+        short = {name: n for name, n in self.n_times.items() if n < self.receptive_field}
         if short:
             raise ValueError(
                 "Windows must not be shorter than the network's receptive field of "
@@ -188,49 +192,28 @@ class MultimodalTransformer(nn.Module):
             raise ValueError(
                 f"modality_dropout must be at least 0 and below 1, got {modality_dropout}."
             )
+        self.token_width = dict.fromkeys(n_channels, d_model)
+        self.token_size = sizes = _token_sizes(token_size, self.n_times)
+        self.accepts_missing = modality_dropout > 0
         self.tokenizers = nn.ModuleDict(
             {
-                name: Tokenizer(channels, n_filters, kernel_size, n_blocks, d_model, dropout, size)
-                for (name, channels), size in zip(
-                    n_channels.items(), _token_sizes(token_size, n_times), strict=True
-                )
+                name: Tokenizer(n, n_filters, kernel_size, n_blocks, d_model, dropout, sizes[name])
+                for name, n in n_channels.items()
             }
         )
         self.layers = make_layers(
             n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
         )
-        self.d_model = d_model
-        self.n_channels = dict(n_channels)
-        self.n_tokens = {name: -(-n // self.token_size[name]) for name, n in n_times.items()}
         self.modality_dropout = modality_dropout
         if modality_dropout:
             self.missing = nn.ParameterDict(
-                {name: nn.Parameter(self._flat_token(name, n)) for name, n in n_times.items()}
+                {name: nn.Parameter(self._flat_token(name)) for name in n_channels}
             )
 
-    @property
-    def embedding_size(self):
-        """Width of each modality's part of the embedding."""
-        return dict.fromkeys(self.tokenizers, self.d_model)
-
-    @property
-    def token_width(self):
-        """Width of each modality's tokens."""
-        return self.embedding_size
-
-    @property
-    def token_size(self):
-        """Samples that a token of each modality stands for."""
-        return {name: tokenizer.token_size for name, tokenizer in self.tokenizers.items()}
-
     def tokens(self, **signals):
-        """Turn signals, each (batch, n_channels, n_times), into tokens per modality.
+        """Turn windows into tokens, (batch, n_tokens, d_model) for each modality.
 
-        With ``modality_dropout``, modalities may be left out; they have tokens nevertheless.
-
-        Returns
-        -------
-        dict from str to tensor of shape (batch, n_tokens, d_model)
+        With ``modality_dropout``, windows may lack modalities, which get tokens nevertheless.
         """
         self._check_modalities(signals)
         tokens = {
@@ -245,25 +228,17 @@ class MultimodalTransformer(nn.Module):
         parts = x.split([part.shape[1] for part in tokens.values()], dim=1)
         return dict(zip(tokens, parts, strict=True))
 
-    def embed(self, tokens):
-        """Turn tokens into the embedding of each modality, (batch, d_model)."""
-        return {name: part.mean(dim=1) for name, part in tokens.items()}
-
-    def forward(self, **signals):
-        """Embed signals: (batch, n_modalities * d_model)."""
-        return torch.cat(list(self.embed(self.tokens(**signals)).values()), dim=1)
-
     @torch.no_grad()
-    def _flat_token(self, name, n_times):
+    def _flat_token(self, name):
         """Return the mean token of a window of zeros.
 
-        Scaled signals have a mean of 0, so a missing one is at first taken for one that does
-        not change: less new to the layers, and to heads, than a vector drawn at random.
+        Standardised signals have mean 0, so a missing modality initially looks like a constant
+        one. Layers and heads adapt to that faster than to a random vector.
         """
-        tokenizer = self.tokenizers[name].eval()  # dropout would draw, and change other values
-        token = tokenizer(torch.zeros(1, self.n_channels[name], n_times)).mean(dim=(0, 1))
+        tokenizer = self.tokenizers[name].eval()  # no dropout, which would draw random numbers
+        tokens = tokenizer(torch.zeros(1, self.n_channels[name], self.n_times[name]))
         tokenizer.train()
-        return token
+        return tokens.mean(dim=(0, 1))
 
     def _check_modalities(self, signals):
         known, given = set(self.tokenizers), set(signals)
@@ -271,15 +246,15 @@ class MultimodalTransformer(nn.Module):
             return
         rule = "some or all of" if self.modality_dropout else "all of, without modality_dropout,"
         raise ValueError(
-            f"Signals must be of {rule} the modalities {', '.join(self.tokenizers)}, got "
+            f"Signals must be {rule} the modalities {', '.join(self.tokenizers)}, got "
             f"{', '.join(signals) or 'none'}."
         )
 
     def _drop(self, tokens):
-        """Put the learned token in the place of modalities drawn for each window."""
+        """Replace the tokens of randomly dropped modalities by the learned token."""
         first = next(iter(tokens.values()))
         draws = torch.rand(len(first), len(tokens), device=first.device)
-        # A window's highest draw is kept: it is below the probability only where all are.
+        # Keep the highest draw: it is below the probability only if all others are, too.
         kept = draws == draws.amax(dim=1, keepdim=True)
         dropped = (draws < self.modality_dropout) & ~kept  # (batch, n_modalities)
         return {
@@ -288,20 +263,20 @@ class MultimodalTransformer(nn.Module):
         }
 
     def _fill_in(self, tokens):
-        """Add the learned token, as often as needed, of each modality that has no tokens."""
+        """Return the tokens of all modalities: missing ones repeat the learned token."""
         like = next(iter(tokens.values()))
-        return {
-            name: tokens[name]
-            if name in tokens
-            else self.missing[name].to(like.dtype).expand(len(like), self.n_tokens[name], -1)
-            for name in self.tokenizers
-        }
+        filled = {}
+        for name, n_times in self.n_times.items():
+            n_tokens = -(-n_times // self.token_size[name])
+            missing = self.missing[name].to(like.dtype).expand(len(like), n_tokens, -1)
+            filled[name] = tokens.get(name, missing)
+        return filled
 
 
 def _token_sizes(token_size, n_times):
-    """Return the token size of each modality, in order."""
+    """Return the token size of each modality."""
     if token_size is None:
-        return [-(-n // 30) for n in n_times.values()]
+        return {name: -(-n // 30) for name, n in n_times.items()}
     if isinstance(token_size, Integral):
         token_size = dict.fromkeys(n_times, token_size)
     if set(token_size) != set(n_times) or any(size < 1 for size in token_size.values()):
@@ -309,7 +284,7 @@ def _token_sizes(token_size, n_times):
             "token_size must be a positive number of samples, or give one for each of the "
             f"modalities {', '.join(n_times)}, got {_join(token_size)}."
         )
-    return [token_size[name] for name in n_times]
+    return {name: token_size[name] for name in n_times}
 
 
 def _join(mapping):

@@ -14,7 +14,7 @@ import physio_ssl
 
 from ..encoder import SSLEncoder, build_encoder
 from ..training import check_preprocessor
-from ._json import from_json, to_json
+from ._plain_json import from_json, to_json
 from ._tensor_file import load_state, read_file, restore_history, summarize_history, write_file
 
 _FORMAT = "physio_ssl.encoder"

@@ -17,7 +17,7 @@ import physio_ssl
 
 from .._files import replace_file
 from ..encoder import SSLEncoder
-from ._json import from_json, to_json
+from ._plain_json import from_json, to_json
 from ._tensor_file import load_state, read_file, restore_history, summarize_history, write_file
 
 _FORMAT = "physio_ssl.checkpoint"

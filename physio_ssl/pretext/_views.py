@@ -1,4 +1,4 @@
-"""Views of windows: each as it is, or changed by one of several signal transforms."""
+"""Views of windows: unchanged, or changed by one of several signal transforms."""
 
 from numbers import Integral
 
@@ -6,7 +6,7 @@ import torch
 
 
 def count_views(n_views, n_versions):
-    """Return in how many of its versions a window is shown per epoch; None means in all."""
+    """Return how many versions of each window are shown per epoch; None means all."""
     n_views = n_versions if n_views is None else n_views
     if not isinstance(n_views, Integral) or not 1 <= n_views <= n_versions:
         raise ValueError(
@@ -20,25 +20,25 @@ def _unchanged(X, *, rng):
 
 
 def draw_views(signals, transforms, n_views, rng):
-    """Show windows in all of their versions, or in some drawn for each window.
+    """Return all versions of each window, or some drawn at random for each window.
 
     Parameters
     ----------
     signals : dict from str to tensor of shape (batch, n_channels, n_times)
         The windows.
     transforms : list of callables
-        Version 0 of a window is the window as it is, version ``i`` the ``i``-th transform.
+        Version 0 is the unchanged window, version ``i`` the result of the ``i``-th transform.
     n_views : int or None
-        How many versions of each window; None means all.
+        Number of versions of each window; None means all.
     rng : numpy.random.Generator
         Source of every random draw.
 
     Returns
     -------
     inputs : dict from str to tensor of shape (n_views, n_channels, n_times)
-        Views, of every modality.
+        Views of each modality.
     shown : tensor of int, of shape (n_views,)
-        The version of each view, in order; common to the modalities.
+        Version of each view, in ascending order, the same for all modalities.
     """
     versions = [_unchanged, *transforms]
     n_views = count_views(n_views, len(versions))
@@ -50,7 +50,7 @@ def draw_views(signals, transforms, n_views, rng):
         }
         shown = torch.arange(len(versions)).repeat_interleave(len(first))
     else:
-        # In the order of their versions, the views of a version are one slice of the batch.
+        # Views are sorted by version, so that each version is one slice of the batch.
         drawn = rng.random((len(first), len(versions))).argsort(axis=1)[:, :n_views]
         order = drawn.ravel().argsort(kind="stable")
         shown = torch.as_tensor(drawn.ravel()[order])

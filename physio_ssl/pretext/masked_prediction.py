@@ -1,48 +1,69 @@
-"""Paper B's pretext task: predict the values of masked samples."""
+"""The pretext task of Vazquez-Rodriguez et al.: predict the values of masked samples."""
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 
 from ._masks import check_mask, draw_mask
+from .base import Pretext
 
 _MASK_VALUES = ("zero", "noise")
 
 
-class MaskedPrediction(BaseEstimator):
-    """Predict the samples that were masked from those that were not.
+class MaskedPrediction(Pretext):
+    """Predict masked samples from the others.
 
-    Every sample begins a masked span with probability ``mask_prob``; spans may overlap. Masks are
-    drawn anew for each window, modality and pass; all channels of a modality are masked
-    together. Each modality has a head of its own, which predicts from each token the
-    samples that it stands for. The loss is the mean squared error on masked samples, summed
-    over modalities.
+    Every sample starts a masked span with probability ``mask_prob``; spans may overlap. Masks
+    are drawn for each window, modality and epoch. All channels of a modality share a mask.
+    Each modality has its own head, which predicts the samples of each token. The loss is the
+    mean squared error on masked samples, summed over modalities. The metrics are the mean
+    squared errors of the modalities.
+
+    The network must have a ``token_size``, as `ECGTransformer` and `MultimodalTransformer` do.
 
     Parameters
     ----------
     mask_prob : float, default=0.0325
-        Probability that a sample begins a span. With spans of 20 samples, 48 % of a window
-        of 1,280 are masked. A window in which no span begins gets one, at random.
+        Probability that a sample starts a masked span. With spans of 20 samples, 48 % of a
+        window of 1,280 samples are masked. A window without any span gets one, at random.
     mask_length : int, default=20
         Samples per masked span: 0.16 s at 128 Hz.
     mask_value : {"zero", "noise"}, default="zero"
-        What takes the place of masked samples in the network's input: zeros (the paper), or
-        standard normal noise. Either suits signals of mean 0 and standard deviation 1.
+        What replaces masked samples in the input of the network: zeros (the paper) or
+        standard normal noise. Both suit signals of mean 0 and standard deviation 1.
     head_size : int, default=128
         Hidden units of each head.
 
+    See Also
+    --------
+    StatisticsPrediction : Predict statistics of masked windows.
+    physio_ssl.evaluation.reconstruct_masked : Compare the predictions with interpolation.
+    physio_ssl.networks.ECGTransformer : The network of the same paper.
+
     Notes
     -----
-    The values come from memory of the paper, whose code is not public, and are held with
-    medium confidence, as are its training settings: 500 passes of Adam, with weight decay
-    5e-3, at a rate that rises over 30 passes to 1e-3 and then falls in a line.
+    Reconstructed from the paper, whose code is not public; some values are uncertain. So are
+    its training settings: 500 epochs of Adam with weight decay 5e-3 and a learning rate that
+    rises to 1e-3 over 30 epochs and then decays linearly.
 
     References
     ----------
     J. Vazquez-Rodriguez, G. Lefebvre, J. Cumin, J. L. Crowley, "Transformer-based
     self-supervised learning for emotion recognition", International Conference on Pattern
     Recognition (ICPR), 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder
+    >>> from physio_ssl.pretext import MaskedPrediction
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> task = MaskedPrediction(mask_prob=0.02, mask_length=10)
+    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
+    >>> encoder.fit_transform(X).shape
+    (8, 8)
+    >>> encoder.history_[-1, "train_error_signal"] > 0
+    True
     """
 
     def __init__(self, mask_prob=0.0325, mask_length=20, mask_value="zero", head_size=128):
@@ -52,16 +73,16 @@ class MaskedPrediction(BaseEstimator):
         self.head_size = head_size
 
     def make_heads(self, network):
-        """Return the trainable heads that this task puts on a network."""
+        """Return a head of two layers for each modality."""
         check_mask(self.mask_prob, self.mask_length)
         if self.mask_value not in _MASK_VALUES:
             raise ValueError(
                 f"mask_value must be one of {', '.join(_MASK_VALUES)}, got {self.mask_value!r}."
             )
-        if not hasattr(network, "token_size"):
+        if getattr(network, "token_size", None) is None:
             raise TypeError(
-                "MaskedPrediction needs a network whose tokens each stand for some samples, "
-                f"such as ECGTransformer or MultimodalTransformer, got {type(network).__name__}."
+                "MaskedPrediction needs a network with token_size, such as ECGTransformer or "
+                f"MultimodalTransformer, got {type(network).__name__}."
             )
         return nn.ModuleDict(
             {
@@ -75,21 +96,9 @@ class MaskedPrediction(BaseEstimator):
         )
 
     def make_views(self, signals, rng):
-        """Mask a batch of windows.
+        """Return masked windows; the target is (windows, mask) of each modality.
 
-        Parameters
-        ----------
-        signals : dict from str to tensor of shape (batch, n_channels, n_times)
-            The windows.
-        rng : numpy.random.Generator
-            Source of every random draw.
-
-        Returns
-        -------
-        inputs : dict from str to tensor of shape (batch, n_channels, n_times)
-            Masked windows, of every modality.
-        target : dict from str to (tensor, tensor)
-            Of each modality the windows, and the mask of shape (batch, 1, n_times).
+        Masks have the shape (batch, 1, n_times).
         """
         inputs, target = {}, {}
         for name, x in signals.items():
@@ -103,8 +112,8 @@ class MaskedPrediction(BaseEstimator):
         return inputs, target
 
     def loss(self, network, heads, inputs, target):
-        """Return the loss to minimise and the mean squared error of each modality."""
-        predicted = self.predict(network, heads, inputs)
+        """Return the sum of the mean squared errors on masked samples, and each of them."""
+        predicted = self.reconstruct(network, heads, inputs)
         loss, errors = 0.0, {}
         for name, (x, mask) in target.items():
             mask = mask.expand_as(x)
@@ -113,8 +122,17 @@ class MaskedPrediction(BaseEstimator):
             errors[f"error_{name}"] = error.item()
         return loss, errors
 
-    def predict(self, network, heads, inputs):
-        """Predict every sample, masked or not, of the modalities of masked windows.
+    def reconstruct(self, network, heads, inputs):
+        """Predict all samples of masked windows, masked or not.
+
+        Parameters
+        ----------
+        network : TokenNetwork
+            The network.
+        heads : torch.nn.Module
+            What ``make_heads`` returned.
+        inputs : dict from str to tensor of shape (batch, n_channels, n_times)
+            Masked windows of each modality.
 
         Returns
         -------
@@ -124,7 +142,7 @@ class MaskedPrediction(BaseEstimator):
         for name, x in inputs.items():
             size = network.token_size[name]
             n_tokens = -(-x.shape[-1] // size)
-            parts = heads[name](tokens[name][:, -n_tokens:])  # those before, as CLS, have no place
+            parts = heads[name](tokens[name][:, -n_tokens:])  # without a CLS token
             parts = parts.unflatten(-1, (x.shape[1], size)).transpose(1, 2).flatten(2)
             predicted[name] = parts[..., : x.shape[-1]]
         return predicted

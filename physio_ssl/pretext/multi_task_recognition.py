@@ -1,58 +1,66 @@
-"""Sarkar & Etemad's pretext task: one yes-or-no question for each signal transform."""
+"""The pretext task of Sarkar & Etemad: one binary task for each signal transform."""
 
 from math import log
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional as F
 
 from ..transforms import GaussianNoise, Negation, Permutation, Scaling, TimeReverse, TimeWarp
 from ._views import count_views, draw_views
+from .base import Pretext
 
 _PAPER_WEIGHTS = (0.195, 0.195, 0.195, 0.0125, 0.0125, 0.195, 0.195)
 
 
-class MultiTaskRecognition(BaseEstimator):
-    """Tell each version of a window from all others, by a head of its own.
+class MultiTaskRecognition(Pretext):
+    """Recognise each version of a window with a binary classifier of its own.
 
-    Version 0 is the window as it is, version ``i`` the ``i``-th transform; the version is
-    common to all modalities of a window, their random draws are independent. Each modality
-    has one head per version, on its embedding: two dense layers with leaky ReLU (slope 0.2)
-    and dropout, then one number, by which the head says whether this is its version. The
-    loss is the sum of the heads' binary cross-entropies, weighted by task, and of the
-    kernels' squares.
+    Version 0 is the unchanged window, version ``i`` the result of the ``i``-th transform. All
+    modalities of a window have the same version but independent random draws. Each modality
+    has one head per version on its part of the embedding: two dense layers with leaky ReLU
+    (slope 0.2) and dropout, then one logit for "this is my version". The loss is the weighted
+    sum of the heads' binary cross-entropies plus an L2 penalty on the weights.
 
-    The history holds, for each modality, the mean over tasks of the balanced accuracy:
-    guessing gives 0.5, however many versions are not a head's own. A head says yes where
-    it gives more than its version's share of all, one in seven by default.
+    The metrics are the balanced accuracies of the modalities, averaged over versions, so
+    guessing gives 0.5 for any number of versions. A head answers yes if its probability is
+    above the fraction of its version among all, one in seven by default.
 
     Parameters
     ----------
     transforms : list of callables, default=None
         Signal transforms, called as ``transform(X, rng=rng)`` on tensors of shape
-        (n_windows, n_channels, n_times). None stands for those of the paper: noise of 15
-        dB, scaling by 1.1, negation, time reversal, permutation of 20 pieces, time warp.
+        (n_windows, n_channels, n_times). None takes those of the paper: noise of 15 dB,
+        scaling by 1.1, negation, time reversal, permutation of 20 pieces, time warp.
     n_views : int, default=None
-        Number of versions of each window per epoch, drawn at random; None shows all of them,
+        Number of versions of each window per epoch, drawn at random. None shows all versions,
         as in the paper. Fewer views make an epoch proportionally cheaper.
     task_weights : list of float, default=None
-        Weight of each head's loss, that of the window as it is first. None stands for the
-        paper's with the paper's transforms, which ask little of negation and time reversal
-        (0.0125 each, 0.195 the others), and for equal weights of sum 1 with other ones.
+        Weight of each head's loss; the unchanged window comes first. None takes the weights of
+        the paper for the transforms of the paper (0.0125 for negation and time reversal, 0.195
+        for all others), and equal weights of sum 1 for other transforms.
     head_size : int, default=128
         Hidden units of both layers of each head.
     head_dropout : float, default=0.6
         Dropout of each head.
     l2 : float, default=1e-4
-        Weight, in the loss, of half the sum of squares of all weights of more than one
-        dimension, of network and heads; biases are free, and so are the lengths ``weight_g``
-        of weight-normalised kernels, whose directions ``weight_v`` count.
+        Weight of the L2 penalty in the loss: half the sum of squares of all parameters of
+        network and heads with more than one dimension, so not of biases.
+
+    Attributes
+    ----------
+    chance : float
+        0.5, the balanced accuracy of guessing.
+
+    See Also
+    --------
+    TransformRecognition : Recognise all transforms with one classifier.
+    physio_ssl.networks.ConvEncoder : The network of the same paper.
 
     Notes
     -----
-    The paper trains in batches of 128 windows for 100 epochs, by Adam, with a learning
-    rate of 1e-3 that falls by a tenth every 10,000 steps::
+    The paper trains in batches of 128 windows for 100 epochs, with Adam and a learning rate of
+    1e-3 that is multiplied by 0.9 every 10,000 steps::
 
         from skorch.callbacks import LRScheduler
 
@@ -68,10 +76,10 @@ class MultiTaskRecognition(BaseEstimator):
             callbacks__lr_schedule=None,
         )
 
-    Afterwards it keeps the network as it is and trains a perceptron on the embedding, by
-    Adam with a learning rate of 1e-3, in batches of 128 for 200 epochs. That is two hidden
-    layers of 512 units (on SWELL and WESAD), or three with dropout of 0.2 and L2 of 1e-4
-    (DREAMER) or with dropout of 0.4 (AMIGOS). scikit-learn has the first::
+    It then freezes the network and trains a perceptron on the embedding, with Adam and a
+    learning rate of 1e-3, in batches of 128 for 200 epochs. The perceptron has two hidden
+    layers of 512 units (SWELL and WESAD), or three with dropout 0.2 and an L2 penalty of 1e-4
+    (DREAMER) or with dropout 0.4 (AMIGOS). scikit-learn has the first::
 
         make_pipeline(
             FrozenEstimator(encoder),
@@ -80,16 +88,30 @@ class MultiTaskRecognition(BaseEstimator):
             ),
         )
 
-    Its scores are of windows split at random, regardless of the subjects.
+    The published scores are for windows split at random, regardless of the subjects.
 
-    The paper's framework gives the heads' kernels initial values that are uniform after
-    Glorot, and biases of 0, and so does this.
+    Initial weights of the heads are Glorot uniform and initial biases 0, the defaults of the
+    framework that the authors used.
 
     References
     ----------
     P. Sarkar, A. Etemad, "Self-supervised ECG representation learning for emotion
     recognition", IEEE Transactions on Affective Computing 13(3), 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder
+    >>> from physio_ssl.pretext import MultiTaskRecognition
+    >>> from physio_ssl.transforms import Negation, TimeReverse
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> task = MultiTaskRecognition([Negation(), TimeReverse()], n_views=2)
+    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
+    >>> encoder.fit_transform(X).shape
+    (8, 8)
     """
+
+    chance = 0.5  # the accuracies are balanced
 
     def __init__(
         self,
@@ -108,7 +130,7 @@ class MultiTaskRecognition(BaseEstimator):
         self.l2 = l2
 
     def make_heads(self, network):
-        """Return the trainable heads that this task puts on a network."""
+        """Return one head per version for each modality."""
         n_tasks = 1 + len(self._transforms())
         if n_tasks == 1:
             raise ValueError("MultiTaskRecognition needs at least one transform, got none.")
@@ -124,40 +146,25 @@ class MultiTaskRecognition(BaseEstimator):
         )
 
     def make_views(self, signals, rng):
-        """Turn a batch of windows into inputs of the network and the targets.
-
-        Parameters
-        ----------
-        signals : dict from str to tensor of shape (batch, n_channels, n_times)
-            The windows.
-        rng : numpy.random.Generator
-            Source of every random draw.
-
-        Returns
-        -------
-        inputs : dict from str to tensor of shape (n_views, n_channels, n_times)
-            Views, of every modality.
-        target : tensor of int, of shape (n_views,)
-            The version of each view.
-        """
+        """Return views of windows and the version of each view, (n_views,)."""
         return draw_views(signals, self._transforms(), self.n_views, rng)
 
     def loss(self, network, heads, inputs, target):
-        """Return the loss to minimise and each modality's mean balanced accuracy."""
+        """Return the weighted sum of the losses and each modality's balanced accuracy."""
         embeddings = network.embed(network.tokens(**inputs))
         loss, accuracy = self._penalty(network, heads), {}
         for name, embedding in embeddings.items():
-            # under autocast they have few bits, of which a sum would lose some
+            # In float32, as sums of bfloat16 logits (under autocast) would lose precision.
             logits = torch.cat([head(embedding) for head in heads[name]], dim=1).float()
-            n_tasks = logits.shape[1]  # of (n_views, n_tasks)
+            n_tasks = logits.shape[1]  # logits: (n_views, n_tasks)
             own = F.one_hot(target, n_tasks).bool()
             losses = F.binary_cross_entropy_with_logits(
                 logits, own.to(logits.dtype), reduction="none"
             )
-            # no product of matrices, which autocast would compute in few bits too
+            # Not a matrix product, which autocast would compute in bfloat16, too.
             loss = loss + (losses.mean(dim=0) * logits.new_tensor(self._weights(n_tasks))).sum()
-            told = logits > -log(n_tasks - 1)  # above a probability of 1 / n_tasks
-            accuracy[f"accuracy_{name}"] = _balanced_accuracy(told, own)
+            answers = logits > -log(n_tasks - 1)  # above a probability of 1 / n_tasks
+            accuracy[f"accuracy_{name}"] = _balanced_accuracy(answers, own)
         return loss, accuracy
 
     def _make_head(self, size):
@@ -176,13 +183,8 @@ class MultiTaskRecognition(BaseEstimator):
         return head
 
     def _penalty(self, *modules):
-        kernels = (
-            parameter
-            for module in modules
-            for name, parameter in module.named_parameters()
-            if parameter.ndim > 1 and not name.endswith("weight_g")
-        )
-        return self.l2 / 2 * sum(kernel.square().sum() for kernel in kernels)
+        weights = (x for module in modules for x in module.parameters() if x.ndim > 1)
+        return self.l2 / 2 * sum(weight.square().sum() for weight in weights)
 
     def _weights(self, n_tasks):
         weights = self.task_weights
@@ -190,8 +192,8 @@ class MultiTaskRecognition(BaseEstimator):
             weights = _PAPER_WEIGHTS if self.transforms is None else [1 / n_tasks] * n_tasks
         if len(weights) != n_tasks or min(weights) < 0:
             raise ValueError(
-                f"task_weights must be {n_tasks} numbers of at least 0, for the window as it is "
-                f"and each transform, got {self.task_weights}."
+                f"task_weights must be {n_tasks} numbers of at least 0, one for the unchanged "
+                f"window and one for each transform, got {self.task_weights}."
             )
         return list(weights)
 
@@ -208,11 +210,11 @@ class MultiTaskRecognition(BaseEstimator):
         return list(self.transforms)
 
 
-def _balanced_accuracy(told, own):
-    """Return the mean, over tasks, of the recalls of own and of other versions.
+def _balanced_accuracy(answers, own):
+    """Return the balanced accuracy, averaged over tasks.
 
-    A task of which one side is not among the views counts by the other.
+    Without any view of its own version, or of others, a task counts by its other recall.
     """
-    found = (told & own).sum(dim=0) / own.sum(dim=0)
-    spared = (~told & ~own).sum(dim=0) / (~own).sum(dim=0)
-    return torch.stack([found, spared]).nanmean(dim=0).mean().item()
+    sensitivity = (answers & own).sum(dim=0) / own.sum(dim=0)
+    specificity = (~answers & ~own).sum(dim=0) / (~own).sum(dim=0)
+    return torch.stack([sensitivity, specificity]).nanmean(dim=0).mean().item()

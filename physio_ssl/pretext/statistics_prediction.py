@@ -1,43 +1,61 @@
-"""A pretext task of our own: predict statistics of whole windows from masked ones."""
+"""StatisticsPrediction: predict statistics of whole windows from masked windows."""
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional as F
 
 from ._masks import check_mask, draw_mask
+from .base import Pretext
 
 _QUANTILES = (0.1, 0.5, 0.9)
 _N_STATISTICS = 3 + len(_QUANTILES)
 
 
-class StatisticsPrediction(BaseEstimator):
-    """Predict how each channel was in the whole window from what a mask left of it.
+class StatisticsPrediction(Pretext):
+    """Predict summary statistics of each channel from a masked window.
 
-    The network sees windows of which spans are masked; linear heads on its embedding predict
-    of every channel the mean, standard deviation, slope and the quantiles of 10, 50 and 90 %
-    before masking. Heads see the embedding of all modalities, so that a network with
-    ``modality_dropout`` also learns to tell from the others how a missing one was.
+    The network sees masked windows. Linear heads on its embedding predict the mean, standard
+    deviation, slope and the 10, 50 and 90 % quantiles of each channel before masking. Each
+    head sees the embedding of all modalities, so a network with ``modality_dropout`` also
+    learns to predict a missing modality from the others.
 
-    Where `MaskedPrediction` asks for every sample, this asks for what is slow and of the whole
-    window, such as the level of arousal, and for an embedding in which it is linear: what a
-    linear probe can use.
+    `MaskedPrediction` asks for every sample. This task asks for slow properties of the whole
+    window, such as the level of arousal, and trains an embedding from which a linear probe can
+    read them.
 
-    The statistics are standardised over the windows of each batch, so that all count alike;
-    the loss is the mean over them of an error that is squared up to 1 and absolute beyond,
-    summed over modalities.
+    The statistics are standardised over the windows of each batch, so all have the same
+    weight. The loss is their mean smooth L1 error (squared up to 1, absolute beyond), summed
+    over modalities. The metrics are the mean squared errors of the modalities. The task is our
+    own.
 
     Parameters
     ----------
     mask_prob : float, default=0.01
-        Probability that a sample begins a masked span, drawn for each window and modality. With
-        spans of 20 samples, 17 % of a long window are masked.
+        Probability that a sample starts a masked span, drawn for each window and modality.
+        With spans of 20 samples, 17 % of a long window are masked.
     mask_length : int, default=20
-        Samples per masked span: 5 s at 4 Hz. They become zero, which suits signals of mean 0.
+        Samples per masked span: 5 s at 4 Hz. Masked samples become zero, which suits signals of
+        mean 0.
+
+    See Also
+    --------
+    MaskedPrediction : Predict the masked samples themselves.
 
     Notes
     -----
-    Batches must hold several windows, and differ: of equal windows nothing is learned.
+    Batches need several windows: the statistics of one window, or of equal windows, are all
+    standardised to 0, and nothing is learned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder
+    >>> from physio_ssl.pretext import StatisticsPrediction
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> task = StatisticsPrediction(mask_length=10)
+    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
+    >>> encoder.fit_transform(X).shape
+    (8, 8)
     """
 
     def __init__(self, mask_prob=0.01, mask_length=20):
@@ -45,13 +63,8 @@ class StatisticsPrediction(BaseEstimator):
         self.mask_length = mask_length
 
     def make_heads(self, network):
-        """Return the trainable heads that this task puts on a network."""
+        """Return a linear layer for each modality."""
         check_mask(self.mask_prob, self.mask_length)
-        if not hasattr(network, "n_channels"):
-            raise TypeError(
-                "StatisticsPrediction needs a network that tells its n_channels, as those of "
-                f"physio_ssl.networks do, got {type(network).__name__}."
-            )
         width = sum(network.embedding_size.values())
         return nn.ModuleDict(
             {
@@ -61,30 +74,15 @@ class StatisticsPrediction(BaseEstimator):
         )
 
     def make_views(self, signals, rng):
-        """Mask a batch of windows, and summarise them as they were.
-
-        Parameters
-        ----------
-        signals : dict from str to tensor of shape (batch, n_channels, n_times)
-            The windows.
-        rng : numpy.random.Generator
-            Source of every random draw.
-
-        Returns
-        -------
-        inputs : dict from str to tensor of shape (batch, n_channels, n_times)
-            Masked windows, of every modality.
-        target : dict from str to tensor of shape (batch, n_channels * 6)
-            Standardised statistics of every modality.
-        """
+        """Return masked windows and standardised statistics, (batch, n_channels * 6)."""
         inputs, target = {}, {}
         for name, x in signals.items():
             inputs[name] = x.masked_fill(draw_mask(x, self.mask_prob, self.mask_length, rng), 0.0)
-            target[name] = _standardize(_summarise(x))
+            target[name] = _standardize(_compute_statistics(x))
         return inputs, target
 
     def loss(self, network, heads, inputs, target):
-        """Return the loss to minimise and the mean squared error of each modality."""
+        """Return the sum of the smooth L1 errors and each modality's mean squared error."""
         embeddings = network.embed(network.tokens(**inputs))
         embedding = torch.cat(list(embeddings.values()), dim=1)
         loss, errors = 0.0, {}
@@ -95,7 +93,7 @@ class StatisticsPrediction(BaseEstimator):
         return loss, errors
 
 
-def _summarise(x):
+def _compute_statistics(x):
     """Return statistics of each channel: (batch, n_channels, n_times) to (batch, n_statistics)."""
     n_times = x.shape[-1]
     ordered = x.sort(dim=-1).values
@@ -103,16 +101,16 @@ def _summarise(x):
     statistics = [
         x.mean(dim=-1),
         x.std(dim=-1, correction=0),
-        (x * times).mean(dim=-1),  # as a slope, but for a factor, which is standardised away
+        (x * times).mean(dim=-1),  # slope, up to a constant factor
         *(ordered[..., round(q * (n_times - 1))] for q in _QUANTILES),
     ]
     return torch.cat(statistics, dim=1)
 
 
 def _standardize(statistics):
-    """Give each statistic mean 0 and standard deviation 1 over the batch; constant ones: 0."""
+    """Scale each statistic to mean 0 and standard deviation 1 over the batch; constants to 0."""
     centred = statistics - statistics.mean(dim=0)
     scale = statistics.std(dim=0, correction=0)
-    # rounding gives constant statistics a tiny spread
+    # Rounding gives constant statistics a tiny standard deviation.
     constant = scale <= 1e-6 * statistics.abs().amax(dim=0)
     return torch.where(constant, 0.0, centred / torch.where(constant, 1.0, scale))

@@ -1,40 +1,64 @@
-"""Paper A's pretext task: recognise which signal transform was applied."""
+"""The pretext task of Wu, Daoudi & Amad: recognise which signal transform was applied."""
 
-from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional as F
 
 from ..transforms import CropResize, GaussianNoise, MagnitudeWarp, Permutation, TimeWarp
 from ._views import count_views, draw_views
+from .base import Pretext
 
 
-class TransformRecognition(BaseEstimator):
+class TransformRecognition(Pretext):
     """Recognise which of several signal transforms was applied to a window.
 
-    Class 0 is the window as it is, class ``i`` the ``i``-th transform. The class is common
-    to all modalities of a window; their random draws are independent. Each modality has a
-    head of its own on the network's embedding of it, and the loss is the plain sum of the
-    heads' cross-entropies.
+    Class 0 is the unchanged window, class ``i`` the ``i``-th transform. All modalities of a
+    window have the same class but independent random draws. Each modality has its own head
+    on its part of the embedding. The loss is the sum of the heads' cross-entropies. The
+    metrics are the accuracies of the heads.
 
     Parameters
     ----------
     transforms : list of callables, default=None
         Signal transforms, called as ``transform(X, rng=rng)`` on tensors of shape
-        (n_windows, n_channels, n_times). None stands for those of the paper: noise,
-        permutation, time warp, crop, magnitude warp, with its parameters.
+        (n_windows, n_channels, n_times). None takes those of the paper, with its parameters:
+        noise, permutation, time warp, crop and magnitude warp.
     n_views : int, default=None
-        Number of versions of each window per epoch, drawn at random; None shows all of them,
+        Number of versions of each window per epoch, drawn at random. None shows all versions,
         as in the paper. Fewer views make an epoch proportionally cheaper.
     head_size : int, default=64
         Hidden units of each head.
     head_dropout : float, default=0.1
         Dropout of each head.
 
+    Attributes
+    ----------
+    chance : float
+        1 / number of classes.
+
+    See Also
+    --------
+    MultiTaskRecognition : Recognise each transform with a head of its own.
+    physio_ssl.networks.MultimodalTransformer : The network of the same paper.
+
     References
     ----------
     Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
     learning for wearable emotion recognition", IEEE Transactions on Affective Computing
     15(1), 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder
+    >>> from physio_ssl.pretext import TransformRecognition
+    >>> from physio_ssl.transforms import GaussianNoise, Negation
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> task = TransformRecognition([GaussianNoise(snr_db=10), Negation()])
+    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
+    >>> encoder.fit_transform(X).shape
+    (8, 8)
+    >>> round(encoder.pretext_.chance, 3)
+    0.333
     """
 
     def __init__(self, transforms=None, n_views=None, head_size=64, head_dropout=0.1):
@@ -44,7 +68,7 @@ class TransformRecognition(BaseEstimator):
         self.head_dropout = head_dropout
 
     def make_heads(self, network):
-        """Return the trainable heads that this task puts on a network."""
+        """Return a head of two layers for each modality."""
         n_classes = 1 + len(self._transforms())
         if n_classes == 1:
             raise ValueError("TransformRecognition needs at least one transform, got none.")
@@ -63,30 +87,15 @@ class TransformRecognition(BaseEstimator):
         )
 
     def make_views(self, signals, rng):
-        """Turn a batch of windows into inputs of the network and the targets.
-
-        Parameters
-        ----------
-        signals : dict from str to tensor of shape (batch, n_channels, n_times)
-            The windows.
-        rng : numpy.random.Generator
-            Source of every random draw.
-
-        Returns
-        -------
-        inputs : dict from str to tensor of shape (n_views, n_channels, n_times)
-            Views, of every modality.
-        target : tensor of int, of shape (n_views,)
-            The class of each view.
-        """
+        """Return views of windows and the class of each view, (n_views,)."""
         transforms = self._transforms()
         n_windows = len(next(iter(signals.values())))
-        if n_windows * count_views(self.n_views, 1 + len(transforms)) < 2:  # of batch norm
+        if n_windows * count_views(self.n_views, 1 + len(transforms)) < 2:
             raise ValueError("n_views=1 needs at least 2 windows, got 1.")
         return draw_views(signals, transforms, self.n_views, rng)
 
     def loss(self, network, heads, inputs, target):
-        """Return the loss to minimise and the accuracy of each modality's head."""
+        """Return the sum of the cross-entropies and the accuracy of each modality."""
         embeddings = network.embed(network.tokens(**inputs))
         loss, accuracy = 0.0, {}
         for name, embedding in embeddings.items():
@@ -94,6 +103,11 @@ class TransformRecognition(BaseEstimator):
             loss = loss + F.cross_entropy(logits, target)
             accuracy[f"accuracy_{name}"] = (logits.argmax(1) == target).float().mean().item()
         return loss, accuracy
+
+    @property
+    def chance(self):
+        """Accuracy of guessing: 1 / number of classes."""
+        return 1 / (1 + len(self._transforms()))
 
     def _transforms(self):
         if self.transforms is None:

@@ -111,7 +111,9 @@ def _rename(published, path):
     for part, new, old in _names():
         if old not in published:
             raise ValueError(f"{path} lacks the weights {old!r}.")
-        state[part][new] = published[old]
+        tensor = published[old]
+        # Lengths of kernels are published with the shape (n_out, 1, 1).
+        state[part][new] = tensor.flatten() if new.endswith("weight_g") else tensor
     return state
 
 
