@@ -63,9 +63,8 @@ def X():
 @pytest.fixture
 def make_encoder(network, pretext):
     def make(**settings):
-        return SSLEncoder(
-            network, pretext, **{"module__width": 8, "max_epochs": 2, "random_state": 0, **settings}
-        )
+        own = {"module": network, "pretext": pretext, "module__width": 8}
+        return SSLEncoder(**{**own, "max_epochs": 2, "random_state": 0, **settings})
 
     return make
 
@@ -123,13 +122,19 @@ def test_the_encoder_is_saved_and_loaded(make_encoder, network, pretext, X, tmp_
     assert loaded.partial_fit(X).transform(X).shape == (12, 16)
 
 
-@pytest.mark.parametrize("given", ["network", "pretext", None])
+@pytest.mark.parametrize(
+    "given, missing",
+    [
+        (["network"], "SwapRecognition"),
+        (["pretext"], "RecurrentEncoder"),
+        ([], "SwapRecognition|RecurrentEncoder"),
+    ],
+)
 def test_a_file_does_not_import_classes_that_are_not_given(
-    given, make_encoder, network, pretext, X, tmp_path
+    given, missing, make_encoder, X, tmp_path, request
 ):
     save_encoder(make_encoder(max_epochs=0).fit(X), tmp_path / "mine.safetensors")
-    classes = {"network": [network], "pretext": [pretext], None: []}[given]
-    missing = "SwapRecognition" if given == "network" else "RecurrentEncoder"
+    classes = [request.getfixturevalue(name) for name in given]
     with pytest.raises(ValueError, match=missing):
         load_encoder(tmp_path / "mine.safetensors", classes=classes)
 
