@@ -3,19 +3,20 @@
     python examples/demo_wristband.py                                  # simulated cohort
     python examples/demo_wristband.py --data WESAD --corpus NurseStress
 
-Four models are compared leave-one-subject-out: the majority class, hand-crafted features, an
-untrained encoder and a pre-trained one, the last three with the same logistic regression.
-The encoder is pre-trained on people who are not in the test: with ``--corpus`` (and on the
-simulation) once, on another set of recordings; with ``--data`` alone in each fold, on the
-training subjects. Every signal is standardised over its whole recording, so a test subject's
-unlabelled data is used; labels never are.
+The demo compares four models leave-one-subject-out: the majority class, hand-crafted features, an
+untrained encoder and a pre-trained encoder, the last three with the same logistic regression.
+The encoder is pre-trained on people who are not in the test. With ``--corpus``, and on the
+simulated cohort, this happens once, on other recordings; with ``--data`` alone it happens in each
+fold, on the training subjects. Every signal is standardised over its whole recording, which uses a
+test subject's data without labels.
 
-Writes ``results.json``, the scores of every subject as ``study_....json``, and figures.
+The demo writes ``results.json``, the scores of every subject as ``study_....json``, and figures.
 """
 
 import argparse
 import json
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -31,11 +32,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from physio_ssl import HandcraftedFeatures, SignalDict, SSLEncoder, StageLabels, make_windows
+from physio_ssl import HandcraftedFeatures, SignalDict, SSLEncoder, StageLabels
 from physio_ssl.datasets import load_empatica_corpus, load_wesad, simulate_wristband
 from physio_ssl.evaluation import leave_subjects_out
 from physio_ssl.plotting import PretrainingCurveDisplay, SubjectScoresDisplay
-from physio_ssl.preprocessing import Standardize, prepare_wristband
+from physio_ssl.preprocessing import Preprocessor, Standardize, wristband_preprocessor
 from physio_ssl.transforms import (
     CropResize,
     GaussianNoise,
@@ -45,6 +46,9 @@ from physio_ssl.transforms import (
 )
 
 DURATION = 60  # seconds
+RATES = {"bvp": 64, "eda": 4, "temp": 4}  # Hz, of an Empatica E4
+PREPROCESSOR = wristband_preprocessor(duration=DURATION)
+AT_NATIVE_RATES = Preprocessor({name: [Standardize()] for name in RATES}, RATES, DURATION)
 METRICS = ["accuracy", "balanced_accuracy", "macro_f1"]
 
 
@@ -57,7 +61,7 @@ def main():
 
     encoder = SSLEncoder(
         max_epochs=options.epochs,
-        pretext__n_views=options.views,
+        pretext__n_views=options.n_views,
         random_state=options.seed,
         n_threads=1 if corpus is None else 2,  # folds run side by side
         verbose=1,
@@ -65,10 +69,10 @@ def main():
     if corpus is None:
         print("No corpus: the encoder is pre-trained in each fold, on its training subjects.")
     else:
-        unlabelled = make_windows(prepare_wristband(corpus), DURATION, options.corpus_step)
+        unlabelled = PREPROCESSOR.make_windows(corpus, options.corpus_step)
+        unlabelled = name_subjects(unlabelled, options.corpus or "other")
         print(f"Pre-training on {unlabelled}")
-        # Told whose windows these are, the encoder can be audited.
-        encoder.fit(unlabelled.X, groups=name_subjects(options.corpus or "other", unlabelled))
+        encoder.fit(unlabelled.X, groups=unlabelled.groups)  # the groups are for the audit
         save_figure(PretrainingCurveDisplay.from_encoder(encoder), options, "pretraining.png")
         print(f"pre-trained, {read_clock(start)}")
         encoder = FrozenEstimator(encoder)
@@ -78,22 +82,18 @@ def main():
         "data": describe(options),
         "seed": options.seed,
         "epochs": options.epochs,
-        "views": options.views,
+        "n_views": options.n_views,
         "protocol": f"leave one subject out; windows of 60 s every {options.step:g} s; each "
         "signal z-scored over its recording, which uses a test subject's unlabelled data; "
         "logistic regression with C=0.1",
         "tasks": {},
     }
-    for task, label in tasks.items():
-        windows, X = cut(recordings, label, options.step)
+    for task, classes in tasks.items():
+        windows = name_subjects(cut(recordings, classes, options.step), options.data or "cohort")
         print(f"\n{task}: {windows}")
         study = leave_subjects_out(
             make_models(encoder, options),
-            X,
-            windows.y,
-            name_subjects(options.data or "cohort", windows),
-            onset=windows.onset,
-            duration=windows.duration,
+            windows,
             transductive="each signal is z-scored over its recording",
             n_jobs=options.n_jobs,
             random_state=options.seed,
@@ -116,8 +116,8 @@ def parse_options():
     parser.add_argument("--data", type=Path, help="folder of WESAD")
     parser.add_argument("--corpus", type=Path, help="folder of Empatica E4 sessions")
     parser.add_argument("--output", type=Path, default=Path("demo_results"))
-    parser.add_argument("--epochs", type=int, help="passes over the unlabelled windows")
-    parser.add_argument("--views", type=int, default=6, help="versions shown of a window")
+    parser.add_argument("--epochs", type=int, help="epochs over the unlabelled windows")
+    parser.add_argument("--n-views", type=int, default=6, help="versions of a window to show")
     parser.add_argument("--step", type=float, help="seconds between test windows")
     parser.add_argument("--corpus-step", type=float, help="seconds between unlabelled windows")
     parser.add_argument("--seed", type=int, default=0)
@@ -139,7 +139,7 @@ def describe(options):
 
 
 def load(options):
-    """Return labelled recordings, unlabelled ones of other people, and the tasks."""
+    """Return labelled recordings, unlabelled recordings of other people, and the tasks."""
     corpus = None if options.corpus is None else load_empatica_corpus(options.corpus)
     if options.data is not None:
         tasks = {
@@ -153,18 +153,20 @@ def load(options):
     return recordings, corpus, {"stress vs rest": {"rest": 0, "stress": 1}}
 
 
-def cut(recordings, label, step):
-    """Return windows, and their signals with the pulse twice: at 4 Hz, and at 64 Hz."""
-    windows = make_windows(prepare_wristband(recordings), DURATION, step, labels=StageLabels(label))
-    native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
-    native = make_windows(native, DURATION, step, labels=StageLabels(label))
+def cut(recordings, classes, step):
+    """Return windows that hold the pulse twice: at 4 Hz, and at 64 Hz for the features."""
+    labels = StageLabels(classes)
+    windows = PREPROCESSOR.make_windows(recordings, step, labels=labels)
+    native = AT_NATIVE_RATES.make_windows(recordings, step, labels=labels)
     assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
-    return windows, SignalDict(windows.X, bvp_64hz=native.X["bvp"])
+    rates = {**windows.sampling_rate, "bvp_64hz": 64}
+    return replace(windows, X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]), sampling_rate=rates)
 
 
-def name_subjects(folder, windows):
-    """Return subjects with the name of their data set, as an S2 is in many."""
-    return np.array([f"{Path(folder).name} {subject}" for subject in windows.groups])
+def name_subjects(windows, folder):
+    """Return windows whose subjects carry the name of their data set, as many have an S2."""
+    names = [f"{Path(folder).name} {subject}" for subject in windows.groups]
+    return replace(windows, info=windows.info.assign(subject=names))
 
 
 def at_4_hz(X):
@@ -176,12 +178,11 @@ def at_native_rates(X):
 
 
 def make_models(encoder, options):
-    rates = {"bvp": 64, "eda": 4, "temp": 4}
     untrained = SSLEncoder(max_epochs=0, random_state=options.seed)
     return {
         "majority class": DummyClassifier(),
         "hand-crafted features": classify(
-            FunctionTransformer(at_native_rates), HandcraftedFeatures(rates), SimpleImputer()
+            FunctionTransformer(at_native_rates), HandcraftedFeatures(RATES), SimpleImputer()
         ),
         "untrained encoder": classify(FunctionTransformer(at_4_hz), untrained),
         "pre-trained encoder": classify(FunctionTransformer(at_4_hz), encoder),
@@ -189,7 +190,7 @@ def make_models(encoder, options):
 
 
 def classify(*steps):
-    # C below its default of 1: windows overlap, so they are fewer than they seem.
+    # Below the default of 1: windows overlap, so there are fewer than it seems.
     classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
     return make_pipeline(*steps, StandardScaler(), classifier)
 
@@ -226,9 +227,9 @@ def read_clock(start):
 
 
 def plot_views(windows, path):
-    """Draw a window of each modality as it is and after each of the five transforms."""
+    """Draw a window of each modality, before and after each of the five transforms."""
     transforms = [GaussianNoise(), Permutation(), TimeWarp(), CropResize(), MagnitudeWarp()]
-    names = list(windows.X)
+    names = list(at_4_hz(windows.X))
     middle = len(windows) // 2
     figure, axes = plt.subplots(
         6,
@@ -251,7 +252,7 @@ def plot_views(windows, path):
         column[-1].set_xlabel("time (s)")
     for ax, transform in zip(axes[:, 0], [None, *transforms], strict=True):
         ax.set_ylabel("original" if transform is None else type(transform).__name__)
-    figure.suptitle("One window and its five views (grey: as it was)")
+    figure.suptitle("One window and its five views (grey: the original)")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -1,15 +1,15 @@
-"""What is a wristband encoder good for on people, and in studies, that it has not seen?
+"""How good is a wristband encoder on people, and in studies, that it has not seen?
 
     python examples/evaluate_wristband.py wristband-small --wesad WESAD
     python examples/evaluate_wristband.py my.safetensors --stress-predict StressPredict
 
-Logistic regression on the frozen encoder's embeddings, leave-one-subject-out, against the
-same on hand-crafted features and on the same network untrained. An encoder that was trained
-with modality dropout is tested with each modality left out, too: the classifier is then
-trained without it as well.
+Logistic regression on the embeddings of the frozen encoder is compared, leave-one-subject-out, with
+logistic regression on hand-crafted features and on the same network untrained. An encoder that was
+trained with modality dropout is also tested without each modality; the classifier is then trained
+without it as well.
 
-Writes ``results.json``, and the scores of every subject as ``study_....json``, to the output
-folder. What takes long is written there as it ends, and read from there next time.
+The script writes ``results.json``, and the scores of every subject as ``study_....json``, to the
+output folder. It writes the result of each fold as it ends; the same command continues from there.
 """
 
 import argparse
@@ -29,36 +29,35 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from physio_ssl import (
     HandcraftedFeatures,
+    HeadClassifier,
     PerModality,
     SignalDict,
     SSLClassifier,
     SSLEncoder,
     StageLabels,
     load_encoder,
-    make_windows,
 )
 from physio_ssl.datasets import load_stress_predict, load_wesad
 from physio_ssl.evaluation import leave_subjects_out
-from physio_ssl.preprocessing import Resample, Standardize
+from physio_ssl.preprocessing import Preprocessor, Resample, Standardize
 
 OURS, UNTRAINED, BASELINE = "pre-trained", "untrained", "hand-crafted features"
-PLAIN = "untrained, paper A's network and signals"
+PLAIN = "untrained, network and signals of Wu et al."
 FROZEN_HEAD, TUNED = "pre-trained, head on the frozen network", "pre-trained and fine-tuned"
-# Below its default of 1, as windows overlap, so they are fewer than they seem. Chosen while
-# looking at these data sets.
+# Below the default of 1: windows overlap, so there are fewer than it seems. Chosen while looking
+# at these data sets.
 C = 0.01
-TUNING = {  # chosen while looking at WESAD, too
+HEAD = {  # also chosen while looking at WESAD
     "class_weight": "balanced",
-    "linear_probe_first": True,
     "max_epochs": 2,
     "min_steps": 0,
     "batch_size": 64,
-    "module__hidden_size": 256,
-    "module__dropout": 0.7,
+    "head__hidden_size": 256,
+    "head__dropout": 0.7,
     "random_state": 0,
 }
 STRESS = {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1}
-TASKS = {  # of each data set, with the seconds between windows
+TASKS = {  # seconds between windows, and classes
     "WESAD": {
         "stress vs rest": (5, {"baseline": 0, "amusement": 0, "stress": 1}),
         "3 classes": (5, {"baseline": 0, "stress": 1, "amusement": 2}),
@@ -82,13 +81,12 @@ def main():
     for name, (load, folder) in data.items():
         if folder is not None:
             recordings = load(folder)
-            for task, (step, label) in TASKS[name].items():
+            for task, (step, classes) in TASKS[name].items():
                 title = f"{name}, {task}"
-                windows = cut(recordings, encoder.preprocessor_, step, label)
+                windows = cut(recordings, encoder.preprocessor_, step, classes)
                 print(f"\n{title}: {windows}", flush=True)
-                models = make_models(
-                    encoder, windows.X, recordings[0].sampling_rate, options.fine_tuned
-                )
+                rates = recordings[0].sampling_rate
+                models = make_models(encoder, windows.X, rates, options.fine_tuned)
                 found = run(title, models, windows, folder.resolve().name, options)
                 tasks[title] = {"step": step, **found}
     results = {
@@ -112,7 +110,7 @@ def parse_options():
     parser.add_argument("--wesad", type=Path, help="folder of WESAD")
     parser.add_argument("--stress-predict", type=Path, help="folder of Stress-Predict")
     parser.add_argument("--output", type=Path, default=Path("wristband_results"))
-    parser.add_argument("--fine-tuned", action="store_true", help="fine-tune in each fold, too")
+    parser.add_argument("--fine-tuned", action="store_true", help="also fine-tune in each fold")
     parser.add_argument("--n-jobs", type=int, default=2, help="folds at a time")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -122,25 +120,22 @@ def parse_options():
 
 
 def read_digest(encoder):
-    """Return the digest of an encoder's file, for its model card; None of a name."""
+    """Return the digest of an encoder's file, for its model card, or None for a name."""
     path = Path(encoder)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def cut(recordings, preprocessor, step, label):
-    """Return windows as the encoder takes them, with those at native rates beside."""
-    windows = preprocessor.make_windows(recordings, step, labels=StageLabels(label))
-    native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
-    native = make_windows(native, preprocessor.duration, step, labels=StageLabels(label))
+def cut(recordings, preprocessor, step, classes):
+    """Return windows as the encoder takes them, together with those at native rates."""
+    labels = StageLabels(classes)
+    windows = preprocessor.make_windows(recordings, step, labels=labels)
+    rates = dict(recordings[0].sampling_rate)
+    standardize = Preprocessor({name: [Standardize()] for name in rates}, rates, windows.duration)
+    native = standardize.make_windows(recordings, step, labels=labels)
     if not np.array_equal(native.onset, windows.onset):
         raise SystemExit("Models must see the same windows: the preprocessor changes their onsets")
-    rates = {f"native_{name}": rate for name, rate in native.sampling_rate.items()}
     native = {f"native_{name}": x for name, x in native.X.items()}
-    return replace(
-        windows,
-        X=SignalDict(windows.X, **native),
-        sampling_rate={**windows.sampling_rate, **rates},
-    )
+    return replace(windows, X=SignalDict(windows.X, **native), sampling_rate=None)
 
 
 def select(X, names):
@@ -166,9 +161,9 @@ def make_models(encoder, X, sampling_rate, fine_tuned=False):
         return classify(chosen, FrozenEstimator(encoder))
 
     untrained = clone(encoder).set_params(max_epochs=0).fit(select(X, names))
-    # Frozen, though it learns nothing: features are then computed once, not in each fold.
+    # Frozen, although it learns nothing: features are then computed once, not in each fold.
     features = FrozenEstimator(HandcraftedFeatures(sampling_rate).fit(select_native(X)))
-    at_4_hz = [(name, Resample(rate, 4)) for name, rate in sampling_rate.items() if rate != 4]
+    at_4_hz = {name: Resample(rate, 4) for name, rate in sampling_rate.items() if rate != 4}
     plain = SSLEncoder(max_epochs=0, random_state=encoder.random_state)
     models = {
         BASELINE: classify(FunctionTransformer(select_native), features, SimpleImputer()),
@@ -178,10 +173,11 @@ def make_models(encoder, X, sampling_rate, fine_tuned=False):
     }
     if fine_tuned:
         chosen = FunctionTransformer(select, kw_args={"names": names})
-        for name, mode in ((FROZEN_HEAD, "frozen"), (TUNED, "fine_tuned")):
-            classifier = SSLClassifier(FrozenEstimator(encoder), mode, **TUNING)
-            models[name] = make_pipeline(chosen, classifier)
-    if getattr(encoder.module_, "modality_dropout", 0):
+        frozen = FrozenEstimator(encoder)
+        models[FROZEN_HEAD] = make_pipeline(chosen, frozen, HeadClassifier(**HEAD))
+        tuned = SSLClassifier(frozen, mode="fine_tuned", linear_probe_first=True, **HEAD)
+        models[TUNED] = make_pipeline(chosen, tuned)
+    if encoder.module_.network.accepts_missing:
         for left_out in names:
             rest = [name for name in names if name != left_out]
             models[f"{OURS}, without {left_out}"] = probe(encoder, rest)
@@ -189,14 +185,11 @@ def make_models(encoder, X, sampling_rate, fine_tuned=False):
 
 
 def run(task, models, windows, data_set, options):
-    """Return macro-F1 of each model, and what the pre-trained encoder gains, with intervals."""
+    """Return macro-F1 of each model, and the gain of the pre-trained encoder, with intervals."""
+    subjects = [f"{data_set}/{subject}" for subject in windows.groups]
     study = leave_subjects_out(
         models,
-        windows.X,
-        windows.y,
-        np.array([f"{data_set}/{subject}" for subject in windows.groups]),
-        onset=windows.onset,
-        duration=windows.duration,
+        replace(windows, info=windows.info.assign(subject=subjects)),
         transductive=TRANSDUCTIVE,
         n_jobs=options.n_jobs,
         random_state=options.seed,

@@ -2,25 +2,25 @@
 Filling in a masked ECG
 =======================
 
-The pretext task of the second paper: about half of the samples are hidden, and the network
-learns to predict them. To put a heartbeat where it belongs, it has to know the
-rhythm. Here it learns that of simulated people; the same lines work on recordings.
+In the pretext task of Vazquez-Rodriguez et al. (2022) about half of the samples are hidden, and the
+network learns to predict them. To put a heartbeat where it belongs, it has to know the
+rhythm. Here it learns the rhythm of simulated people; the same lines work on real recordings.
 """
 
 # %%
 # Recordings, and windows of them
 # -------------------------------
-# ``prepare_ecg`` filters, resamples to 128 Hz and z-scores; ``drop_poor_ecg`` looks at the
-# recordings as they were read, and leaves out windows without a readable heartbeat.
+# ``ecg_preprocessor`` filters, resamples to 128 Hz and z-scores. ``drop_poor_ecg`` looks at the
+# recordings as they were read, and drops windows without a readable heartbeat.
 
 import matplotlib.pyplot as plt
 import neurokit2 as nk
 import numpy as np
 
-from physio_ssl import Recording, SSLEncoder, make_windows
+from physio_ssl import Recording, SSLEncoder
 from physio_ssl.evaluation import reconstruct_masked
 from physio_ssl.networks import ECGTransformer
-from physio_ssl.preprocessing import prepare_ecg
+from physio_ssl.preprocessing import ecg_preprocessor
 from physio_ssl.pretext import MaskedPrediction
 from physio_ssl.quality import drop_poor_ecg
 
@@ -41,15 +41,15 @@ recordings = [
     )
     for number, rate in enumerate(rng.integers(50, 110, size=12))
 ]
-windows = make_windows(prepare_ecg(recordings), duration=10, step=2)
+windows = ecg_preprocessor(duration=10).make_windows(recordings, step=2)
 windows = drop_poor_ecg(windows, recordings)
 windows
 
 # %%
 # Pre-train
 # ---------
-# With tokens of 16 samples and a narrow network this takes a minute or less. The paper's
-# network has a token for each sample, and is 256 wide.
+# With tokens of 16 samples and a narrow network this takes a minute or less. The published
+# network has one token per sample, and is 256 wide.
 
 known = np.isin(windows.groups, ["P10", "P11"], invert=True)
 encoder = SSLEncoder(
@@ -74,7 +74,7 @@ plt.show()
 # %%
 # People it has not seen
 # ----------------------
-# What a straight line across each gap would give is the yardstick.
+# The predictions are compared with a straight line across each gap.
 
 result = reconstruct_masked(encoder, windows.select(~known).X)
 print(result)

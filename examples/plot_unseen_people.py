@@ -3,15 +3,16 @@ Does pre-training help on people never seen?
 ============================================
 
 Labels are few, recordings are many. Here an encoder is pre-trained on simulated people
-without labels, and a logistic regression on its embedding is tested on others, one at a
-time. The same model with an encoder that was not pre-trained tells what the training did.
+without labels, and a logistic regression on its embedding is tested on other people, one at a
+time. The same model with an untrained encoder shows what the pre-training did.
 """
 
 # %%
 # Recordings, and windows of them
 # -------------------------------
-# A recording holds each signal at its own rate; ``prepare_wristband`` brings them to 4 Hz and
-# to z-scores of the recording. Windows carry their subject in ``groups``.
+# A recording holds each signal at its own rate. ``wristband_preprocessor`` brings all signals to
+# 4 Hz, z-scores them over the recording and cuts windows. ``windows.info`` is a table of what is
+# known about each window.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,23 +22,23 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from physio_ssl import SSLEncoder, StageLabels, make_windows
+from physio_ssl import SSLEncoder, StageLabels
 from physio_ssl.datasets import simulate_wristband
-from physio_ssl.preprocessing import prepare_wristband
+from physio_ssl.preprocessing import wristband_preprocessor
 
-corpus = prepare_wristband(simulate_wristband(20, random_state=1))
-unlabelled = make_windows(corpus, duration=60)
+preprocessor = wristband_preprocessor(duration=60)
+unlabelled = preprocessor.make_windows(simulate_wristband(20, random_state=1))
 
-cohort = prepare_wristband(simulate_wristband(12, random_state=0))
+cohort = simulate_wristband(12, random_state=0)
 labels = StageLabels({"rest": 0, "stress": 1})
-windows = make_windows(cohort, duration=60, step=30, labels=labels)
+windows = preprocessor.make_windows(cohort, step=30, labels=labels)
 windows
 
 # %%
 # Pre-train
 # ---------
-# The task is to tell which of five signal transforms was applied to a window. Its accuracy
-# starts at 1 / 6 and is kept per modality in ``history_``.
+# The task is to recognise which of five signal transforms, if any, was applied to a window. Chance
+# is 1 / 6. ``history_`` keeps the accuracy of each modality.
 
 encoder = SSLEncoder(max_epochs=6, random_state=0).fit(unlabelled.X)
 for name in windows.X:
@@ -52,9 +53,9 @@ plt.show()
 # %%
 # Test on people never seen
 # -------------------------
-# ``FrozenEstimator`` keeps cross-validation from training the encoder again. It may be
-# shared by all folds, as it never saw anyone of this cohort. An encoder that learned from
-# the cohort itself would go into the pipeline as it is, to be trained in each fold.
+# ``FrozenEstimator`` keeps cross-validation from training the encoder again. All folds may
+# share it, because it never saw anyone of this cohort. To learn from the cohort itself, put the
+# encoder into the pipeline without it: then it is trained in each fold, on training subjects.
 
 encoders = {
     "untrained": SSLEncoder(max_epochs=0, random_state=0),
@@ -74,7 +75,7 @@ for name, embed in encoders.items():
     print(f"{name:12} {scores[name].mean():.3f}")
 
 # %%
-# Each line is one person. The mean alone would hide that some gain and others lose.
+# Each line is one person. The mean alone would hide that some people gain and others lose.
 
 figure, ax = plt.subplots()
 ax.plot([0, 1], list(scores.values()), "o-", color="0.7")
@@ -85,5 +86,5 @@ ax.set_ylabel("balanced accuracy of a held-out subject")
 plt.show()
 
 # %%
-# On simulated people this says that the pieces fit, not that the method works on real ones:
-# for that, see the table in the README.
+# On simulated people this shows that the pieces fit, not that the method works on real people:
+# for that, see the results pages.

@@ -1,16 +1,16 @@
 """The recipe of the wristband encoder that comes with physio_ssl: from recordings to weights.
 
     python examples/pretrain_wristband.py --corpus NurseStress --output wristband-small
-    python examples/pretrain_wristband.py --output wristband-small    # the card anew
+    python examples/pretrain_wristband.py --output wristband-small    # write the card again
 
-The first command trains on Empatica E4 recordings without labels, with a fixed seed. After
-each pass it writes a checkpoint and ``metrics.csv``: after a kill, the same command goes on
-from there, to the same weights. It ends with ``<output>.safetensors``, for ``load_encoder``,
-and the model card ``<output>.md``, whose numbers all come from files that the run wrote. Where
-``evaluate_wristband.py`` has put results beside them, the second command adds these.
+The first command trains on Empatica E4 recordings without labels, with a fixed seed. After each
+epoch it writes a checkpoint and ``metrics.csv``. If it is killed, the same command continues from
+the checkpoint, to the same weights. In the end it writes ``<output>.safetensors``, for
+``load_encoder``, and the model card ``<output>.md``, whose numbers all come from files of the run.
+The second command adds the results that ``evaluate_wristband.py`` has written to the same folder.
 
-WESAD is refused as a corpus: it stays the test of how the encoder transfers. Some people are
-held out to watch the loss on people not trained on; nothing is chosen by it.
+WESAD is refused as a corpus, because it is the test of how the encoder transfers. Some people are
+held out to watch the loss on unseen people; nothing is chosen by it.
 """
 
 import argparse
@@ -30,7 +30,13 @@ from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 
 import physio_ssl
-from physio_ssl import SSLEncoder, concatenate_windows, fit_resumable, load_encoder
+from physio_ssl import (
+    SSLEncoder,
+    concatenate_windows,
+    fit_resumable,
+    load_encoder,
+    save_encoder,
+)
 from physio_ssl.datasets import load_empatica_corpus
 from physio_ssl.networks import MultimodalTransformer
 from physio_ssl.preprocessing import (
@@ -43,15 +49,15 @@ from physio_ssl.preprocessing import (
 )
 from physio_ssl.pretext import StatisticsPrediction
 
-PREPARATION = Preprocessor(
-    {  # beside each signal the slow traces in it, which tokens of 2 s at 4 Hz would lose
+PREPROCESSOR = Preprocessor(
+    {  # append slow derived channels, which tokens of 2 s at 4 Hz would lose
         "bvp": [HeartRateChannels(64), Resample(64, 4), Standardize(constant="zero")],
         "eda": [SlopeChannels(4, smoothing=5, window=10), NormalScores()],
         "temp": [SlopeChannels(4, smoothing=15), Standardize()],
     },
-    input_sampling_rate={"bvp": 64, "eda": 4, "temp": 4},
-    sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
+    output_sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
     duration=60,
+    input_sampling_rate={"bvp": 64, "eda": 4, "temp": 4},
 )
 STEP = 15  # seconds between windows
 N_HELD_OUT = 2  # people, for the validation loss
@@ -68,7 +74,7 @@ SETTINGS = {
     "callbacks__lr_schedule__warmup": 0.1,
     "callbacks__lr_schedule__decay": "cosine",
 }
-# Of other folders, --licence and --citation must say what is known.
+# For other folders, give --licence and --citation.
 CORPORA = {
     "NurseStress": {
         "licence": "CC0",
@@ -110,18 +116,20 @@ def parse_options():
         type=Path,
         action="append",
         default=[],
-        help="folder of Empatica E4 sessions; may be given again. Without, only the card of a "
-        "training that has ended is written anew",
+        help="folder of Empatica E4 sessions; may be repeated. Without it, only the card of a "
+        "finished training is written again",
     )
     parser.add_argument(
-        "--licence", action="append", default=[], help="of each corpus that is not known here"
+        "--licence", action="append", default=[], help="licence of each corpus not known here"
     )
     parser.add_argument(
-        "--citation", action="append", default=[], help="of each corpus that is not known here"
+        "--citation", action="append", default=[], help="citation of each corpus not known here"
     )
     parser.add_argument("--output", type=Path, default=Path("wristband-small"))
     parser.add_argument("--device", default="cpu", help="or cuda")
-    parser.add_argument("--precision", default="float32", help="or bfloat16: faster where known")
+    parser.add_argument(
+        "--precision", default="float32", help="or bfloat16, on processors that have it"
+    )
     parser.add_argument("--n-threads", type=int, default=2, help="on the CPU")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -134,7 +142,7 @@ def refuse_wesad(folder):
     found += [path for path in folder.resolve().parents if path.name.lower() == "wesad"]
     if found:
         raise SystemExit(
-            f"{folder} is, or holds, WESAD ({found[0]}), which stays the test of how the encoder "
+            f"{folder} is, or holds, WESAD ({found[0]}), which is the test of how the encoder "
             "transfers to people of another study: give corpora without it"
         )
 
@@ -148,26 +156,25 @@ def name_sources(options):
     names = [folder.resolve().name for folder in options.corpus]
     unknown = [name for name in names if name not in CORPORA]
     if len(set(names)) < len(names):
-        raise SystemExit(f"Each corpus must have a name of its own, got {', '.join(names)}")
+        raise SystemExit(f"The corpora must have different names, got {', '.join(names)}")
     if not len(options.licence) == len(options.citation) == len(unknown):
         raise SystemExit(
-            "Each corpus that is not known here needs a --licence and a --citation, in the same "
-            f"order; not known: {', '.join(unknown) or 'none'}; got {len(options.licence)} and "
+            "Each unknown corpus needs a --licence and a --citation, in the same order; unknown: "
+            f"{', '.join(unknown) or 'none'}; got {len(options.licence)} and "
             f"{len(options.citation)}"
         )
-    given = zip(options.licence, options.citation, strict=True)
-    told = {
-        name: {"licence": licence, "citation": citation}
-        for name, (licence, citation) in zip(unknown, given, strict=True)
+    columns = zip(unknown, options.licence, options.citation, strict=True)
+    given = {
+        name: {"licence": licence, "citation": citation} for name, licence, citation in columns
     }
-    return {name: CORPORA.get(name) or told[name] for name in names}
+    return {name: CORPORA.get(name) or given[name] for name in names}
 
 
 def check_output(options, sources):
-    """Make the output folder, or see that what is in it was made with the same settings."""
+    """Make the output folder, or check that its content was made with the same settings."""
     settings = {
         "corpora": sources,
-        "preprocessor": repr(PREPARATION.get_params()),
+        "preprocessor": repr(PREPROCESSOR.get_params()),
         "settings": repr(SETTINGS),
         "step": STEP,
         "n_held_out": N_HELD_OUT,
@@ -183,18 +190,18 @@ def check_output(options, sources):
         names = [name for name in settings if settings[name] != begun.get(name)]
         if names:
             raise SystemExit(
-                f"{options.output} holds a training that was begun with other settings "
-                f"({', '.join(names)}): give these, or another --output"
+                f"{options.output} holds a training with other settings ({', '.join(names)}): use "
+                "those settings, or another --output"
             )
     else:
         path.write_text(json.dumps(settings, indent=1))
 
 
 def train(options, sources):
-    """Train the encoder, or go on with it, and write its file and what there is to say of it."""
+    """Train the encoder, or resume its training, and write its file and the facts about it."""
     corpora = {folder.resolve().name: load_empatica_corpus(folder) for folder in options.corpus}
     windows = concatenate_windows(
-        {name: PREPARATION.make_windows(some, STEP) for name, some in corpora.items()}
+        {name: PREPROCESSOR.make_windows(some, STEP) for name, some in corpora.items()}
     )
     held_out = hold_out(windows, options.seed)
     is_held_out = np.isin(windows.groups, held_out)
@@ -203,18 +210,17 @@ def train(options, sources):
 
     encoder = SSLEncoder(
         **SETTINGS,
-        callbacks__lr_schedule__n_epochs=SETTINGS["max_epochs"],
-        preprocessor=PREPARATION,
+        preprocessor=PREPROCESSOR,
         random_state=options.seed,
         device=options.device,
         precision=options.precision,
         n_threads=options.n_threads,
-        train_split=predefined_split(Dataset(validation.X)),  # only looked at
+        train_split=predefined_split(Dataset(validation.X)),  # only watched
         verbose=1,
     )
     fit_resumable(encoder, training.X, options.output, groups=training.groups)
     path = options.output / f"{options.output.resolve().name}.safetensors"
-    encoder.set_params(n_threads=1, verbose=0, train_split=None).save(path)
+    save_encoder(encoder.set_params(n_threads=1, verbose=0, train_split=None), path)
 
     facts = {
         "corpora": {name: {**sources[name], **measure(some)} for name, some in corpora.items()},
@@ -222,7 +228,7 @@ def train(options, sources):
         "n_people": len(set(training.groups)),
         "n_validation_windows": len(validation),
         "held_out": held_out.tolist(),
-        "parameters": sum(p.numel() for p in encoder.module_.parameters()),
+        "parameters": sum(p.numel() for p in encoder.module_.network.parameters()),
         "settings": {name: show(value) for name, value in SETTINGS.items()},
         "step": STEP,
         "seed": options.seed,
@@ -241,7 +247,7 @@ def train(options, sources):
 
 
 def hold_out(windows, seed):
-    """Return some of the people."""
+    """Return the people to hold out."""
     people = np.unique(windows.groups)
     if len(people) <= N_HELD_OUT:
         raise SystemExit(f"The corpora must hold more than {N_HELD_OUT} people, got {len(people)}")
@@ -268,20 +274,17 @@ def describe_machine(options):
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
 
 
-# The model card
-
-
 def write_card(folder):
-    """Write the model card from the files of a training that has ended, and return its path."""
+    """Write the model card from the files of a finished training, and return its path."""
     name = folder.resolve().name
     if not (folder / "training.json").exists():
-        raise SystemExit(f"{folder} holds no training that has ended: give a --corpus")
+        raise SystemExit(f"{folder} holds no finished training: give a --corpus")
     facts = json.loads((folder / "training.json").read_text())
     weights = folder / f"{name}.safetensors"
     parts = [
         describe_use(name),
         describe_data(facts),
-        describe_preparation(load_encoder(weights).preprocessor_),
+        describe_preprocessor(load_encoder(weights).preprocessor_),
         describe_training(facts, pd.read_csv(folder / "metrics.csv"), weights.stat().st_size),
         describe_results(folder, facts["sha256"]),
         LIMITS,
@@ -301,19 +304,19 @@ def describe_use(name):
     return f"""
 # {name}
 
-An encoder of wristband signals for physio_ssl: it turns windows of blood volume pulse, skin
-conductance and skin temperature into a few numbers each, on which a small classifier can be
-trained with few labels. It was trained itself without labels, by `examples/pretrain_wristband.py`.
+An encoder of wristband signals for physio_ssl. It turns each window of blood volume pulse, skin
+conductance and skin temperature into a few numbers, on which you can train a small classifier with
+few labels. The encoder was trained without labels, by `examples/pretrain_wristband.py`.
 
 ```python
 from physio_ssl import load_encoder
 
 encoder = load_encoder("{name}")  # or the path of {name}.safetensors
-windows = encoder.preprocessor_.make_windows(recordings, step=15)  # of physio_ssl.Recording
+windows = encoder.preprocessor_.make_windows(recordings, step=15)  # physio_ssl.Recording objects
 embedding = encoder.transform(windows.X)  # one row per window
 ```
 
-`sklearn.frozen.FrozenEstimator(encoder)` keeps the weights as they are in cross-validation."""
+In cross-validation, use `sklearn.frozen.FrozenEstimator(encoder)`: it keeps the weights fixed."""
 
 
 def describe_data(facts):
@@ -326,29 +329,30 @@ def describe_data(facts):
 
 {tabulate(rows, "corpus", "hours", "sessions", "people", "licence", "citation")}
 
-All are recordings of the Empatica E4, used without labels. Of them {facts["n_windows"]} windows of
-{facts["n_people"]} people were trained on. {facts["n_validation_windows"]} windows of
-{len(facts["held_out"])} others ({", ".join(facts["held_out"])}) were held out for the validation
-loss, by which nothing was chosen. No recording of WESAD is among them."""
+All are recordings of the Empatica E4, used without labels. The encoder was trained on
+{facts["n_windows"]} windows of {facts["n_people"]} people.
+{facts["n_validation_windows"]} windows of {len(facts["held_out"])} other people
+({", ".join(facts["held_out"])}) were held out for the validation loss; nothing was chosen by it.
+The corpora contain no recording of WESAD."""
 
 
-def describe_preparation(preprocessor):
+def describe_preprocessor(preprocessor):
     rows = [
         (
             name,
             f"{preprocessor.input_sampling_rate[name]:g} Hz",
             ", ".join(map(repr, steps)) or "nothing",
-            f"{preprocessor.sampling_rate[name]:g} Hz",
+            f"{preprocessor.output_sampling_rate[name]:g} Hz",
         )
         for name, steps in preprocessor.steps.items()
     ]
     return f"""
 ## Preprocessing
 
-Each signal is prepared over its whole recording, then cut into windows of
-{preprocessor.duration:g} s. `encoder.preprocessor_` does all of it.
+Each signal is preprocessed over its whole recording, then cut into windows of
+{preprocessor.duration:g} s. `encoder.preprocessor_` does all of this.
 
-{tabulate(rows, "modality", "at least", "steps", "becomes")}"""
+{tabulate(rows, "modality", "input, at least", "steps", "output")}"""
 
 
 def describe_training(facts, metrics, n_bytes):
@@ -367,11 +371,11 @@ def describe_training(facts, metrics, n_bytes):
 
 {tabulate(settings, "setting", "value")}
 
-Windows began every {facts["step"]:g} s. Seed {facts["seed"]}, {facts["precision"]},
-{len(metrics)} passes in {metrics["seconds"].sum() / 60:.1f} min on {facts["machine"]}, with
-{facts["n_threads"]} thread(s). It ended on {facts["date"]}, with {versions}.
+Windows every {facts["step"]:g} s; seed {facts["seed"]}; {facts["precision"]};
+{len(metrics)} epochs in {metrics["seconds"].sum() / 60:.1f} min on {facts["machine"]}, with
+{facts["n_threads"]} thread(s). The training ended on {facts["date"]}, with {versions}.
 
-After the last pass, on people trained on and held out (`metrics.csv` has all passes):
+After the last epoch, on training and held-out people (`metrics.csv` has all epochs):
 
 {tabulate(losses, "metric", "value")}"""
 
@@ -390,7 +394,7 @@ def describe_results(folder, digest):
             gain = found["gain"].get(model)
             gain = "" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain)
             rows.append((who, model, f"{mean:.3f} [{low:.3f}, {high:.3f}]", gain))
-    title = "what the pre-trained encoder gains"
+    title = "gain of the pre-trained encoder over it"
     return f"""
 ## Results
 
@@ -402,21 +406,21 @@ Means over people, with 95 % intervals. {results["protocol"]} Evaluated on {resu
 LIMITS = """
 ## Limits
 
-- It has seen one device, worn on the wrist, and the people of the corpora above. Signals of other
-  devices or places of the body need a test of their own before anything is built on it.
+- The encoder has seen one device, worn on the wrist, and the people of the corpora above. Test it
+  on your device and place on the body before you build anything on it.
 - Poor contact, movement and temperature change these signals more than many states of interest do.
-- Steps that standardise see the whole recording: they cannot run while it still goes on.
+- Some steps standardise over the whole recording. They cannot run while the recording goes on.
 - The studies that it is tested on, WESAD and Stress-Predict, induced stress in few people.
 - The preprocessor, the pretext task and the sizes of this recipe, and the classifier's `C`, were
-  chosen while looking at the scores on these two studies, which are therefore a little too kind.
-- Where a signal is missing, train the classifier on windows that lack it, too.
+  chosen while looking at the scores on these two studies. So the scores are a little too kind.
+- If a signal is missing, train the classifier on windows that lack the same signal.
 
 ## What it must not be used for
 
 - Diagnosis, treatment or monitoring of patients: it is no medical device.
 - Decisions about people, such as hiring, insurance, pay, supervision at work or school.
-- Watching people who have not agreed to it.
-- Other devices or places of the body without a test."""
+- Monitoring people who have not consented.
+- Other devices or places on the body, without a test."""
 
 
 if __name__ == "__main__":

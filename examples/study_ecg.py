@@ -1,10 +1,10 @@
-"""The second paper on open ECG: masked prediction, and what its embedding is good for.
+"""Masked prediction on open ECG, and what its embedding is good for.
 
     python examples/study_ecg.py --cinc2017 training2017.zip --eegmat eegmat
 
-An ``ECGTransformer`` is pre-trained by masked prediction, and a ``ConvEncoder`` by seven-task
-recognition, on handheld ECG without labels (CinC 2017; a fifth of the recordings is held
-out). Three questions follow:
+An ``ECGTransformer`` is pre-trained by masked prediction (Vazquez-Rodriguez et al., 2022), and a
+``ConvEncoder`` by seven-task recognition (Sarkar & Etemad, 2022), on handheld ECG without labels
+(CinC 2017; a fifth of the recordings is held out). The study asks three questions:
 
 1. How well are masked samples of the held-out recordings predicted?
 2. Rest or mental arithmetic (EEGMAT, other people, another device)? Logistic regression on the
@@ -13,8 +13,8 @@ out). Three questions follow:
    fine-tuned network against the same network trained from scratch, with 1, 10 and 100 % of
    the labels.
 
-Windows are of 10 s, and standardised one by one: nothing else about a test person is used.
-What takes long is written to the output folder as it ends, and read from there next time.
+Windows last 10 s and are standardised one by one; nothing else about a test person is used. The
+script writes encoders and scores to the output folder as it goes, and continues from there.
 """
 
 import argparse
@@ -42,18 +42,17 @@ from physio_ssl import (
     SSLEncoder,
     StageLabels,
     load_encoder,
-    make_windows,
     save_encoder,
 )
 from physio_ssl.datasets import load_cinc2017, load_eegmat
 from physio_ssl.evaluation import leave_subjects_out, reconstruct_masked
 from physio_ssl.networks import ConvEncoder, ECGTransformer
-from physio_ssl.preprocessing import Standardize, prepare_ecg
+from physio_ssl.preprocessing import Standardize, ecg_preprocessor
 from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition
 from physio_ssl.quality import drop_poor_ecg
 
 DURATION, RATE = 10, 128  # seconds, Hz
-DRAWS = {0.01: 2, 0.1: 2, 1.0: 1}  # of each share of the labelled recordings
+DRAWS = {0.01: 2, 0.1: 2, 1.0: 1}  # number of draws, by the fraction of labelled recordings
 GRID = {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}
 OURS = "pre-trained ECGTransformer"
 SCRATCH, TUNED = "ECGTransformer from scratch", "fine-tuned ECGTransformer"
@@ -80,8 +79,8 @@ NETWORKS = {
 def main():
     options = parse_options()
     check_output(options)
-    label = {"normal": 0, "AF": 1, "other": 2, "noisy": 3}
-    corpus = cut(load_cinc2017(options.cinc2017), step=5, label=label)
+    classes = {"normal": 0, "AF": 1, "other": 2, "noisy": 3}
+    corpus = cut(load_cinc2017(options.cinc2017), step=5, classes=classes)
     rhythms = corpus.select(corpus.y <= 1)
     held_out = hold_out(corpus, options.seed)
     unlabelled = corpus.select(~np.isin(corpus.groups, held_out))
@@ -106,14 +105,16 @@ def parse_options():
     parser.add_argument("--cinc2017", type=Path, required=True, help="training2017.zip")
     parser.add_argument("--eegmat", type=Path, required=True, help="folder of EEGMAT")
     parser.add_argument("--output", type=Path, default=Path("study_ecg_results"))
-    parser.add_argument("--precision", default="float32", help="or bfloat16: faster where known")
-    parser.add_argument("--n-threads", type=int, default=2, help="of pre-training")
+    parser.add_argument(
+        "--precision", default="float32", help="or bfloat16, on processors that have it"
+    )
+    parser.add_argument("--n-threads", type=int, default=2, help="threads for pre-training")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
 def check_output(options):
-    """Make the output folder, or see that what is in it was made with the same settings."""
+    """Make the output folder, or check that its content was made with the same settings."""
     settings = {
         "networks": repr(NETWORKS),
         "precision": options.precision,
@@ -126,11 +127,10 @@ def check_output(options):
     path.write_text(json.dumps(settings, indent=1))
 
 
-def cut(recordings, step, label):
-    """Return good windows, each standardised by itself."""
-    windows = make_windows(
-        prepare_ecg(recordings, RATE, standardize=None), DURATION, step, labels=StageLabels(label)
-    )
+def cut(recordings, step, classes):
+    """Return windows with a readable heartbeat, each standardised by itself."""
+    preprocessor = ecg_preprocessor(DURATION, RATE, standardize=None)
+    windows = preprocessor.make_windows(recordings, step, labels=StageLabels(classes))
     windows = drop_poor_ecg(windows, recordings)
     return replace(windows, X=PerModality({"ecg": Standardize()}).fit_transform(windows.X))
 
@@ -170,7 +170,7 @@ def pretrain(name, settings, windows, options):
 
 
 def show_errors(encoder, windows, options):
-    """Print the error on masked samples, with the masks of training and those of the paper."""
+    """Print the error on masked samples, with the masks of training and the published masks."""
     for task in (encoder.pretext_, MaskedPrediction()):
         encoder.pretext_.set_params(**task.get_params())
         error = reconstruct_masked(encoder, windows.X, options.seed).error["ecg"]
@@ -185,16 +185,16 @@ def probe(*steps):
 
 
 def search_probe():
-    """Return a probe whose ``C`` is found on the labelled recordings, split by recording."""
+    """Return a probe that searches ``C`` on the labelled recordings, split by recording."""
     return GridSearchCV(probe(), GRID, scoring="roc_auc", cv=StratifiedGroupKFold(3))
 
 
 def compare_on_arithmetic(encoders, options):
-    """Rest or mental arithmetic, of people with a heartbeat in both files."""
-    label = {"rest": 0, "arithmetic": 1}
-    windows = cut(load_eegmat(options.eegmat), step=DURATION, label=label)
-    classes = pd.Series(windows.y).groupby(windows.groups).nunique()
-    windows = windows.select(np.isin(windows.groups, classes.index[classes == 2]))
+    """Compare on rest or mental arithmetic, for people with a heartbeat in both files."""
+    classes = {"rest": 0, "arithmetic": 1}
+    windows = cut(load_eegmat(options.eegmat), step=DURATION, classes=classes)
+    n_classes = windows.info.groupby("subject")["label"].transform("nunique")
+    windows = windows.select(n_classes == 2)
     print(f"\nrest vs mental arithmetic: {windows}", flush=True)
     heart = HandcraftedFeatures({"ecg": RATE}, statistics=False)
     models = {
@@ -203,12 +203,7 @@ def compare_on_arithmetic(encoders, options):
     }
     study = leave_subjects_out(
         {"majority class": DummyClassifier(), **models},
-        windows.X,
-        windows.y,
-        np.array([f"eegmat/{subject}" for subject in windows.groups]),
-        onset=windows.onset,
-        duration=windows.duration,
-        recording=windows.recording,
+        replace(windows, info=windows.info.assign(subject="eegmat/" + windows.info["subject"])),
         search=dict.fromkeys(models, GRID),
         scoring="balanced_accuracy",
         random_state=options.seed,
@@ -222,7 +217,7 @@ def compare_on_arithmetic(encoders, options):
 
 
 def compare_on_rhythms(encoders, windows, held_out, options):
-    """AUROC of atrial fibrillation, by window, on held-out recordings."""
+    """Compare by the AUROC of atrial fibrillation, by window, on held-out recordings."""
     is_test = np.isin(windows.groups, held_out)
     test, train = windows.select(is_test), windows.select(~is_test)
     print(f"\nAF vs normal: train on {train}, test on {test}", flush=True)
@@ -236,7 +231,7 @@ def compare_on_rhythms(encoders, windows, held_out, options):
     nets = {
         name: SSLClassifier(
             FrozenEstimator(encoders[OURS]),
-            mode,
+            mode=mode,
             class_weight="balanced",
             max_epochs=5,
             min_steps=400,
@@ -247,11 +242,11 @@ def compare_on_rhythms(encoders, windows, held_out, options):
         for name, mode in ((SCRATCH, "supervised"), (TUNED, "fine_tuned"))
     }
     scores, seconds = {}, {}
-    for share, n_draws in DRAWS.items():
+    for fraction, n_draws in DRAWS.items():
         for draw in range(n_draws):
-            rows = draw_recordings(train, share, np.random.default_rng([options.seed, draw]))
+            rows = draw_recordings(train, fraction, np.random.default_rng([options.seed, draw]))
             for name in (*encoders, *nets):
-                path = options.output / f"{name}, {share:.0%}, draw {draw}.json"
+                path = options.output / f"{name}, {fraction:.0%}, draw {draw}.json"
                 if not path.exists():
                     X_train, X_test = inputs(name)
                     if name in nets:
@@ -264,20 +259,20 @@ def compare_on_rhythms(encoders, windows, held_out, options):
                     log = {"seconds": time.perf_counter() - start, "scores": score.tolist()}
                     path.write_text(json.dumps(log))
                 log = json.loads(path.read_text())
-                scores.setdefault((share, name), []).append(log["scores"])
-                seconds.setdefault((share, name), []).append(log["seconds"])
+                scores.setdefault((fraction, name), []).append(log["scores"])
+                seconds.setdefault((fraction, name), []).append(log["seconds"])
     table = summarise(scores, test)
     table["seconds"] = [np.mean(seconds[key]) for key in table.index]
     table.to_csv(options.output / "rhythms.csv")
     print(table.round(3).to_string(), flush=True)
 
 
-def draw_recordings(windows, share, rng):
-    """Return the rows of the windows of a share of each class's recordings."""
+def draw_recordings(windows, fraction, rng):
+    """Draw a fraction of each class's recordings, and return the rows of their windows."""
     kept = []
     for label in np.unique(windows.y):
         recordings = np.unique(windows.groups[windows.y == label])
-        n_kept = max(1, round(share * len(recordings)))
+        n_kept = max(1, round(fraction * len(recordings)))
         kept.extend(rng.choice(recordings, n_kept, replace=False))
     return np.flatnonzero(np.isin(windows.groups, kept))
 
@@ -285,8 +280,8 @@ def draw_recordings(windows, share, rng):
 def summarise(scores, test, n_resamples=1000):
     """Return the mean AUROC over draws, and the gain on training from scratch.
 
-    The 95 % intervals are over test recordings, resampled within each class, and over draws;
-    all models are seen on the same resamples.
+    The 95 % intervals are over test recordings, resampled within each class, and over draws.
+    All models are scored on the same resamples.
     """
     rng = np.random.default_rng(0)
     names, member = np.unique(test.groups, return_inverse=True)
@@ -302,15 +297,15 @@ def summarise(scores, test, n_resamples=1000):
             values = values[int(luck * len(values))]
             resampled[key].append(roc_auc_score(test.y[drawn], values[drawn]))
     table = []
-    for (share, name), values in scores.items():
+    for (fraction, name), values in scores.items():
         auroc = np.mean([roc_auc_score(test.y, value) for value in values])
-        scratch = np.mean([roc_auc_score(test.y, value) for value in scores[share, SCRATCH]])
-        gain = np.subtract(resampled[share, name], resampled[share, SCRATCH])
-        low, high = np.quantile(resampled[share, name], [0.025, 0.975])
+        scratch = np.mean([roc_auc_score(test.y, value) for value in scores[fraction, SCRATCH]])
+        gain = np.subtract(resampled[fraction, name], resampled[fraction, SCRATCH])
+        low, high = np.quantile(resampled[fraction, name], [0.025, 0.975])
         gain_low, gain_high = np.quantile(gain, [0.025, 0.975])
-        table.append([share, name, auroc, low, high, auroc - scratch, gain_low, gain_high])
-    columns = ["share", "model", "auroc", "low", "high", "gain", "gain_low", "gain_high"]
-    return pd.DataFrame(table, columns=columns).set_index(["share", "model"])
+        table.append([fraction, name, auroc, low, high, auroc - scratch, gain_low, gain_high])
+    columns = ["fraction", "model", "auroc", "low", "high", "gain", "gain_low", "gain_high"]
+    return pd.DataFrame(table, columns=columns).set_index(["fraction", "model"])
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@
     python examples/study_wristband.py --wesad WESAD --corpus NurseStress
     python examples/study_wristband.py --stress-predict StressPredict --corpus NurseStress
 
-Six models are compared on people that they have not seen: the majority class, hand-crafted
-features with a random forest, logistic regression on the frozen encoder, and the paper's
-head on the frozen (F), the fine-tuned (T) and the untrained network (S). The encoder is
-pre-trained, without labels, on recordings of other people. With ``--published`` F and T are
-also scored as the two papers' code or text does, to show by how much that flatters.
+The study compares six models on people that they have not seen: the majority class, hand-crafted
+features with a random forest, logistic regression on the frozen encoder, and the head of Wu et al.
+on the frozen (F), the fine-tuned (T) and the untrained network (S). The encoder is pre-trained,
+without labels, on recordings of other people. With ``--published``, F and T are also scored by the
+protocols of two papers (see ``published_protocols.py``), to show how much these flatter.
 
-Every fold's result is written to the output folder as it ends: a study that was stopped goes
-on from there.
+The result of each fold is written to the output folder as it ends. If the study is stopped, the
+same command continues from there.
 """
 
 import argparse
@@ -24,18 +24,19 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from published_protocols import best_test_epoch, shuffled_windows
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from physio_ssl import (
+    HeadClassifier,
     SignalDict,
     SSLClassifier,
     SSLEncoder,
     StageLabels,
     load_encoder,
-    make_windows,
     save_encoder,
 )
 from physio_ssl.datasets import (
@@ -46,9 +47,12 @@ from physio_ssl.datasets import (
 )
 from physio_ssl.evaluation import label_efficiency, leave_subjects_out, make_baselines
 from physio_ssl.plotting import SubjectScoresDisplay
-from physio_ssl.preprocessing import Standardize, prepare_wristband
+from physio_ssl.preprocessing import Preprocessor, Standardize, wristband_preprocessor
 
 DURATION = 60  # seconds
+RATES = {"bvp": 64, "eda": 4, "temp": 4}  # Hz, of an Empatica E4
+PREPROCESSOR = wristband_preprocessor(duration=DURATION)
+AT_NATIVE_RATES = Preprocessor({name: [Standardize()] for name in RATES}, RATES, DURATION)
 TRANSDUCTIVE = "each signal is z-scored over its whole recording"
 
 
@@ -57,10 +61,13 @@ def main():
     recordings, tasks = load(options)
     options.output.mkdir(parents=True, exist_ok=True)
     encoder = pretrain(options)
-    for number, (task, label) in enumerate(tasks.items()):
-        windows = cut(recordings, label, options.step)
+    folder = options.wesad or options.stress_predict
+    data_set = "simulated" if folder is None else folder.name
+    for number, (task, classes) in enumerate(tasks.items()):
+        windows = name_subjects(cut(recordings, classes, options.step), data_set)
         print(f"\n{task}: {windows}", flush=True)
-        run(task, windows, encoder, options, published=options.published and number == 0)
+        published = options.published and number == 0
+        run(task, windows, encoder, data_set, options, published=published)
 
 
 def parse_options():
@@ -72,12 +79,12 @@ def parse_options():
     data.add_argument("--stress-predict", type=Path, help="folder of Stress-Predict")
     parser.add_argument("--corpus", type=Path, help="folder of Empatica E4 sessions")
     parser.add_argument("--output", type=Path, default=Path("study_results"))
-    parser.add_argument("--epochs", type=int, default=10, help="passes with labels")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs with labels")
     parser.add_argument("--step", type=float, default=15, help="seconds between windows")
-    parser.add_argument("--share", type=float, default=0.1, help="share of labels, where few")
+    parser.add_argument("--fraction", type=float, default=0.1, help="fraction of labels, if few")
     parser.add_argument("--repeats", type=int, default=3, help="draws of few labels")
     parser.add_argument(
-        "--published", action="store_true", help="first task by the published protocols, too"
+        "--published", action="store_true", help="also score the first task by published protocols"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=2, help="folds at a time")
@@ -102,7 +109,7 @@ def load(options):
 
 
 def pretrain(options):
-    """Return an encoder pre-trained on other people, from its file where there is one."""
+    """Return an encoder pre-trained on other people, from its file if there is one."""
     corpus = "other people" if options.corpus is None else options.corpus.name
     path = options.output / f"encoder of {corpus}, seed {options.seed}.safetensors"
     if path.exists():
@@ -111,32 +118,29 @@ def pretrain(options):
         recordings = simulate_wristband(30, random_state=options.seed + 1)
     else:
         recordings = load_empatica_corpus(options.corpus)
-    unlabelled = make_windows(prepare_wristband(recordings), DURATION, step=15)
+    unlabelled = name_subjects(PREPROCESSOR.make_windows(recordings, step=15), corpus)
     print(f"Pre-training on {unlabelled}", flush=True)
     encoder = SSLEncoder(max_epochs=1, random_state=options.seed, n_threads=2, verbose=1)
-    # Told whose windows these are, the encoder can be audited.
-    encoder.fit(unlabelled.X, groups=name_subjects(corpus, unlabelled))
+    encoder.fit(unlabelled.X, groups=unlabelled.groups)  # the groups are for the audit
     encoder.set_params(n_threads=1, verbose=0)  # folds run side by side
     save_encoder(encoder, path)
     return load_encoder(path)
 
 
-def cut(recordings, label, step):
+def cut(recordings, classes, step):
     """Return windows that hold the pulse twice: at 4 Hz, and at 64 Hz for the features."""
-    windows = make_windows(prepare_wristband(recordings), DURATION, step, labels=StageLabels(label))
-    native = [r.apply({name: Standardize() for name in r.signals}) for r in recordings]
-    native = make_windows(native, DURATION, step, labels=StageLabels(label))
+    labels = StageLabels(classes)
+    windows = PREPROCESSOR.make_windows(recordings, step, labels=labels)
+    native = AT_NATIVE_RATES.make_windows(recordings, step, labels=labels)
     assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
-    return replace(
-        windows,
-        X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]),
-        sampling_rate={**windows.sampling_rate, "bvp_64hz": native.sampling_rate["bvp"]},
-    )
+    rates = {**windows.sampling_rate, "bvp_64hz": 64}
+    return replace(windows, X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]), sampling_rate=rates)
 
 
-def name_subjects(data_set, windows):
-    """Return subjects with the name of their data set, as an S2 is in many."""
-    return np.array([f"{data_set} {subject}" for subject in windows.groups])
+def name_subjects(windows, data_set):
+    """Return windows whose subjects carry the name of their data set, as many have an S2."""
+    names = [f"{data_set} {subject}" for subject in windows.groups]
+    return replace(windows, info=windows.info.assign(subject=names))
 
 
 def at_4_hz(X):
@@ -149,11 +153,8 @@ def at_native_rates(X):
 
 def make_models(encoder, options):
     frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
-    baselines = make_baselines({"bvp": 64, "eda": 4, "temp": 4})
-
-    def classify(mode):
-        net = SSLClassifier(frozen, mode, max_epochs=options.epochs, class_weight="balanced")
-        return make_pipeline(slow, net)
+    baselines = make_baselines(RATES)
+    settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
 
     return {
         "majority class": baselines["majority class"],
@@ -166,35 +167,30 @@ def make_models(encoder, options):
             StandardScaler(),
             LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000),
         ),
-        "S supervised": classify("supervised"),
-        "F frozen": classify("frozen"),
-        "T fine-tuned": classify("fine_tuned"),
+        "S supervised": make_pipeline(slow, SSLClassifier(frozen, mode="supervised", **settings)),
+        "F frozen": make_pipeline(slow, frozen, HeadClassifier(**settings)),
+        "T fine-tuned": make_pipeline(slow, SSLClassifier(frozen, mode="fine_tuned", **settings)),
     }
 
 
-def run(task, windows, encoder, options, published):
+def run(task, windows, encoder, data_set, options, published):
     models = make_models(encoder, options)
     settings = {
-        "onset": windows.onset,
-        "duration": windows.duration,
         "transductive": TRANSDUCTIVE,
         "n_jobs": options.n_jobs,
         "random_state": options.seed,
         "folder": options.output / "folds",
         "verbose": 1,
     }
-    folder = options.wesad or options.stress_predict
-    data_set = "simulated" if folder is None else folder.name
-    data = (windows.X, windows.y, name_subjects(data_set, windows))
     name = f"{data_set}_{task}".replace(" ", "_")
 
     few = label_efficiency(
-        models, *data, shares=[options.share], n_repeats=options.repeats, **settings
+        models, windows, fractions=[options.fraction], n_repeats=options.repeats, **settings
     )
     few.save(options.output / f"{name}_few_labels.json")
-    show(few, f"{task}, {options.share:.0%} of the labels")
+    show(few, f"{task}, {options.fraction:.0%} of the labels")
 
-    study = leave_subjects_out(models, *data, **settings)
+    study = leave_subjects_out(models, windows, **settings)
     study.save(options.output / f"{name}.json")
     show(study, f"{task}, all labels")
     SubjectScoresDisplay.from_results(study).figure_.savefig(
@@ -203,9 +199,13 @@ def run(task, windows, encoder, options, published):
 
     if published:
         nets = {name: models[name] for name in ("F frozen", "T fine-tuned")}
-        protocols = {"leak-free": study}
-        for protocol in ("published_a", "published_b"):
-            protocols[protocol] = leave_subjects_out(nets, *data, protocol=protocol, **settings)
+        common = {name: settings[name] for name in ("transductive", "random_state", "n_jobs")}
+        protocols = {
+            "leak-free": study,
+            "best_test_epoch": best_test_epoch(nets, windows, **common),
+            "shuffled_windows": shuffled_windows(nets, windows, **settings),
+        }
+        for protocol in ("best_test_epoch", "shuffled_windows"):
             protocols[protocol].save(options.output / f"{name}_{protocol}.json")
         print(f"\n{task}, the same models by three protocols\n")
         tables = {
@@ -219,8 +219,8 @@ def plot_protocols(protocols, nets, path):
     """Draw the accuracy of the same models by each protocol, with intervals."""
     labels = {
         "leak-free": "leak-free:\nunseen people,\nlast epoch",
-        "published_a": "paper A's code:\nbest epoch on the\ntest person",
-        "published_b": "paper B:\nshuffled windows,\npeople on both sides",
+        "best_test_epoch": "code of Wu et al.:\nbest epoch on the\ntest person",
+        "shuffled_windows": "Vazquez-Rodriguez et al.:\nshuffled windows,\npeople on both sides",
     }
     figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
     for shift, (net, color) in zip(

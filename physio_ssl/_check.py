@@ -11,19 +11,29 @@ from sklearn.utils.validation import validate_data
 
 def check_sampling_rate(sampling_rate, name="sampling_rate"):
     """Return a sampling rate as a float, or raise if it is not a positive number of Hz."""
-    if not isinstance(sampling_rate, Real) or isinstance(sampling_rate, bool):
-        raise TypeError(f"{name} must be a number, in Hz, got {sampling_rate!r}.")
-    if not (np.isfinite(sampling_rate) and sampling_rate > 0):
-        raise ValueError(f"{name} must be positive and finite, in Hz, got {sampling_rate}.")
-    return float(sampling_rate)
+    return _check_positive(sampling_rate, name, "Hz")
 
 
-def check_finite(array, name="", estimator=None):
-    """Raise scikit-learn's error for NaN or infinite samples."""
+def check_duration(duration, name="duration"):
+    """Return a duration as a float, or raise if it is not a positive number of seconds."""
+    return _check_positive(duration, name, "seconds")
+
+
+def _check_positive(value, name, unit):
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, in {unit}, got {value!r}.")
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, in {unit}, got {value}.")
+    return float(value)
+
+
+def check_finite(array, name="", estimator=None, allow_nan=False):
+    """Raise scikit-learn's error for infinite samples, and for NaN unless allowed."""
     owner = None if estimator is None else type(estimator).__name__
     # In blocks, as what looks for NaN takes a quarter of the memory of all windows.
     for first in range(0, len(array), 1024):
-        assert_all_finite(array[first : first + 1024], input_name=name, estimator_name=owner)
+        block = array[first : first + 1024]
+        assert_all_finite(block, allow_nan=allow_nan, input_name=name, estimator_name=owner)
 
 
 def has_modalities(X):
@@ -31,7 +41,7 @@ def has_modalities(X):
     return isinstance(X, Mapping) and not issparse(X)  # SciPy's dok_array is a Mapping
 
 
-def check_windows(X, estimator=None, *, reset=False):
+def check_windows(X, estimator=None, *, reset=False, allow_nan=False):
     """Validate the windows of one modality.
 
     Parameters
@@ -43,6 +53,8 @@ def check_windows(X, estimator=None, *, reset=False):
         compared where ``X`` has two dimensions.
     reset : bool, default=False
         Whether this is a call from ``fit``.
+    allow_nan : bool, default=False
+        Whether samples may be NaN.
 
     Returns
     -------
@@ -64,12 +76,13 @@ def check_windows(X, estimator=None, *, reset=False):
             f"X[{next(iter(X), 'bvp')!r}], or use PerModality."
         )
     dtype = (np.float64, np.float32)
+    finite = "allow-nan" if allow_nan else True
     if np.asarray(X).ndim != 3:  # np.ndim fails on objects that only convert to arrays
         if estimator is None:
-            return check_array(X, dtype=dtype)
-        return validate_data(estimator, X, reset=reset, dtype=dtype)
+            return check_array(X, dtype=dtype, ensure_all_finite=finite)
+        return validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     X = check_array(X, dtype=dtype, allow_nd=True, estimator=estimator, ensure_all_finite=False)
-    check_finite(X, estimator=estimator)
+    check_finite(X, estimator=estimator, allow_nan=allow_nan)
     if 0 in X.shape:
         raise ValueError(
             "Windows need at least one channel and one sample, got an array of shape "

@@ -230,47 +230,6 @@ class Recording:
             signal.shape[-1] / self.sampling_rate[name] for name, signal in self.signals.items()
         )
 
-    def apply(self, transformers, sampling_rate=None):
-        """Transform some signals; the others are left as they are.
-
-        Parameters
-        ----------
-        transformers : mapping from str to transformer
-            Estimator of each modality to change; a copy of it is fitted on the whole
-            recording.
-        sampling_rate : mapping from str to float, default=None
-            New sampling rates, in Hz, of the modalities that were resampled.
-
-        Returns
-        -------
-        Recording
-            A new recording.
-
-        Raises
-        ------
-        ValueError
-            If a modality is unknown, or a signal's new length does not fit its rate.
-        """
-        from sklearn.base import clone
-
-        signals, rates = dict(self.signals), dict(self.sampling_rate)
-        unknown = [
-            name for name in {**transformers, **(sampling_rate or {})} if name not in signals
-        ]
-        if unknown:
-            raise ValueError(f"No modality {', '.join(unknown)}, only {', '.join(signals)}.")
-        for name, transformer in transformers.items():
-            before = signals[name].shape[-1] / rates[name]
-            signals[name] = clone(transformer).fit_transform(signals[name])
-            rates[name] = (sampling_rate or {}).get(name, rates[name])
-            n_times = signals[name].shape[-1]
-            if abs(n_times - before * rates[name]) > 1:
-                raise ValueError(
-                    f"{name!r} has {n_times} samples after the transform, which does not "
-                    f"fit {before:g} s at {rates[name]:g} Hz: give its new sampling_rate."
-                )
-        return type(self)(signals, rates, self.subject, self.annotations, self.start_time)
-
 
 def as_modalities(X, estimator=None, *, reset=False, check=False):
     """Return the arrays of ``X`` by modality.

@@ -5,6 +5,7 @@ float64, the input is not modified.
 """
 
 from fractions import Fraction
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,46 +15,24 @@ from scipy.stats import rankdata
 
 from ._check import check_sampling_rate
 
+__all__ = ["bandpass", "clip", "detrend", "lowpass", "normal_scores", "resample", "standardize"]
 
-def _as_floats(X):
+
+def as_floats(X):
     """Return ``X`` as an array of its floating dtype, or of float64."""
     X = np.asarray(X)
     return X if np.issubdtype(X.dtype, np.floating) else X.astype(np.float64)
 
 
-def butterworth(sampling_rate, low=None, high=None, order=4):
-    """Design a Butterworth filter, and check its parameters.
-
-    Parameters
-    ----------
-    sampling_rate : float
-        Sampling rate of the signal, in Hz.
-    low, high : float, default=None
-        Cut-off frequencies, in Hz: a band-pass where both are given, a high-pass where
-        only ``low`` is, a low-pass where only ``high`` is.
-    order : int, default=4
-        Order of the filter.
-
-    Returns
-    -------
-    ndarray of shape (n_sections, 6)
-        Second-order sections.
-
-    Raises
-    ------
-    TypeError
-        If the sampling rate or a cut-off is not a number, or the order not an integer.
-    ValueError
-        If the cut-offs do not lie in order between 0 and half the sampling rate, or the
-        order is not positive.
-    """
+def check_cutoffs(sampling_rate, low=None, high=None, order=4):
+    """Raise if ``butterworth`` cannot design a filter with these parameters."""
     nyquist = check_sampling_rate(sampling_rate) / 2
     cutoffs = {name: value for name, value in (("low", low), ("high", high)) if value is not None}
     for name, value in cutoffs.items():
         if not isinstance(value, Real) or isinstance(value, bool):
             raise TypeError(f"{name} must be a frequency, in Hz, got {value!r}.")
     edges = [0, *cutoffs.values(), nyquist]
-    if not all(left < right for left, right in zip(edges[:-1], edges[1:], strict=True)):
+    if not all(left < right for left, right in pairwise(edges)):
         raise ValueError(
             f"Cut-offs must satisfy 0 < {' < '.join(cutoffs)} < {nyquist:g} Hz (half the "
             "sampling rate), got "
@@ -63,14 +42,25 @@ def butterworth(sampling_rate, low=None, high=None, order=4):
         raise TypeError(f"order must be an integer, got {order!r}.")
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}.")
-    kind = "bandpass" if len(cutoffs) == 2 else {"low": "highpass", "high": "lowpass"}[name]
-    band = tuple(cutoffs.values()) if len(cutoffs) == 2 else value
+
+
+def butterworth(sampling_rate, low=None, high=None, order=4):
+    """Design a Butterworth filter, as second-order sections of shape (n_sections, 6).
+
+    It is a band-pass with both cut-offs, in Hz, a high-pass with only ``low``, and a low-pass
+    with only ``high``.
+    """
+    check_cutoffs(sampling_rate, low, high, order)
+    if low is None or high is None:
+        kind, band = ("highpass", low) if high is None else ("lowpass", high)
+    else:
+        kind, band = "bandpass", (low, high)
     return signal.butter(order, band, btype=kind, fs=sampling_rate, output="sos")
 
 
-def _filter_both_ways(sos, X):
-    """Filter forwards and backwards, extending the ends by odd reflection."""
-    X = _as_floats(X)
+def filter_both_ways(sos, X):
+    """Filter (..., n_times) forwards and backwards, extending the ends by odd reflection."""
+    X = as_floats(X)
     # The extension of scipy.signal.sosfiltfilt, shortened where windows are shorter.
     n_zeros = min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())
     padlen = min(3 * (2 * len(sos) + 1 - n_zeros), X.shape[-1] - 1)
@@ -94,15 +84,15 @@ def bandpass(X, low, high, sampling_rate, order=4):
     Returns
     -------
     ndarray of shape (..., n_times)
-        Filtered signals. Their ends are extended by odd reflection, by as many samples
-        as there are where a window is shorter than the extension.
+        Filtered signals. Their ends are extended by odd reflection, by at most the length of
+        the signal.
 
     Raises
     ------
     ValueError
         If not ``0 < low < high < sampling_rate / 2``.
     """
-    return _filter_both_ways(butterworth(sampling_rate, low, high, order), X)
+    return filter_both_ways(butterworth(sampling_rate, low, high, order), X)
 
 
 def lowpass(X, high, sampling_rate, order=4):
@@ -129,28 +119,14 @@ def lowpass(X, high, sampling_rate, order=4):
     ValueError
         If not ``0 < high < sampling_rate / 2``.
     """
-    return _filter_both_ways(butterworth(sampling_rate, high=high, order=order), X)
+    return filter_both_ways(butterworth(sampling_rate, high=high, order=order), X)
 
 
 def resampling_ratio(sampling_rate, new_sampling_rate):
-    """Find the whole numbers by which polyphase resampling goes up and down.
+    """Return new over old sampling rate as a ``Fraction``, for polyphase resampling.
 
-    Parameters
-    ----------
-    sampling_rate, new_sampling_rate : float
-        Sampling rates, in Hz.
-
-    Returns
-    -------
-    Fraction
-        New over old rate. Neither number is more than 10,000, so that filters stay short,
-        and the new clock drifts by at most a millionth.
-
-    Raises
-    ------
-    ValueError
-        If a rate is not positive, one is more than 10,000 times the other, or no such
-        fraction is close.
+    Both of its numbers are at most 10,000, so that filters stay short; the new clock drifts by
+    at most a millionth. Other rates are an error.
     """
     old = check_sampling_rate(sampling_rate)
     new = check_sampling_rate(new_sampling_rate, "new_sampling_rate")
@@ -173,15 +149,15 @@ def resample(X, sampling_rate, new_sampling_rate):
     """Change the sampling rate, filtering out what the new one cannot hold.
 
     Sample ``k`` of the result lies ``k / new_sampling_rate`` seconds after the first
-    sample of ``X``. The line through the first and last samples is taken out before and
-    put back after, so that an offset or trend leaves no ripple and no transients.
+    sample of ``X``. The line through the first and last samples is subtracted before and
+    added after, so that an offset or trend leaves no ripple and no transients.
 
     Parameters
     ----------
     X : array-like of shape (..., n_times)
         Signals.
     sampling_rate, new_sampling_rate : float
-        Sampling rates before and after, in Hz.
+        Sampling rates before and after, in Hz. If they are equal nothing changes.
 
     Returns
     -------
@@ -193,8 +169,10 @@ def resample(X, sampling_rate, new_sampling_rate):
     ValueError
         If a rate is not positive, or one is more than 10,000 times the other.
     """
-    X = _as_floats(X)
     ratio = resampling_ratio(sampling_rate, new_sampling_rate)
+    X = as_floats(X)
+    if ratio == 1:
+        return X.copy()
     n_times = X.shape[-1]
     first = X[..., :1].astype(np.float64)
     slope = (X[..., -1:] - first) / max(n_times - 1, 1)
@@ -212,8 +190,8 @@ def standardize(X, constant="error"):
     X : array-like of shape (..., n_times)
         Signals.
     constant : {"error", "zero"}, default="error"
-        What becomes of constant signals, which have no spread to divide by: an error, or
-        zeros.
+        Whether constant signals, which have no spread to divide by, raise an error or
+        become zero.
 
     Returns
     -------
@@ -225,8 +203,8 @@ def standardize(X, constant="error"):
     ValueError
         If a signal is constant, up to rounding, and ``constant="error"``.
     """
-    check_constant(constant)
-    X = _as_floats(X)
+    check_choice("constant", constant, ("error", "zero"))
+    X = as_floats(X)
     # float64, as a float32 mean would leave an offset on signals far from zero
     centred = X - X.mean(axis=-1, keepdims=True, dtype=np.float64)
     std = centred.std(axis=-1, keepdims=True)
@@ -245,12 +223,12 @@ def normal_scores(X, constant="error"):
     X : array-like of shape (..., n_times)
         Signals.
     constant : {"error", "zero"}, default="error"
-        What becomes of constant signals, whose ranks are all the same: an error, or zeros.
+        Whether constant signals, whose ranks are all equal, raise an error or become zero.
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Signals without unit: the quantile of ``(rank - 0.5) / n_times``. Equal samples share
+        Signals without unit: the quantile of ``(rank - 0.5) / n_times``. Equal samples get
         their average rank.
 
     Raises
@@ -258,19 +236,20 @@ def normal_scores(X, constant="error"):
     ValueError
         If a signal is constant, up to rounding, and ``constant="error"``.
     """
-    check_constant(constant)
-    X = _as_floats(X)
+    check_choice("constant", constant, ("error", "zero"))
+    X = as_floats(X)
     flat = is_constant(X)[..., np.newaxis]
     if constant == "error":
-        _refuse_constant(flat, "Normal scores tell samples by their ranks and need spread")
+        _refuse_constant(flat, "Normal scores compare samples by their ranks and need spread")
     scores = ndtri((rankdata(X, axis=-1) - 0.5) / X.shape[-1])
     return np.where(flat, 0, scores).astype(X.dtype, copy=False)
 
 
 def is_constant(X):
-    """Tell which signals of (..., n_times) have no spread, up to rounding."""
-    X = _as_floats(X)
-    return np.ptp(X, axis=-1) <= 4 * np.finfo(X.dtype).eps * np.abs(X).max(axis=-1)
+    """Return which signals of (..., n_times) have no spread, up to rounding; NaN is ignored."""
+    X = as_floats(X)
+    low, high = np.fmin.reduce(X, axis=-1), np.fmax.reduce(X, axis=-1)
+    return high - low <= 4 * np.finfo(X.dtype).eps * np.maximum(np.abs(low), np.abs(high))
 
 
 def _refuse_constant(flat, rule):
@@ -285,10 +264,10 @@ def _refuse_constant(flat, rule):
         )
 
 
-def check_constant(constant):
-    """Raise if ``constant`` is not a way to treat constant signals."""
-    if constant not in ("error", "zero"):
-        raise ValueError(f"constant must be 'error' or 'zero', got {constant!r}.")
+def check_choice(name, value, choices):
+    """Raise if the value of a parameter is not among its choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}.")
 
 
 def clip(X, low, high):
@@ -299,7 +278,7 @@ def clip(X, low, high):
     X : array-like of shape (..., n_times)
         Signals.
     low, high : float
-        Bounds, in the unit of ``X``; infinite where there is none.
+        Bounds, in the unit of ``X``; infinite for none.
 
     Returns
     -------
@@ -312,7 +291,7 @@ def clip(X, low, high):
         If not ``low < high``.
     """
     check_bounds(low, high)
-    X = _as_floats(X)
+    X = as_floats(X)
     return np.clip(X, low, high).astype(X.dtype, copy=False)
 
 
@@ -326,7 +305,7 @@ def check_bounds(low, high):
 
 
 def detrend(X):
-    """Take out of each signal the straight line that fits it best.
+    """Subtract the straight line that fits each signal best.
 
     Parameters
     ----------
@@ -338,5 +317,5 @@ def detrend(X):
     ndarray of shape (..., n_times)
         Signals of zero mean and no linear trend, in the unit of ``X``.
     """
-    X = _as_floats(X)
+    X = as_floats(X)
     return signal.detrend(X.astype(np.float64), axis=-1).astype(X.dtype, copy=False)

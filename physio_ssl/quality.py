@@ -1,19 +1,19 @@
-"""Find the windows of an ECG that show no readable heartbeat, and drop them."""
+"""Find and drop the windows of an ECG that show no readable heartbeat."""
 
 from collections import Counter
 
 import numpy as np
 from sklearn.utils import gen_batches
 
-from ._check import check_sampling_rate, check_windows
-from ._heartbeats import LOWEST_RATE, PLAUSIBLE_RATES, filter_qrs, find_heartbeats
-from .containers import Recording
-from .functional import resample
+from ._check import check_sampling_rate, check_windows, has_modalities
+from .containers import as_recordings
+from .functional import is_constant, resample
+from .heartbeats import ECG_HEART_RATES, LOWEST_ECG_RATE, QRS_BAND, filter_beats, find_ecg_beats
 from .windows import Windows, start_samples
 
 _PLATEAU = 0.02  # s, at least, that a clipped wave stays at the end of the range
 _COMPLEX = 0.15  # s before and after a beat by which beats are compared
-_ALIKE = 0.5  # correlation of a window with what it was cut from; others reach 0.3 in 10 s
+_ALIKE = 0.5  # correlation of a window with its own recording; others reach 0.3 in 10 s
 
 
 def _run_lengths(same):
@@ -38,10 +38,10 @@ def _is_clipped(X, sampling_rate, max_clipped):
 
 
 def _has_no_heartbeat(X, sampling_rate, heart_rate, min_similarity):
-    qrs = filter_qrs(X, sampling_rate)
+    qrs = filter_beats(X, QRS_BAND, sampling_rate)
     shortest, longest = 60 / heart_rate[1], 60 / heart_rate[0]
     poor = np.ones(len(X), dtype=bool)
-    for row, beats in enumerate(find_heartbeats(qrs, sampling_rate)):
+    for row, beats in enumerate(find_ecg_beats(qrs, sampling_rate)):
         times = np.concatenate([[0], beats, [X.shape[-1]]]) / sampling_rate
         # the typical interval must be plausible; single ones may be short, long or missed
         if len(beats) > 1 and np.diff(times).max() <= 2 * longest:
@@ -69,17 +69,17 @@ def find_poor_ecg(
     *,
     max_flat=0.5,
     max_clipped=0.01,
-    heart_rate=PLAUSIBLE_RATES,
+    heart_rate=ECG_HEART_RATES,
     min_similarity=0.7,
 ):
     """Find ECG windows that show no readable heartbeat, and say why.
 
-    A heartbeat is looked for by its sharp QRS complexes, in 8-25 Hz: their typical interval
-    must be plausible, and they must look alike. Neither the sign of the lead matters,
-    nor its scale, nor whether the intervals are regular: atrial fibrillation is kept.
+    Heartbeats are found by their sharp QRS complexes, in 8-25 Hz: their typical interval must be
+    plausible, and they must look alike. Sign and scale of the lead do not matter, nor do
+    irregular intervals: atrial fibrillation is kept.
 
-    Flat lines and clipping show in the signal as it was recorded only: a filter, or a change
-    of the rate, hides both.
+    Flat lines and clipping are visible only in the signal as recorded: filters and resampling
+    hide both.
 
     Parameters
     ----------
@@ -88,17 +88,17 @@ def find_poor_ecg(
     sampling_rate : float
         Sampling rate of ``X``, in Hz, at least 64.
     max_flat : float, default=0.5
-        Longest time, in seconds, for which all samples may be equal. Windows that are
-        constant as a whole are flat in any case.
+        Longest time, in seconds, for which all samples may be equal. Constant windows are
+        always flat.
     max_clipped : float, default=0.01
-        Largest share of a window that may lie in plateaus of 20 ms or more (three samples at
-        least) at the window's highest or lowest value.
+        Largest fraction of a window in plateaus of at least 20 ms (and three samples) at the
+        window's highest or lowest value.
     heart_rate : (float, float), default=(30.0, 220.0)
-        Plausible heart rates, in beats per minute, of the median interval. No stretch of a
-        window may be longer than two of the longest intervals without a beat.
+        Plausible heart rates, in beats per minute, of the median interval. No stretch without
+        a beat may last longer than two of the longest intervals.
     min_similarity : float, default=0.7
-        Smallest median correlation between two beats of a window, over 0.3 s. Noise
-        reaches about 0.6, as its peaks are found at the same phase.
+        Smallest median correlation between two beats of a window, over 0.3 s. Noise reaches
+        about 0.6, because its peaks are found at the same phase.
 
     Returns
     -------
@@ -124,9 +124,9 @@ def find_poor_ecg(
     _check_thresholds(max_flat, max_clipped, heart_rate, min_similarity)
     X = check_windows(X)
     X = X[:, np.newaxis] if X.ndim == 2 else X
-    if sampling_rate < LOWEST_RATE:
+    if sampling_rate < LOWEST_ECG_RATE:
         raise ValueError(
-            f"Heartbeats are found in an ECG of at least {LOWEST_RATE:g} Hz, got "
+            f"Heartbeats are found in an ECG of at least {LOWEST_ECG_RATE:g} Hz, got "
             f"{sampling_rate:g} Hz."
         )
     duration, needed = X.shape[-1] / sampling_rate, 2 * 60 / heart_rate[0]
@@ -152,7 +152,7 @@ def _check_thresholds(max_flat, max_clipped, heart_rate, min_similarity):
     if not max_flat > 0:
         raise ValueError(f"max_flat must be positive, in seconds, got {max_flat}.")
     if not 0 <= max_clipped <= 1:
-        raise ValueError(f"max_clipped must be a share between 0 and 1, got {max_clipped}.")
+        raise ValueError(f"max_clipped must be a fraction between 0 and 1, got {max_clipped}.")
     if np.shape(heart_rate) != (2,) or not 0 < heart_rate[0] < heart_rate[1]:
         raise ValueError(
             "heart_rate must be the lowest and the highest one, in beats per minute, got "
@@ -167,19 +167,19 @@ def _check_thresholds(max_flat, max_clipped, heart_rate, min_similarity):
 def drop_poor_ecg(windows, recordings, **thresholds):
     """Drop the windows whose ECG showed no readable heartbeat when it was recorded.
 
-    The windows may have been cut from prepared recordings: those *as recorded* are cut anew
-    at the same times and looked at, as filters hide flat lines and clipping. Where the
-    windows hold the ECG, in as many channels and at 64 Hz or more, a few of each recording are
-    compared with it, in 8-25 Hz.
+    The windows may come from a preprocessor, whose filters hide flat lines and clipping. What is
+    judged are the recordings as read, at the times of the windows. If the windows hold the ECG,
+    in the same number of channels and at 64 Hz or more, a few of them are compared with their
+    recording, in 8-25 Hz, to find recordings in another order.
 
     Parameters
     ----------
     windows : Windows
-        What ``make_windows`` returned, for these recordings or what was made of them.
+        Windows of these recordings, from ``make_windows``.
     recordings : Recording or list of Recording
         The recordings as read, in the order in which the windows number them.
     **thresholds : arguments
-        Of `find_poor_ecg`.
+        Thresholds of ``find_poor_ecg``.
 
     Returns
     -------
@@ -190,24 +190,30 @@ def drop_poor_ecg(windows, recordings, **thresholds):
 
     Raises
     ------
+    TypeError
+        If the windows are not ``Windows``, or a recording is not a ``Recording``.
     ValueError
         If the recordings are not those of the windows, or no window is left.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.ecg_preprocessor : Bring the ECG to one band, rate and scale.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from physio_ssl import Recording, make_windows
-    >>> from physio_ssl.preprocessing import prepare_ecg
+    >>> from physio_ssl import Recording
+    >>> from physio_ssl.preprocessing import ecg_preprocessor
     >>> from physio_ssl.quality import drop_poor_ecg
     >>> since_beat = np.arange(0, 60, 1 / 250) % 0.8 - 0.4
     >>> ecg = np.exp(-((since_beat / 0.02) ** 2))
     >>> ecg[7500:] = 0  # the electrode falls off after half a minute
     >>> recordings = [Recording({"ecg": ecg}, {"ecg": 250}, "S1")]
-    >>> windows = make_windows(prepare_ecg(recordings), duration=10)
+    >>> windows = ecg_preprocessor().make_windows(recordings)
     >>> drop_poor_ecg(windows, recordings)
     Windows(3 of 10 s, 1 subjects; dropped 3 flat line)
     """
-    recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
+    recordings = as_recordings(recordings)
     _check_match(windows, recordings)
     keep = np.ones(len(windows), dtype=bool)
     dropped = Counter()
@@ -222,7 +228,7 @@ def drop_poor_ecg(windows, recordings, **thresholds):
                 keep[some] &= ~poor
     if not keep.any():
         raise ValueError(
-            f"None of {len(windows)} windows shows a readable heartbeat: {dict(+dropped)}."
+            f"None of {len(windows)} windows shows a readable heartbeat, got {dict(+dropped)}."
         )
     return windows.select(keep, dropped)
 
@@ -232,61 +238,63 @@ def _check_match(windows, recordings):
     if not isinstance(windows, Windows):
         raise TypeError(f"Expected what make_windows returns, got a {type(windows).__name__}.")
     number, subjects, onset = windows.recording, windows.groups, windows.onset
+    if number is None or onset is None or windows.duration is None:
+        raise ValueError(
+            "Windows must have a duration and the columns recording and onset, which make_windows "
+            f"gives them, got {windows!r} with {', '.join(windows.info)}."
+        )
     for source in np.unique(number):
-        rows = number == source
-        subject, end = subjects[rows][0], onset[rows].max() + windows.duration
-        if source >= len(recordings):
+        rows = np.flatnonzero(number == source)
+        problem = f"there is no recording {source} among {len(recordings)}"
+        if source < len(recordings):
+            recording, end = recordings[source], onset[rows].max() + windows.duration
+            problem = _find_mismatch(recording, source, subjects[rows[0]], end, windows)
+            likeness = None if problem else _likeness(windows, rows, onset, recording)
+            if likeness is not None and likeness <= _ALIKE:
+                problem = (
+                    f"the ECG of the windows of {recording.subject} differs from that of recording "
+                    f"{source}: in 8-25 Hz they correlate by at most {likeness:.2f}"
+                )
+        if problem:
             raise ValueError(
-                f"The recordings must be those of the windows, which number {source + 1} or "
-                f"more, got {len(recordings)}."
-            )
-        recording = recordings[source]
-        if not isinstance(recording, Recording):
-            raise TypeError(f"Expected recordings, got a {type(recording).__name__}.")
-        if "ecg" not in recording.signals:
-            raise ValueError(
-                f"Recording {source} must have the modality 'ecg', got "
-                f"{', '.join(recording.signals)}."
-            )
-        rate = recording.sampling_rate["ecg"]
-        # resampling rounds the duration up to a whole sample
-        slack = 1 / rate + 1 / windows.sampling_rate.get("ecg", rate)
-        if recording.subject != subject or recording.duration + slack < end:
-            raise ValueError(
-                "The recordings must be those of the windows, in their order, but windows "
-                f"up to {end:g} s of {subject} stand against {recording!r}."
-            )
-        likeness = _likeness(windows, np.flatnonzero(rows), recording)
-        if likeness is not None and likeness <= _ALIKE:
-            raise ValueError(
-                "The recordings must be those of the windows, in their order, but the ECG of "
-                f"the windows of {subject} is another than that of recording {source}: in 8-25 "
-                f"Hz they correlate by {likeness:.2f} at most."
+                f"The recordings must be those of the windows, in the same order, but {problem}."
             )
 
 
-def _likeness(windows, rows, recording):
-    """Return the best correlation of a few windows with the recording, None without any."""
-    rate, old_rate = windows.sampling_rate.get("ecg", 0), recording.sampling_rate["ecg"]
-    if "ecg" not in windows.X or min(rate, old_rate) < LOWEST_RATE:
+def _find_mismatch(recording, source, subject, end, windows):
+    """Return why windows of a subject cannot have been cut from a recording, or None."""
+    if "ecg" not in recording.signals:
+        return f"recording {source} has no modality 'ecg', only {', '.join(recording.signals)}"
+    rate = recording.sampling_rate["ecg"]
+    # resampling rounds the duration up to a whole sample
+    slack = 1 / rate + 1 / (windows.sampling_rate or {}).get("ecg", rate)
+    if recording.subject != subject or recording.duration + slack < end:
+        return f"windows of {subject} end at {end:g} s and recording {source} is {recording!r}"
+    return None
+
+
+def _likeness(windows, rows, onset, recording):
+    """Return the best correlation of a few windows with the recording, None if none can be had."""
+    rate, old_rate = (windows.sampling_rate or {}).get("ecg", 0), recording.sampling_rate["ecg"]
+    if not has_modalities(windows.X) or min(rate, old_rate) < LOWEST_ECG_RATE:
         return None
     X, n_channels = windows.X["ecg"], recording.signals["ecg"].shape[1]
     if X.shape[1:] != (n_channels, round(windows.duration * rate)):
         return None
     found = []
     for row in rows:
-        onset = start_samples(windows.onset[[row]], rate) / rate  # where the window was cut
-        raw = _cut_ecg(recording, onset, windows.duration)[0, 0]
+        start = start_samples(onset[[row]], rate) / rate  # where the window was cut
+        raw = _cut_ecg(recording, start, windows.duration)[0, 0]
         ecg = np.asarray(X[row, 0], dtype=float)
-        if not all(np.isfinite(signal).all() and np.ptp(signal) > 0 for signal in (ecg, raw)):
+        if not (np.isfinite(ecg).all() and np.isfinite(raw).all()):
             continue
         raw = resample(raw.astype(float), old_rate, rate)
         n_times = min(len(ecg), len(raw))
-        pair = filter_qrs(np.stack([ecg[:n_times], raw[:n_times]]), rate)
-        if not np.ptp(pair, axis=1).all():
+        pair = filter_beats(np.stack([ecg[:n_times], raw[:n_times]]), QRS_BAND, rate)
+        if is_constant(pair).any():
             continue
         found.append(abs(np.corrcoef(pair)[0, 1]))
-        # one that fits will do; one that does not may have been changed, as by clipping
+        # one that fits is enough; one that does not may have been changed, e.g. by clipping
         if found[-1] > _ALIKE or len(found) == 3:
             break
     return max(found, default=None)

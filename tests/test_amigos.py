@@ -84,25 +84,15 @@ def test_signals_come_from_their_columns(folder, name, columns):
     assert recording.sampling_rate == {name: 128}
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_ratings_come_from_their_columns(tmp_path, scale):
+def test_ratings_come_from_their_columns(tmp_path):
     variables = content()
     variables["labels_selfassessment"][0, 4] = np.array([RATINGS])
-    recording = load_amigos(write(tmp_path, variables=variables))[4]
-    assert set(recording.annotations[scale]) == {RATINGS[SCALES.index(scale)]}
+    annotations = load_amigos(write(tmp_path, variables=variables))[4].annotations
+    for scale, rating in zip(SCALES, RATINGS, strict=True):
+        assert set(annotations[scale]) == {rating}
 
 
-def test_arousal_is_first_and_valence_second_and_dominance_third(tmp_path):
-    variables = content()
-    variables["labels_selfassessment"][0, 0] = np.array([[1.5, 2.5, 3.5, 4.5, 5.5, *[0] * 7]])
-    annotations = load_amigos(write(tmp_path, variables=variables))[0].annotations
-    assert annotations["arousal"][0] == 1.5
-    assert annotations["valence"][0] == 2.5
-    assert annotations["dominance"][0] == 3.5
-
-
-@pytest.mark.parametrize("duration, step", [(10, 10), (10, 0.1), (1, 1), (7.5, 0.3)])
-@pytest.mark.parametrize("seconds", [20, 20.5])
+@pytest.mark.parametrize("seconds, duration, step", [(20, 10, 0.1), (20, 1, 1), (20.5, 7.5, 0.3)])
 def test_a_rating_holds_for_all_windows_of_its_trial(tmp_path, seconds, duration, step):
     variables = content()
     variables["joined_data"][0, 0] = np.ones((int(seconds * RATE), 17))
@@ -126,9 +116,7 @@ def test_the_mean_rating_divides_trials_into_low_and_high(folder):
     assert windows.y.tolist() == [0] * 20 + [1] * 20
 
 
-@pytest.mark.parametrize(
-    "trials, numbers", [("short", range(1, 17)), ("long", range(17, 21)), ("all", range(1, 21))]
-)
+@pytest.mark.parametrize("trials, numbers", [("short", range(1, 17)), ("long", range(17, 21))])
 def test_trials_are_short_or_long(folder, trials, numbers):
     recordings = load_amigos(folder, trials=trials)
     assert [r.annotations["trial"][0] for r in recordings] == list(numbers)
@@ -141,7 +129,9 @@ def test_empty_trials_are_left_out_and_named(tmp_path):
         variables["labels_selfassessment"][0, number - 1] = np.zeros((0, 0))
     write(tmp_path)
     write(tmp_path, "P08", variables)
-    message = r"3 trial\(s\) in .* have no signals and are left out: trials 3, 17, 20 of P08"
+    message = (
+        r"3 of 40 recordings .* left out: Trial 3 of P08 .* Trial 17 of P08 .* Trial 20 of P08"
+    )
     with pytest.warns(UserWarning, match=message):
         recordings = load_amigos(tmp_path)
     assert len(recordings) == 20 + 17
@@ -151,7 +141,7 @@ def test_empty_trials_are_left_out_and_named(tmp_path):
 
 def test_long_trials_that_are_not_there_are_named(tmp_path):
     write(tmp_path, variables=content(n_trials=16))
-    with pytest.warns(UserWarning, match="4 trial.* trials 17, 18, 19, 20 of P01"):
+    with pytest.warns(UserWarning, match="4 of 20 .* Trial 17 of P01 .* Trial 20 of P01"):
         assert len(load_amigos(tmp_path)) == 16
 
 
@@ -180,36 +170,16 @@ def test_subjects_are_sorted_by_number_wherever_their_files_are(tmp_path):
     assert {r.subject for r in load_amigos(tmp_path, subjects=["P20", "P02"])} == {"P02", "P20"}
 
 
-def test_threads_read_the_same(tmp_path):
-    for subject in ("P01", "P02"):
-        write(tmp_path, subject)
-    for one, other in zip(load_amigos(tmp_path), load_amigos(tmp_path, n_jobs=2), strict=True):
-        assert one.signals == other.signals
-
-
-@pytest.mark.parametrize("subjects", [["P01", "P02"], "P01", [1], ["../P01"], []])
-def test_unknown_subjects_are_refused(folder, subjects):
-    with pytest.raises(ValueError, match="subjects must be a sequence .* which has P01, got"):
-        load_amigos(folder, subjects=subjects)
-
-
-@pytest.mark.parametrize("signals", [("gsr",), (), "ecg"])
-def test_unknown_signals_are_refused(folder, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of ecg, ecg_right, eda"):
-        load_amigos(folder, signals=signals)
-
-
 def test_unknown_trials_are_refused(folder):
     with pytest.raises(ValueError, match="trials must be one of all, short, long, got 'both'"):
         load_amigos(folder, trials="both")
 
 
-@pytest.mark.parametrize("name", ["joined_data", "labels_selfassessment"])
-def test_missing_variable_is_refused(tmp_path, name):
+def test_missing_variable_is_refused(tmp_path):
     variables = content()
-    del variables[name]
+    del variables["joined_data"]
     write(tmp_path, variables=variables)
-    with pytest.raises(ValueError, match=r"must hold the variable\(s\) joined_data, .* got V"):
+    with pytest.raises(ValueError, match="variable.* joined_data, .* got VideoIDs"):
         load_amigos(tmp_path)
 
 
@@ -249,7 +219,7 @@ def test_wrong_number_of_trials_is_refused(tmp_path, n_trials, n_labels):
 def test_subject_without_any_trial_is_refused(tmp_path):
     empty = cell([np.zeros((0, 0))] * 20)
     write(tmp_path, variables={"joined_data": empty, "labels_selfassessment": empty})
-    with pytest.raises(ValueError, match="must hold signals of some trials, got none"):
+    with pytest.raises(ValueError, match="must hold .* got none: Trial 1 of P01"):
         load_amigos(tmp_path)
 
 
@@ -265,19 +235,15 @@ def test_folder_without_subjects_is_refused(tmp_path):
         load_amigos(tmp_path)
 
 
-def test_missing_folder_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder"):
-        load_amigos(tmp_path / "AMIGOS")
-
-
-@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.99])
 @pytest.mark.parametrize("compressed", [False, True])
-def test_file_that_is_cut_off_is_refused(folder, share, compressed):
+def test_file_that_is_cut_off_is_refused(folder, compressed):
     path = folder / "Data_Preprocessed_P01.mat"
     savemat(path, content(), do_compression=compressed)
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ValueError, match=r"P01\.mat cannot be read as a MATLAB file"):
-        load_amigos(folder)
+    whole = path.read_bytes()
+    for fraction in (0, 0.001, 0.5, 0.99):
+        path.write_bytes(whole[: int(fraction * len(whole))])
+        with pytest.raises(ValueError, match=r"P01\.mat cannot be read as a MATLAB file"):
+            load_amigos(folder)
 
 
 def test_file_that_is_no_matlab_file_is_refused(folder):

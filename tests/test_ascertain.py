@@ -41,7 +41,7 @@ def folder(tmp_path):
 
 
 def test_there_is_one_recording_for_each_subject_and_clip(folder):
-    recordings = load_ascertain(folder, RATE)
+    recordings = load_ascertain(folder, sampling_rate=RATE)
     assert [r.subject for r in recordings] == ["P02", "P02", "P10", "P10"]
     descriptions = [r.annotations["description"].tolist() for r in recordings]
     assert descriptions == [["clip 9"], ["clip 10"], ["clip 1"], ["clip 2"]]
@@ -56,7 +56,7 @@ def test_there_is_one_recording_for_each_subject_and_clip(folder):
 def test_arms_come_from_their_columns(tmp_path, n_columns, times, left, turned):
     samples = table(n_columns, times)
     write(tmp_path, samples.T if turned else samples)
-    (recording,) = load_ascertain(tmp_path, RATE, signals=("ecg", "ecg_right"))
+    (recording,) = load_ascertain(tmp_path, sampling_rate=RATE, signals=("ecg", "ecg_right"))
     expected = samples[:, left - 1].astype(np.float32)
     np.testing.assert_array_equal(recording.signals["ecg"][0, 0], expected)
     expected = samples[:, left].astype(np.float32)
@@ -64,7 +64,7 @@ def test_arms_come_from_their_columns(tmp_path, n_columns, times, left, turned):
 
 
 def test_signals_are_float32_at_the_given_rate(folder):
-    recording = load_ascertain(folder, RATE)[0]
+    recording = load_ascertain(folder, sampling_rate=RATE)[0]
     assert recording.signals["ecg"].dtype == np.float32
     assert recording.sampling_rate == {"ecg": RATE}
     assert recording.duration == SECONDS
@@ -76,26 +76,26 @@ def test_unsigned_integers_are_read(tmp_path, n_columns, times, mean):
     samples[:, -2:] += 5 * np.sin(np.arange(len(samples)))[:, np.newaxis]
     samples[-1, -2:] += 100  # differences of unsigned integers wrap: it must not seem to rise
     write(tmp_path, samples.astype(np.uint16))
-    (recording,) = load_ascertain(tmp_path, RATE)
+    (recording,) = load_ascertain(tmp_path, sampling_rate=RATE)
     assert recording.signals["ecg"].mean() == pytest.approx(mean, abs=1)
 
 
 def test_windows_can_be_cut(folder):
     labels = StageLabels({"clip 9": 0, "clip 1": 1})
-    windows = make_windows(load_ascertain(folder, RATE), 10, labels=labels)
+    windows = make_windows(load_ascertain(folder, sampling_rate=RATE), 10, labels=labels)
     assert windows.y.tolist() == [0, 0, 1, 1]
     assert windows.X["ecg"].shape == (4, 1, 10 * RATE)
 
 
 def test_only_table_of_numbers_is_taken_whatever_its_name(tmp_path):
     write(tmp_path, table(), name="signal", note="a text", n=3)
-    (recording,) = load_ascertain(tmp_path, RATE)
+    (recording,) = load_ascertain(tmp_path, sampling_rate=RATE)
     assert recording.signals["ecg"].mean() == pytest.approx(5000, abs=1)
 
 
 def test_named_table_is_taken_of_several(tmp_path):
     write(tmp_path, table(), Data_Acc=table() + 7)
-    (recording,) = load_ascertain(tmp_path, RATE)
+    (recording,) = load_ascertain(tmp_path, sampling_rate=RATE)
     assert recording.signals["ecg"].mean() == pytest.approx(5000, abs=1)
 
 
@@ -104,7 +104,7 @@ def test_file_without_one_table_is_refused_and_listed(tmp_path, others):
     write(tmp_path, table(), name="signal", **others)
     message = r"ECG as Data_ECG, or as the only 2-D .* got timeECG \(1, 6\), signal \("
     with pytest.raises(ValueError, match=message):
-        load_ascertain(tmp_path, RATE)
+        load_ascertain(tmp_path, sampling_rate=RATE)
 
 
 @pytest.mark.parametrize(
@@ -123,20 +123,20 @@ def test_file_without_one_table_is_refused_and_listed(tmp_path, others):
 def test_other_columns_are_refused(tmp_path, samples):
     write(tmp_path, samples)
     with pytest.raises(ValueError, match=r"ECG_Clip1\.mat must hold .* as Data_ECG, got "):
-        load_ascertain(tmp_path, RATE)
+        load_ascertain(tmp_path, sampling_rate=RATE)
 
 
-@pytest.mark.parametrize("rate", [128, 240, 512])
+@pytest.mark.parametrize("rate", [240, 512])
 def test_sampling_rate_that_the_time_stamps_contradict_is_refused(folder, rate):
-    message = rf"sampling_rate must agree .* of 25\d\.\d Hz, got {rate} Hz"
+    message = rf"sampling_rate must agree .* 25\d\.\d Hz, got {rate} Hz"
     with pytest.raises(ValueError, match=message):
-        load_ascertain(folder, rate)
+        load_ascertain(folder, sampling_rate=rate)
 
 
 def test_time_stamps_with_a_gap_keep_their_rate(tmp_path):
     samples = np.delete(table(), np.s_[1000:2000], axis=0)
     write(tmp_path, samples)
-    (recording,) = load_ascertain(tmp_path, RATE)
+    (recording,) = load_ascertain(tmp_path, sampling_rate=RATE)
     assert recording.signals["ecg"].shape[-1] == SECONDS * RATE - 1000
 
 
@@ -145,8 +145,8 @@ def test_time_stamps_that_stand_still_are_refused(tmp_path):
     samples = table()
     samples[1:-1, 0] = 0
     write(tmp_path, samples)
-    with pytest.raises(ValueError, match=r"of inf Hz, got 256 Hz"):
-        load_ascertain(tmp_path, RATE)
+    with pytest.raises(ValueError, match="inf Hz, got 256 Hz"):
+        load_ascertain(tmp_path, sampling_rate=RATE)
 
 
 def test_sampling_rate_has_no_default(folder):
@@ -154,63 +154,34 @@ def test_sampling_rate_has_no_default(folder):
         load_ascertain(folder)
 
 
-@pytest.mark.parametrize("rate", [0, -256, np.nan])
-def test_impossible_sampling_rate_is_refused(folder, rate):
-    with pytest.raises(ValueError, match="sampling_rate must be positive"):
-        load_ascertain(folder, rate)
+def test_impossible_sampling_rate_is_refused(folder):
+    with pytest.raises(ValueError, match="sampling_rate must be positive.* -256"):
+        load_ascertain(folder, sampling_rate=-256)
 
 
 def test_empty_clips_are_left_out_and_named(folder):
     write(folder, np.zeros((0, 0)), "P10", 36)
-    with pytest.warns(UserWarning, match=r"1 clip\(s\) in .* are left out: clips 36 of P10"):
-        assert len(load_ascertain(folder, RATE)) == 4
+    with pytest.warns(UserWarning, match="1 of 5 .* left out: Clip 36 of P10"):
+        assert len(load_ascertain(folder, sampling_rate=RATE)) == 4
 
 
 def test_nan_is_kept_for_make_windows_to_drop(folder):
     samples = table()
     samples[:, 1:] = np.nan
     write(folder, samples, "P02", 9)
-    recordings = load_ascertain(folder, RATE)
+    recordings = load_ascertain(folder, sampling_rate=RATE)
     assert np.isnan(recordings[0].signals["ecg"]).all()
     assert make_windows(recordings, 10).dropped == {"non-finite": 2}
-
-
-def test_chosen_subjects_are_read(folder):
-    assert {r.subject for r in load_ascertain(folder, RATE, subjects=["P10"])} == {"P10"}
-
-
-@pytest.mark.parametrize("subjects", [["P01"], "P02", ["../../P02"]])
-def test_unknown_subjects_are_refused(folder, subjects):
-    with pytest.raises(ValueError, match="subjects must be a sequence .* has P02, P10, got"):
-        load_ascertain(folder, RATE, subjects=subjects)
-
-
-@pytest.mark.parametrize("signals", [("gsr",), (), "ecg"])
-def test_unknown_signals_are_refused(folder, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of ecg, ecg_right"):
-        load_ascertain(folder, RATE, signals=signals)
 
 
 def test_folder_without_subjects_is_refused(tmp_path):
     (tmp_path / "GSRData").mkdir()
     with pytest.raises(ValueError, match="ECGData/Movie_P01 to .* found GSRData"):
-        load_ascertain(tmp_path, RATE)
+        load_ascertain(tmp_path, sampling_rate=RATE)
 
 
 def test_subject_without_clips_is_refused(folder):
     (folder / "ECGData" / "Movie_P11").mkdir()
     (folder / "ECGData" / "Movie_P11" / "Clip1.mat").touch()
     with pytest.raises(ValueError, match=r"Movie_P11 must hold ECG_Clip1\.mat .* found Clip1\.mat"):
-        load_ascertain(folder, RATE)
-
-
-def test_missing_folder_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder"):
-        load_ascertain(tmp_path / "ASCERTAIN", RATE)
-
-
-def test_file_that_is_cut_off_is_refused(folder):
-    path = folder / "ECGData" / "Movie_P02" / "ECG_Clip9.mat"
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"ECG_Clip9\.mat cannot be read as a MATLAB file"):
-        load_ascertain(folder, RATE)
+        load_ascertain(folder, sampling_rate=RATE)

@@ -95,17 +95,6 @@ def test_each_record_is_a_subject(path):
     assert subjects == ["A00001", "A00002", "A00003", "A00004"]
 
 
-def test_records_can_be_chosen(path):
-    recordings = load_cinc2017(path, records=["A00004", "A00002"])
-    assert [recording.subject for recording in recordings] == ["A00002", "A00004"]
-
-
-@pytest.mark.parametrize("records", [["A00002", "A00005"], "A00001", []])
-def test_records_that_are_not_there_are_refused(path, records):
-    with pytest.raises(ValueError, match="records must be .* of the 4 in .* A00001 to A00004, got"):
-        load_cinc2017(path, records=records)
-
-
 @pytest.mark.parametrize("inside", ["", "training2017"])
 def test_extracted_folder_is_read_as_the_zip_file(tmp_path, path, inside):
     _write_folder(tmp_path / "folder", {})
@@ -172,13 +161,13 @@ def test_reference_that_is_not_there_is_refused(path):
         ("REFERENCE.csv", "A00001,N\nA00002,X\n", "Line 2 .* one record and its label, of N, A"),
         ("REFERENCE.csv", "A00001,N\nA00001,A\n", "Line 2 .* no record twice, got 'A00001,A'"),
         ("REFERENCE.csv", "A00001,N\nA00002\n", "Line 2 .* got 'A00002'"),
-        ("REFERENCE.csv", "A00001,N\n", "labels of all recordings, got none of A00002, A00003"),
+        ("REFERENCE.csv", "A00001,N\n", "labels .* all recordings, got none of A00002, A00003"),
         ("A00002.mat", None, r"must hold A00002\.mat, the samples of A00002\.hea"),
         ("A00002.mat", b"", r"A00002\.mat must be a MATLAB v4 file .* got 0 bytes"),
         ("A00002.mat", _matrix(kind=50), "one row of int16, named val"),
         ("A00002.mat", _matrix(name=b"vol\0"), "one row of int16, named val"),
-        ("A00002.mat", _matrix()[:-1], "must hold 1800 samples in 3624 bytes, .* got 3623"),
-        ("A00002.mat", _matrix() + b"more", "must hold 1800 samples in 3624 bytes, .* got 3628"),
+        ("A00002.mat", _matrix()[:-1], "1800 samples in 3624 bytes, got 3623"),
+        ("A00002.mat", _matrix() + b"more", "1800 samples in 3624 bytes, got 3628"),
         ("A00002.mat", _matrix(SAMPLES[:-1]), "must hold the 1800 samples .* got 1799"),
     ],
 )
@@ -193,18 +182,12 @@ def test_missing_or_malformed_file_is_refused(tmp_path, name, content, message):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("A00001 1 300", "<<<<<<< HEAD\nA00001 1 300", "Line 1 .*conflict marker .* git merge"),
-        ("\r\nA00001.mat", "\r\n=======\r\nA00001.mat", "Line 2 .*'=======': the conflict marker"),
-        (" 300 ", " 0 ", "sampling rate in line 1 .* must be positive and finite, in Hz, got 0"),
-        (" 300 ", " nan ", "Line 1 .* must be a record's name, .* sampling rate"),
-        (" 300 ", " -300 ", "must be positive and finite, in Hz, got -300"),
-        ("A00001 1", "A00009 1", r"must name the record A00001, got 'A00009'"),
+        ("A00001 1", "A00009 1", "must be named A00001, got 'A00009'"),
         ("A00001.mat", "A00002.mat", r"one signal, in A00001\.mat, .* the first in A00002\.mat"),
         ("A00001.mat", "../secret.mat", r"without any path, got '\.\./secret\.mat'"),
         (" 16+24 ", " 212+24 ", "of format 16 .* of format 212"),
         ("1000/mV", "1000/uV", "with a gain per mV, got 1, .* with a gain per uV"),
         ("1000/mV", "0/mV", "with no gain per mV"),
-        (" 1 300", " 2 300", r"one line for each of its signals, .* got 1 line\(s\) for 2"),
     ],
 )
 def test_malformed_header_is_refused(tmp_path, old, new, message):
@@ -216,32 +199,10 @@ def test_malformed_header_is_refused(tmp_path, old, new, message):
     assert "A00001.hea" in str(caught.value)
 
 
-@pytest.mark.parametrize("member", ["../A00009.hea", "/etc/A00009.hea", "a/../../A00009.hea"])
-def test_names_that_lead_out_of_the_zip_file_are_refused(path, member):
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(member, HEADER.format("A00009", 1))
-    with pytest.raises(ValueError, match=f"within it, got '{member}', which leads out of it"):
-        load_cinc2017(path)
-
-
 def test_two_files_of_one_name_in_the_zip_file_are_refused(path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("validation/A00001.hea", "")
     with pytest.raises(ValueError, match=r"different names, got validation/A00001\.hea and train"):
-        load_cinc2017(path)
-
-
-@pytest.mark.parametrize("n_bytes", [0, 100, 5000])
-def test_zip_file_that_is_cut_off_is_refused(path, n_bytes):
-    path.write_bytes(path.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=r"a readable zip file, got .*training2017\.zip: "):
-        load_cinc2017(path)
-
-
-def test_damaged_member_of_the_zip_file_is_refused(path):
-    data = path.read_bytes()
-    path.write_bytes(data.replace(_matrix()[200:300], bytes(100)))
-    with pytest.raises(ValueError, match=r"training2017\.zip: Bad CRC-32"):
         load_cinc2017(path)
 
 

@@ -342,7 +342,7 @@ def test_the_settings_of_the_encoder_can_be_searched():
     search = GridSearchCV(classifier, grid, cv=GroupKFold(3), error_score="raise")
     search.fit(X, Y, groups=GROUPS)
     width = search.best_params_["encoder__module__d_model"]
-    assert search.best_estimator_.encoder_.module_.network.d_model == width
+    assert search.best_estimator_.encoder_.module_.network.token_width["bvp"] == width
 
 
 def test_the_number_of_jobs_changes_nothing():

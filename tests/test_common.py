@@ -44,6 +44,7 @@ from physio_ssl.pretext import (
     StatisticsPrediction,
     TransformRecognition,
 )
+from physio_ssl.training import PretrainingNet
 from physio_ssl.transforms import (
     CropResize,
     GaussianNoise,
@@ -170,13 +171,13 @@ def y():
 
 def test_every_public_estimator_has_an_instance_here():
     tested = {type(estimator).__name__ for estimator in INSTANCES}
-    missing = {
+    public = {
         thing.__name__
         for module in walk_modules()
         for thing in vars(importlib.import_module(module)).values()
-        if is_public_estimator(thing, module) and thing.__name__ not in tested
+        if is_public_estimator(thing, module) and thing is not PretrainingNet
     }
-    assert not missing
+    assert public <= tested
 
 
 @parametrize_with_checks(INSTANCES, expected_failed_checks=expected_failed_checks)

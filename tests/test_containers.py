@@ -14,7 +14,6 @@ from sklearn.preprocessing import StandardScaler
 
 from physio_ssl import HandcraftedFeatures, Recording, SignalDict
 from physio_ssl.containers import as_modalities, as_recordings
-from physio_ssl.preprocessing import BandpassFilter, Resample
 
 
 def test_length_and_shape_count_windows(signals):
@@ -141,25 +140,6 @@ def test_pickling_keeps_a_recording():
     copy = pickle.loads(pickle.dumps(make_recording()))
     assert copy.signals == make_recording().signals
     assert copy.annotations["description"][0] == "stress"
-
-
-def test_apply_changes_the_named_signals_only():
-    before = make_recording()
-    after = before.apply({"bvp": Resample(64, 4)}, sampling_rate={"bvp": 4})
-    assert after.signals["bvp"].shape == (1, 1, 40)
-    assert after.sampling_rate == {"bvp": 4, "acc": 32}
-    assert after.signals["acc"] is before.signals["acc"]
-    assert before.signals["bvp"].shape == (1, 1, 640)
-
-
-def test_apply_asks_for_the_new_rate_of_a_resampled_signal():
-    with pytest.raises(ValueError, match="40 samples .* 10 s at 64 Hz: give its new"):
-        make_recording().apply({"bvp": Resample(64, 4)})
-
-
-def test_apply_refuses_an_unknown_modality():
-    with pytest.raises(ValueError, match="No modality ecg, only bvp, acc"):
-        make_recording().apply({"ecg": BandpassFilter(0.5, 8, sampling_rate=64)})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Tests of the reader of EEGMAT."""
 
 import csv
+import re
 import sys
 
 import numpy as np
@@ -137,22 +138,6 @@ def test_edf_plus_with_gaps_is_refused(folder):
         load_eegmat(folder)
 
 
-def test_subjects_can_be_chosen(folder):
-    recordings = load_eegmat(folder, subjects=["Subject10"])
-    assert [recording.subject for recording in recordings] == ["Subject10"] * 2
-
-
-@pytest.mark.parametrize("subjects", [["Subject01"], "Subject00", [], [0]])
-def test_unknown_subjects_are_refused(folder, subjects):
-    with pytest.raises(ValueError, match="must be a sequence .* has Subject00, Subject10, got"):
-        load_eegmat(folder, subjects=subjects)
-
-
-def test_files_read_in_parallel_are_the_same(folder):
-    serial, parallel = load_eegmat(folder), load_eegmat(folder, n_jobs=2)
-    assert [one.signals for one in serial] == [one.signals for one in parallel]
-
-
 GOOD = _edf([_ecg()])
 
 
@@ -168,8 +153,8 @@ def _with(start, text):
         (GOOD[:200], "must be an EDF file, which starts with 0 .* got 200 bytes"),
         (b"\xffBIOSEMI" + GOOD[8:], "starts with 0 and seven spaces, got"),
         (b"<<<<<<< HEAD\n" + GOOD, "that start with b'<<<<<<< '"),
-        (GOOD[:400], "is cut off: the header of 1 signals has 512 bytes, got 400"),
-        (GOOD[:-1], "must have 4512 bytes for the 4 data records in its header, got 4511"),
+        (GOOD[:400], "is cut off: .* 512 bytes, got 400"),
+        (GOOD[:-1], "must have 4512 bytes for its 4 data records, got 4511"),
         (GOOD[:-1000], "must have 4512 bytes .* got 3512"),
         (GOOD + bytes(1000), "must have 4512 bytes .* got 5512"),
         (_with(252, b"none"), "the number of signals in its header, got 'none'"),
@@ -214,7 +199,7 @@ def test_missing_file_of_another_subject_is_of_no_matter(folder):
 def test_folder_without_files_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no folder .*away"):
         load_eegmat(tmp_path / "away")
-    with pytest.raises(ValueError, match=r"must hold the files of EEGMAT, .* found none"):
+    with pytest.raises(ValueError, match="files of EEGMAT, .* found nothing"):
         load_eegmat(tmp_path)
 
 
@@ -252,10 +237,7 @@ def test_recordings_last_as_long_and_vary_as_much_as_was_found_before(real, qual
         assert recording.signals["ecg"].std() == pytest.approx(float(row["ecg_std_mV"]), abs=1e-3)
 
 
-def test_files_that_are_said_to_hold_no_heartbeat_are_named_rightly(quality):
-    silent = {name for name, row in quality.items() if row["ecg_usable"] == "0"}
-    assert silent & {f"Subject{n:02d}_{k}" for n in range(24) for k in (1, 2)} == {
-        "Subject02_1",
-        "Subject13_1",
-        "Subject20_2",
-    }
+def test_docstring_names_the_files_without_heartbeat(quality, real):
+    silent = {name.split("_")[0] for name, row in quality.items() if row["ecg_usable"] == "0"}
+    named = set(re.findall(r"Subject\d\d(?= and|\.)", load_eegmat.__doc__))
+    assert named == silent & {recording.subject for recording in real}

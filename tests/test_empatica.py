@@ -70,11 +70,6 @@ def test_sampling_rates_are_those_of_the_files(session):
     assert load_empatica(session).sampling_rate == {"bvp": 64, "eda": 4, "temp": 4}
 
 
-def test_signals_are_float32(session):
-    recording = load_empatica(session)
-    assert {signal.dtype for signal in recording.signals.values()} == {np.dtype(np.float32)}
-
-
 def test_only_the_signals_asked_for_are_read(session):
     (session / "TEMP.csv").unlink()
     assert list(load_empatica(session, signals=("eda", "bvp")).signals) == ["eda", "bvp"]
@@ -211,13 +206,13 @@ def test_later_sentinels_are_refused(temperatures):
 @pytest.mark.parametrize("name, value", [("BVP", 0), ("EDA", 0), ("TEMP", 382.21)])
 def test_signal_without_any_measurement_is_refused(session, name, value):
     (session / f"{name}.csv").write_text(_export([value] * 20, 4))
-    with pytest.raises(ValueError, match=rf"{name}\.csv holds no measurement: all of its 20"):
+    with pytest.raises(ValueError, match=rf"{name}\.csv must hold a measurement, got 20 samples"):
         load_empatica(session)
 
 
 def test_signals_that_do_not_overlap_are_refused(session):
     (session / "EDA.csv").write_text(_export([1, 2], 4, start=START + 60))
-    with pytest.raises(ValueError, match="must overlap, but bvp ends before .* of eda"):
+    with pytest.raises(ValueError, match="must overlap: bvp ends before eda"):
         load_empatica(session)
 
 
@@ -277,56 +272,40 @@ def test_missing_path_is_refused(tmp_path):
 
 def test_missing_file_is_refused(session):
     (session / "EDA.csv").unlink()
-    with pytest.raises(ValueError, match=r"has no EDA\.csv; found BVP\.csv, TEMP\.csv"):
+    with pytest.raises(ValueError, match=r"must hold EDA\.csv, found BVP\.csv, TEMP\.csv"):
         load_empatica(session)
 
 
 def test_missing_member_of_a_zip_file_is_refused(tmp_path):
     path = _write_zip(tmp_path / "S1.zip", {"BVP.csv": "", "A.txt": ""})
-    with pytest.raises(ValueError, match=r"has no EDA\.csv, TEMP\.csv; found A\.txt, BVP\.csv"):
+    with pytest.raises(ValueError, match=r"must hold EDA\.csv, TEMP\.csv, found A\.txt, BVP\.csv"):
         load_empatica(path)
 
 
 def test_empty_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="found no files at all"):
+    with pytest.raises(ValueError, match="found nothing"):
         load_empatica(tmp_path)
-
-
-def test_empty_zip_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="found no files at all"):
-        load_empatica(_write_zip(tmp_path / "S1.zip", {}))
 
 
 def test_zip_file_of_several_sessions_is_refused(tmp_path):
     files = {f"{day}/{name}": text for day in "AB" for name, text in _files().items()}
-    with pytest.raises(ValueError, match="must hold one session, .* several folders: A, B"):
+    with pytest.raises(ValueError, match="must hold one session, .* folders A, B"):
         load_empatica(_write_zip(tmp_path / "S1.zip", files))
 
 
 def test_file_that_is_no_zip_file_is_refused(session):
-    with pytest.raises(ValueError, match=r"a readable zip file, got .*BVP\.csv"):
+    with pytest.raises(ValueError, match=r"BVP\.csv must be .* readable zip file"):
         load_empatica(session / "BVP.csv")
-
-
-def test_damaged_zip_file_is_refused(tmp_path):
-    path = _write_zip(tmp_path / "S1.zip", _files())
-    path.write_bytes(path.read_bytes().replace(b"31.25", b"39.25"))
-    with pytest.raises(ValueError, match=r"S1\.zip: Bad CRC-32 for file '"):
-        load_empatica(path)
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", r"EDA\.csv must have at least 3 rows, .* got 0"),
-        ("1495437325.0\n", "must have at least 3 rows, .* got 1"),
-        ("2020-07-08 19:54:17\n4.0\n", "must have at least 3 rows, .* got 2"),
+        ("", r"EDA\.csv must have 3 or more rows, .* got 0"),
+        ("2020-07-08 19:54:17\n4.0\n", "3 or more rows, .* got 2"),
         ("today\n4\n1\n", r"Line 1 of .*EDA\.csv must be the start, .* got 'today'"),
-        ("nan\n4\n1\n", "Line 1 of .* got 'nan'"),
         ("1495437325\n4 Hz\n1\n", "Line 2 of .* must be the sampling rate, .* got '4 Hz'"),
         ("1495437325\n0\n1\n", "sampling rate in line 2 of .* must be positive.* got 0"),
-        ("1495437325\n-4\n1\n", "must be positive.* got -4"),
-        ("1495437325\ninf\n1\n", "must be positive and finite.* got inf"),
         ("1495437325,1495437326\n4\n1\n", "Line 1 of .* same for all channels"),
         (
             "1495437325\n4\n1.0\nx\n3.0\n",
@@ -335,15 +314,13 @@ def test_damaged_zip_file_is_refused(tmp_path):
         ("1495437325\n4\n1.0\n2.0,3.0\n", "Line 4 of .* got '2.0,3.0'"),
         ("1495437325\n4\n1.0\n2.0 3.0\n", "Line 4 of .* got '2.0 3.0'"),
         ("1495437325\n4\n1.0\n\n3.0\n", "Line 4 of .* got ''"),
-        ("1495437325\n4\n1\n\n3\n", "Line 4 of .* got ''"),
         ("1495437325\n4\n1.00\n1.2.3\n", r"Line 4 of .* got '1\.2\.3'"),
         ("1495437325\n4\n1\n1-2\n", "Line 4 of .* got '1-2'"),
-        ("1495437325\n4\n1\n--2\n", "Line 4 of .* got '--2'"),
         ("1495437325\n4\n1\n1_000\n", "Line 4 of .* got '1_000'"),
         ("1495437325\n4\n1.00\n2.00\n-", "Line 5 of .* got '-'"),
         (
             "1495437325\n4\n1.00\n2.00\n3.5",
-            r"last row of .*EDA\.csv is cut off.* got '3\.5'",
+            r"EDA\.csv must end with a whole row, got '3\.5'",
         ),
         ("1495437325\n4\n1\nnan\nnan\n", "finite samples, got NaN .* 2 row.* in line 4"),
         ("1495437325\n4\n1.0\n2.0\n-inf\n", "finite samples, got NaN .* 1 row.* in line 5"),
@@ -404,11 +381,6 @@ def test_session_is_a_corpus_of_one(session):
     assert recording.subject == "S1"
 
 
-def test_corpus_read_in_parallel_is_the_same(corpus):
-    serial, parallel = load_empatica_corpus(corpus), load_empatica_corpus(corpus, n_jobs=2)
-    assert [one.signals for one in serial] == [one.signals for one in parallel]
-
-
 def test_corpus_passes_its_signals_on(corpus):
     recordings = load_empatica_corpus(corpus, signals=["eda"])
     assert [list(recording.signals) for recording in recordings] == [["eda"]] * 3
@@ -423,30 +395,22 @@ def test_session_found_twice_is_left_out_with_a_warning(corpus):
 def test_sessions_that_cannot_be_used_are_left_out_with_one_warning(corpus):
     (corpus / "data" / "15" / "15_1.zip").write_text("no zip file")
     (corpus / "data" / "5C" / "monday" / "EDA.csv").write_text(_export([0, 0], 4))
-    with pytest.warns(UserWarning, match="2 of 3 .*15_1.zip: .*EDA.csv holds no") as caught:
+    with pytest.warns(UserWarning, match="2 of 3 .*15_1.zip .*EDA.csv") as caught:
         assert [recording.duration for recording in load_empatica_corpus(corpus)] == [20]
     assert len(caught) == 1
 
 
 def test_corpus_without_any_usable_session_is_refused(session):
     (session / "EDA.csv").write_text("")
-    with pytest.raises(ValueError, match="None of the 1 sessions .*EDA.csv must have"):
+    with pytest.raises(
+        ValueError, match="must hold a usable recording, got none: .*EDA.csv must have"
+    ):
         load_empatica_corpus(session)
 
 
 def test_corpus_without_any_session_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="must hold E4 sessions at any depth.* Found none"):
+    with pytest.raises(ValueError, match="must hold E4 sessions .* found none"):
         load_empatica_corpus(tmp_path)
-
-
-def test_missing_corpus_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder .*nowhere"):
-        load_empatica_corpus(tmp_path / "nowhere")
-
-
-def test_corpus_refuses_unknown_signals_before_reading(corpus):
-    with pytest.raises(ValueError, match="signals must be one or more of"):
-        load_empatica_corpus(corpus, signals=("ppg",))
 
 
 def test_nurse_stress_has_76_sessions_of_15_subjects(data_folder):

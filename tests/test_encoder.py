@@ -186,7 +186,10 @@ def test_grid_search_reaches_network_pretext_and_classifier():
     search = GridSearchCV(model, grid, cv=LeaveOneGroupOut(), n_jobs=2, error_score="raise")
     search.fit(X, Y, groups=GROUPS)
     best = search.best_estimator_["sslencoder"]
-    assert best.module_.network.d_model == search.best_params_["sslencoder__module__d_model"]
+    assert (
+        best.module_.network.token_width["bvp"]
+        == search.best_params_["sslencoder__module__d_model"]
+    )
     assert best.pretext_.n_views == search.best_params_["sslencoder__pretext__n_views"]
 
 

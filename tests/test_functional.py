@@ -10,6 +10,7 @@ from physio_ssl.functional import (
     butterworth,
     clip,
     detrend,
+    is_constant,
     lowpass,
     normal_scores,
     resample,
@@ -51,15 +52,11 @@ def test_integers_count_as_floats(function, X):
 
 
 @every_function
-def test_the_input_is_not_modified(function, X):
+def test_the_input_is_neither_modified_nor_shared(function, X):
     before = X.copy()
-    function(X)
+    result = function(X)
     np.testing.assert_array_equal(X, before)
-
-
-@every_function
-def test_the_result_shares_no_memory_with_the_input(function, X):
-    assert not np.shares_memory(function(X), X)
+    assert not np.shares_memory(result, X)
 
 
 @every_function
@@ -116,11 +113,11 @@ def test_a_lone_low_cut_off_is_a_high_pass():
 @pytest.mark.parametrize(
     "low, high, rule",
     [
-        (0, 8, "0 < low < high < 32 Hz .* got low=0 and high=8"),
-        (8, 8, "got low=8 and high=8"),
-        (0.5, 32, "got low=0.5 and high=32"),
-        (None, 40, "0 < high < 32 Hz .* got high=40"),
-        (float("nan"), 8, "got low=nan"),
+        (0, 8, "0 < low < high < 32 Hz .* low=0 and high=8"),
+        (8, 8, "low=8 and high=8"),
+        (0.5, 32, "low=0.5 and high=32"),
+        (None, 40, "0 < high < 32 Hz .* high=40"),
+        (float("nan"), 8, "low=nan"),
     ],
 )
 def test_cut_offs_must_lie_in_order_below_half_the_rate(low, high, rule):
@@ -131,9 +128,9 @@ def test_cut_offs_must_lie_in_order_below_half_the_rate(low, high, rule):
 @pytest.mark.parametrize(
     "parameters, error, rule",
     [
-        ({"high": "8"}, TypeError, "high must be a frequency, in Hz, got '8'"),
-        ({"high": 8, "order": 2.5}, TypeError, "order must be an integer, got 2.5"),
-        ({"high": 8, "order": 0}, ValueError, "order must be at least 1, got 0"),
+        ({"high": "8"}, TypeError, "high .* got '8'"),
+        ({"high": 8, "order": 2.5}, TypeError, "order .* got 2.5"),
+        ({"high": 8, "order": 0}, ValueError, "order .* got 0"),
     ],
 )
 def test_filter_parameters_are_checked(parameters, error, rule):
@@ -152,6 +149,10 @@ def test_resample_filters_out_what_the_new_rate_cannot_hold():
     assert resample(sine(20, 64), 64, 4)[4:-4].std() < 0.01
 
 
+def test_resampling_to_the_same_rate_changes_nothing(X):
+    np.testing.assert_array_equal(resample(X, 64, 64.0), X)
+
+
 @pytest.mark.parametrize("new", [4, 24, 100])
 def test_resample_keeps_an_offset_with_a_trend(new):
     line = 30 + 0.1 * np.arange(0, 60, 1 / 64)
@@ -160,7 +161,7 @@ def test_resample_keeps_an_offset_with_a_trend(new):
 
 
 def test_resample_refuses_rates_without_a_close_ratio():
-    with pytest.raises(ValueError, match="up to 10000, to a millionth, got .*667.53125"):
+    with pytest.raises(ValueError, match="ratio .*667.53125"):
         resample(np.ones(67), 1.0, 667.53125)
 
 
@@ -176,7 +177,7 @@ def test_resample_keeps_the_duration(n_times, old, new):
     [
         (0, 4, "sampling_rate must be positive .* got 0"),
         (64, -4, "new_sampling_rate must be positive .* got -4"),
-        (64, 1e-4, "factor of 10000, got sampling_rate=64 and new_sampling_rate=0.0001 Hz"),
+        (64, 1e-4, "10000, got .*new_sampling_rate=0.0001 Hz"),
     ],
 )
 def test_resample_checks_its_rates(old, new, rule):
@@ -200,7 +201,7 @@ def test_standardize_forgets_scale_and_offset(X):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_standardize_names_the_constant_signals(dtype, X):
     X[1, 0], X[3, 1] = 0.1, 0
-    with pytest.raises(ValueError, match=r"needs spread, but 2 of 8 .* \(1, 0\), \(3, 1\)\."):
+    with pytest.raises(ValueError, match=r"2 of 8 .* \(1, 0\), \(3, 1\)\."):
         standardize(X.astype(dtype))
 
 
@@ -216,9 +217,19 @@ def test_standardize_can_turn_constant_signals_to_zero(X):
     np.testing.assert_array_equal(standardized[[0, 2, 3]], standardize(X[[0, 2, 3]]))
 
 
-def test_standardize_refuses_an_unknown_treatment(X):
-    with pytest.raises(ValueError, match="constant must be 'error' or 'zero', got 'drop'"):
-        standardize(X, constant="drop")
+@pytest.mark.parametrize("function", [standardize, normal_scores])
+def test_an_unknown_treatment_of_constant_signals_is_refused(function, X):
+    with pytest.raises(ValueError, match="constant .* got 'drop'"):
+        function(X, constant="drop")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_signal_is_constant_up_to_rounding_and_but_for_gaps(dtype):
+    X = np.full((6, 50), 0.1, dtype)
+    X[1, 7] = np.nextafter(X[1, 7], dtype(1))
+    X[2, 7] = 0.1001
+    X[3, 7], X[4, [7, 8]], X[5] = np.nan, (np.nan, 0.2), np.nan
+    np.testing.assert_array_equal(is_constant(X), [True, True, False, True, False, False])
 
 
 def test_clip_limits_only_what_lies_outside():
@@ -231,7 +242,7 @@ def test_clip_limits_only_what_lies_outside():
     "low, high, error, rule",
     [
         (2, 1, ValueError, "low < high, got low=2 and high=1"),
-        (None, 1, TypeError, "low must be a number, in the unit of X, got None"),
+        (None, 1, TypeError, "low .* got None"),
     ],
 )
 def test_clip_checks_its_bounds(low, high, error, rule):

@@ -67,7 +67,7 @@ def preprocessor():
     return Preprocessor(
         {"temp": [Clip(-np.inf, 40.0)], "acc": [Resample(64, 32), Standardize()]},
         input_sampling_rate={"temp": 20, "acc": 64},
-        sampling_rate={"temp": 20, "acc": 32.0},
+        output_sampling_rate={"temp": 20, "acc": 32.0},
         duration=2,
     )
 
@@ -417,7 +417,7 @@ def test_subjects_that_cannot_be_written_are_refused(X, path):
             ValueError,
             "preprocessor_ .*function",
         ),
-        ({"duration": 4}, ValueError, "temp 80, acc 128, got temp 40, acc 64"),
+        ({"duration": 4}, ValueError, "'temp': 80, .* got .*'temp': 40"),
         ({"duration": None}, TypeError, "duration must be a number"),
     ],
 )
@@ -426,7 +426,7 @@ def test_a_preparation_that_cannot_be_written_is_refused(
 ):
     encoder = SSLEncoder(**SMALL).fit(X)
     params = {
-        "sampling_rate": {"temp": 20, "acc": 32},
+        "output_sampling_rate": {"temp": 20, "acc": 32},
         "input_sampling_rate": {"temp": 20, "acc": 32},
     }
     params |= {"steps": {"temp": [], "acc": []}}
@@ -605,7 +605,7 @@ TRAP = {"class": "trap.Trap", "params": {}}
         lambda params: params["steps"]["dict"].update(acc={"class": "torch.optim.SGD"}),
         lambda params: params["steps"]["dict"].update(acc=[]),
         lambda params: params["input_sampling_rate"]["dict"].update(acc=-64),
-        lambda params: params["sampling_rate"]["dict"].pop("acc"),
+        lambda params: params["output_sampling_rate"]["dict"].pop("acc"),
     ],
 )
 def test_a_damaged_preparation_is_refused(damage, preprocessor, X, path, tmp_path, monkeypatch):

@@ -66,22 +66,20 @@ def test_each_signal_is_at_its_own_rate(header):
     assert recording.duration == 20
 
 
-@pytest.mark.parametrize(
-    "modality, name, gain, baseline",
-    [
-        ("ecg", "ECG", 1000, 0),
-        ("emg", "EMG", 1000, 0),
-        ("foot_gsr", "foot GSR", 1000, 0),
-        ("hand_gsr", "hand GSR", 500, -20),
-        ("hr", "HR", 1, 0),
-        ("marker", "marker", 100, 7),
-        ("resp", "RESP", 100, 0),
-    ],
-)
-def test_samples_are_in_physical_units(header, modality, name, gain, baseline):
-    signal = load_wfdb(header).signals[modality]
-    assert signal.dtype == np.float32
-    np.testing.assert_allclose(signal[0, 0], (_digital()[name] - baseline) / gain, rtol=1e-6)
+def test_samples_are_in_physical_units(header):
+    expected = {  # name, gain and baseline in the header
+        "ecg": ("ECG", 1000, 0),
+        "emg": ("EMG", 1000, 0),
+        "foot_gsr": ("foot GSR", 1000, 0),
+        "hand_gsr": ("hand GSR", 500, -20),
+        "hr": ("HR", 1, 0),
+        "marker": ("marker", 100, 7),
+        "resp": ("RESP", 100, 0),
+    }
+    signals, digital = load_wfdb(header).signals, _digital()
+    for modality, (name, gain, baseline) in expected.items():
+        physical = (digital[name] - baseline) / gain
+        np.testing.assert_allclose(signals[modality][0, 0], physical, rtol=1e-6)
 
 
 def test_path_may_lack_the_ending(header):
@@ -96,6 +94,13 @@ def test_signals_can_be_chosen_and_named(header):
     np.testing.assert_array_equal(recording.signals["resp"], whole.signals["resp"])
     np.testing.assert_array_equal(recording.signals["eda"][:, :1], whole.signals["hand_gsr"])
     np.testing.assert_array_equal(recording.signals["eda"][:, 1:], whole.signals["foot_gsr"])
+
+
+def test_signals_can_be_chosen_by_the_names_of_modalities(header):
+    recording = load_wfdb(header, ("foot_gsr", "ecg"))
+    assert recording.sampling_rate == {"foot_gsr": 30, "ecg": 60}
+    with pytest.raises(ValueError, match="signals must be .* hand_gsr, .* got .*eda"):
+        load_wfdb(header, ("eda",))
 
 
 def test_subject_is_the_record_unless_given(header):
@@ -173,7 +178,7 @@ def test_signal_that_is_not_calibrated_is_read_with_a_warning(tmp_path, gain):
         ({"ecg": "ECG lead II"}, "each signal of 'ecg' once, ECG lead II, found ECG, EMG, foot"),
         ({"eda": ("foot GSR", "GSR")}, "each signal of 'eda' once, foot GSR, GSR, found"),
         ({"ecg": ()}, "each signal of 'ecg' once"),
-        ({"both": ("ECG", "EMG")}, "channels of 'both' must have the same sampling rate"),
+        ({"both": ("ECG", "EMG")}, "'both' must have one sampling rate, .* ECG, EMG"),
         ({}, "signals must name one or more modalities"),
     ],
 )
@@ -199,30 +204,31 @@ def test_a_name_that_is_there_twice_cannot_be_chosen(header):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("drive05 7", "<<<<<<< HEAD\ndrive05 7", "Line 1 .*'<<<<<<< HEAD': the conflict marker"),
-        ("0 RESP\n", "0 RESP\n=======\n", "Line 9 .*'=======': the conflict marker of"),
-        ("0 RESP\n", "0 RESP\n>>>>>>> 1a2b3c\n", "Line 9 .*'>>>>>>> 1a2b3c': the conflict"),
-        ("7 15 300", "7", "Line 1 .* must hold the sampling rate, in Hz, got 'drive05 7'"),
-        ("7 15 300", "7 ? 300", "Line 1 .* must be a record's name, .* got 'drive05 7"),
-        ("7 15 300", "7 1e 300", "Line 1 .* must hold the sampling rate, in Hz, got"),
+        ("drive05 7", "<<<<<<< HEAD\ndrive05 7", "Line 1 .*'<<<<<<< HEAD', a conflict marker"),
+        ("0 RESP\n", "0 RESP\n=======\n", "Line 9 .*'=======', a conflict marker"),
+        ("0 RESP\n", "0 RESP\n>>>>>>> 1a2b3c\n", "Line 9 .*'>>>>>>> 1a2b3c', a conflict"),
+        ("7 15 300", "7", "sampling rate in line 1 .* a number, got 'drive05 7'"),
+        ("7 15 300", "7 ? 300", "must start with a record's name, .* got 'drive05 7"),
+        ("7 15 300", "7 1e 300", "sampling rate in line 1 .* a number, got"),
         ("7 15 300", "7 0 300", "must be positive and finite, in Hz, got 0.0"),
-        ("7 15 300", "7 -15 300", "must be positive and finite, in Hz, got -15.0"),
         ("7 15 300", "7 1e999 300", "must be positive and finite, in Hz, got inf"),
-        ("16x4", "16x0", "samples per frame in line 2 .* must be positive, got 0"),
+        ("16x4", "16x0", "samples per frame in line 2 .* must be 1 or more, got 0"),
         ("7 15 300", "8 15 300", r"one line for each of its signals, .* got 7 line\(s\) for 8"),
-        ("7 15 300", "6 15 300", r"one line for each of its signals, .* got 7 line\(s\) for 6"),
-        ("drive05 7", "drive06 7", "must name the record drive05, got 'drive06'"),
-        ("drive05 7", "drive05/3 7", "one continuous record, got one of several segments"),
+        ("drive05 7", "drive06 7", "must be named drive05, got 'drive06'"),
+        ("drive05 7", "drive05/3 7", "one continuous record, got several segments"),
         ("drive05.dat 16x4", "../../secret.dat 16x4", r"any path, got '\.\./\.\./secret\.dat'"),
-        ("drive05.dat 16x4", "/etc/passwd 16x4", "any path, got '/etc/passwd'"),
-        ("drive05.dat 16x4", "..\\secret.dat 16x4", "in the header's folder, without any path"),
-        ("drive05.dat 16x4", "s3://a/b.dat 16x4", "in the header's folder, without any path"),
-        ("drive05.dat 16x4", "~ 16x4", "in the header's folder, without any path"),
+        ("drive05.dat 16x4", "..\\secret.dat 16x4", "without any path, got"),
+        ("drive05.dat 16x4", "s3://a/b.dat 16x4", "without any path, got 's3://"),
+        ("drive05.dat 16x4", "~ 16x4", "without any path, got '~'"),
         ("drive05.dat 16x4", "gone.dat 16x4", r"must hold gone\.dat, which drive05\.hea names"),
-        ("drive05.dat 16x4", "drive05.dat 17x4", "one of the formats 8, 16, .* got 16, 17"),
-        ("drive05.dat 16x4", "drive05.dat pcm", "Line 2 .* must be a signal's file, format"),
-        ("16x4 1000", "16x4 many", "Line 2 .* must be a signal's file, format, gain and so on"),
-        ("16x4 1000", "16x4 1e", "must hold the gain as a number, got '1e'"),
+        ("drive05.dat 16x4", "drive05.dat 17x4", "one format of 8, 16, .* got 16, 17"),
+        (
+            "drive05.dat 16x4",
+            "drive05.dat pcm",
+            "file, format, gain .* line 2 .* got 'drive05.dat pcm",
+        ),
+        ("16x4 1000", "16x4 many", "file, format, gain .* line 2 .* got 'drive05.dat 16x4 many"),
+        ("16x4 1000", "16x4 1e", "gain in line 2 .* a number, got .* 1e"),
         ("16x4 1000", "16x4 1E3", "must be written as wfdb reads it, which takes gains .*1.0"),
         ("7 15 300", "7 15 301", r"drive05\.dat is cut off: it must have 7826 bytes .* got 7800"),
         ("7 15 300", "7 15 300 99:99:99", "cannot be read as a WFDB record: "),
@@ -238,7 +244,7 @@ def test_malformed_header_is_refused(header, old, new, message):
 @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\x00\xff\x12" * 40])
 def test_header_of_nothing_or_noise_is_refused(header, content):
     header.write_bytes(content)
-    with pytest.raises(ValueError, match=r"drive05\.hea must "):
+    with pytest.raises(ValueError, match=r"must .*drive05\.hea|drive05\.hea must"):
         load_wfdb(header)
 
 
@@ -274,7 +280,7 @@ def test_file_outside_the_folder_is_not_read(tmp_path):
 
 
 def test_missing_header_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no WFDB header .*drive01\.hea"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*drive01\.hea"):
         load_wfdb(tmp_path / "drive01")
 
 
@@ -323,17 +329,6 @@ def test_drives_can_be_chosen(drives):
     assert [list(recording.signals) for recording in recordings] == [["ecg", "resp"]] * 2
 
 
-def test_drives_read_in_parallel_are_the_same(drives):
-    serial, parallel = load_drivedb(drives), load_drivedb(drives, n_jobs=2)
-    assert [one.signals for one in serial] == [one.signals for one in parallel]
-
-
-@pytest.mark.parametrize("subjects", [["drive17a"], "drive17", []])
-def test_unknown_drives_are_refused(drives, subjects):
-    with pytest.raises(ValueError, match="must be a sequence .* has drive05, drive17, got"):
-        load_drivedb(drives, subjects=subjects)
-
-
 def test_drive_without_one_of_the_signals_is_refused(drives):
     _edit(drives / "drive05.hea", "0 EMG", "0 other")
     with pytest.raises(ValueError, match=r"drive05\.hea must have .* 'emg' .* Leave 'emg' out of"):
@@ -341,16 +336,10 @@ def test_drive_without_one_of_the_signals_is_refused(drives):
     assert len(load_drivedb(drives, signals=["ecg"])) == 3
 
 
-@pytest.mark.parametrize("signals", [("ppg",), (), "ecg"])
-def test_unknown_signals_of_drives_are_refused(drives, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of ecg, emg, eda_foot"):
-        load_drivedb(drives, signals=signals)
-
-
 def test_folder_without_drives_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no folder .*away"):
         load_drivedb(tmp_path / "away")
-    with pytest.raises(ValueError, match=r"must hold drives, drive01\.hea and so on, found none"):
+    with pytest.raises(ValueError, match=r"must hold drives, .* found nothing"):
         load_drivedb(tmp_path)
 
 
@@ -369,23 +358,20 @@ def test_drive_was_cut_in_two_parts(real):
             assert signal.shape[-1] / recording.sampling_rate[name] == recording.duration
 
 
-@pytest.mark.parametrize(
-    "name, first, total",
-    [  # of the first part: first sample, and sum modulo 2 to the power of 16, of its header
-        ("ecg", -61, 22142),
-        ("emg", 166, 18703),
-        ("eda_foot", 1375, 31226),
-        ("eda_hand", 4994, -13103),
-        ("hr", 77, -11837),
-        ("marker", 1116, 24523),
-        ("resp", 3831, -642),
-    ],
-)
-def test_samples_fit_the_checksums_of_the_header(real, name, first, total):
-    gain = {"hr": 1, "marker": 100, "resp": 100}.get(name, 1000)
-    digital = np.rint(real[0].signals[name][0, 0].astype(float) * gain).astype(int)
-    assert digital[0] == first
-    assert (digital.sum() - total) % 2**16 == 0
+def test_samples_fit_the_checksums_of_the_header(real):
+    expected = {  # of the first part: gain, first sample, and sum modulo 2 to the power of 16
+        "ecg": (1000, -61, 22142),
+        "emg": (1000, 166, 18703),
+        "eda_foot": (1000, 1375, 31226),
+        "eda_hand": (1000, 4994, -13103),
+        "hr": (1, 77, -11837),
+        "marker": (100, 1116, 24523),
+        "resp": (100, 3831, -642),
+    }
+    for name, (gain, first, total) in expected.items():
+        digital = np.rint(real[0].signals[name][0, 0].astype(float) * gain).astype(int)
+        assert digital[0] == first
+        assert (digital.sum() - total) % 2**16 == 0
 
 
 def test_values_of_a_drive_are_plausible(real):

@@ -107,44 +107,15 @@ def test_unlabelled_subject_asked_for_by_name_is_left_out_with_a_warning(folder)
 
 
 @pytest.mark.filterwarnings("ignore:S01 has no labels")
-@pytest.mark.parametrize("subjects", [(), ["S01"]])
-def test_no_labelled_subject_is_refused(folder, subjects):
-    with pytest.raises(ValueError, match="subjects must name one or more with labels, got"):
-        load_stress_predict(folder, subjects=subjects)
+def test_no_labelled_subject_is_refused(folder):
+    with pytest.raises(ValueError, match="subjects with labels, got S01"):
+        load_stress_predict(folder, subjects=["S01"])
 
 
-def test_subjects_can_be_chosen(folder):
-    (recording,) = load_stress_predict(folder, subjects=["S10"])
-    assert recording.subject == "S10"
-
-
-def test_subjects_read_in_parallel_are_the_same(folder):
-    serial, parallel = load_stress_predict(folder), load_stress_predict(folder, n_jobs=2)
-    assert [one.signals for one in serial] == [one.signals for one in parallel]
-
-
-@pytest.mark.parametrize("subjects", [["S02", "S03"], "S02", [2]])
-def test_unknown_subjects_are_refused(folder, subjects):
-    with pytest.raises(ValueError, match="must be a sequence .* has S01, S02, S10, got"):
-        load_stress_predict(folder, subjects=subjects)
-
-
-@pytest.mark.parametrize("signals", [("ppg",), (), "bvp"])
-def test_unknown_signals_are_refused(folder, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of bvp, eda, temp"):
-        load_stress_predict(folder, signals=signals)
-
-
-def test_missing_folder_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder .*StressPredict"):
-        load_stress_predict(tmp_path / "StressPredict")
-
-
-@pytest.mark.parametrize("names, found", [([], "none"), (["S01", "notes"], "S01")])
-def test_folder_without_labelled_subjects_is_refused(tmp_path, names, found):
-    for name in names:
-        (tmp_path / "Raw_data" / name).mkdir(parents=True)
-    with pytest.raises(ValueError, match=rf"Raw_data/S02 to Raw_data/S35, found {found}\."):
+@pytest.mark.parametrize("name, message", [("notes", "found Raw_data"), ("S01", "got S01")])
+def test_folder_without_labelled_subjects_is_refused(tmp_path, name, message):
+    (tmp_path / "Raw_data" / name).mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"must hold .* {message}"):
         load_stress_predict(tmp_path)
 
 
@@ -172,7 +143,7 @@ def test_labels_file_of_other_columns_is_refused(folder):
 )
 def test_malformed_label_is_refused(folder, row, cells):
     _write_labels(folder, [*_labels(2), row])
-    with pytest.raises(ValueError, match=f"Line 194 of .* 0 .rest. or 1 .stress. .* got .*{cells}"):
+    with pytest.raises(ValueError, match=f"Line 194 of .* whole numbers .* got .*{cells}"):
         load_stress_predict(folder)
 
 
@@ -185,13 +156,15 @@ def test_labels_without_one_of_the_subjects_are_refused(folder):
 def test_labels_with_a_gap_are_refused(folder):
     rows = _labels(2)
     _write_labels(folder, rows[:50] + rows[51:] + _labels(10))
-    with pytest.raises(ValueError, match=f"each second, got {START + 60} after {START + 58} for"):
+    with pytest.raises(
+        ValueError, match=f"each second of S02, got {START + 60} after {START + 58}"
+    ):
         load_stress_predict(folder)
 
 
 def test_labels_cut_off_before_the_last_task_are_refused(folder):
     _write_labels(folder, _labels(2)[:130] + _labels(10))
-    with pytest.raises(ValueError, match="must mark 3 stressful times .* got 2 of S02"):
+    with pytest.raises(ValueError, match="must mark 3 stressful times of S02, .* got 2"):
         load_stress_predict(folder)
 
 
@@ -201,7 +174,7 @@ def test_labels_cut_off_before_the_last_task_are_refused(folder):
 )
 def test_labels_that_do_not_span_the_recording_are_refused(folder, first, last, found):
     _write_labels(folder, _labels(2, [first, *BOUNDS[1:-1], last]) + _labels(10))
-    with pytest.raises(ValueError, match=f"labels of S02 .* 0 to 200.0 s, got .* from {found} s"):
+    with pytest.raises(ValueError, match=f"labels of S02 .* 0 to 200.0 s, got {found} s"):
         load_stress_predict(folder)
 
 
@@ -253,10 +226,10 @@ def test_tasks_lie_between_the_tags(real, real_folder):
             np.testing.assert_allclose(_task_times(recording), tags.reshape(3, 2), rtol=0, atol=1)
 
 
-@pytest.mark.parametrize("signal", ["bvp", "eda", "temp", "hr"])
-def test_every_signal_alone_lasts_as_long_as_its_labels(real_folder, signal):
-    recordings = load_stress_predict(real_folder, signals=[signal])
-    assert all(len(recording.annotations["onset"]) == 7 for recording in recordings)
+def test_every_signal_alone_lasts_as_long_as_its_labels(real_folder):
+    for signal in ("bvp", "eda", "temp", "hr"):
+        recordings = load_stress_predict(real_folder, signals=[signal])
+        assert all(len(recording.annotations["onset"]) == 7 for recording in recordings)
 
 
 def test_windows_of_60_s_are_stress_in_about_a_third(real):

@@ -60,6 +60,7 @@ def test_the_table_holds_aurocs_and_gains(study, windows):
     expected = [np.mean([roc_auc_score(windows.y, s) for s in some]) for some in (good, chance)]
     np.testing.assert_allclose(table["auroc"], expected)
     np.testing.assert_allclose(table["gain"], [expected[0] - expected[1], 0])
+    assert table.index.names == ["fraction", "model"]
     row = table.loc[(0.1, "good")]
     assert row["low"] < row["auroc"] < row["high"]
     assert row["gain_low"] < row["gain"] < row["gain_high"]

@@ -141,12 +141,12 @@ def test_acceleration_of_the_wrist_is_in_g(pickled):
     np.testing.assert_allclose(recording.signals["acc"][0], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name, key", [("chest_ecg", "ECG"), ("chest_acc", "ACC")])
-def test_signals_of_the_chest_are_at_700_hz(pickled, name, key):
-    (recording,) = load_wesad(pickled, signals=[name])
-    expected = _pickled()["signal"]["chest"][key].T
-    np.testing.assert_allclose(recording.signals[name][0], expected, rtol=1e-6)
-    assert recording.sampling_rate[name] == 700
+def test_signals_of_the_chest_are_at_700_hz(pickled):
+    (recording,) = load_wesad(pickled, signals=["chest_ecg", "chest_acc"])
+    for name, key in [("chest_ecg", "ECG"), ("chest_acc", "ACC")]:
+        expected = _pickled()["signal"]["chest"][key].T
+        np.testing.assert_allclose(recording.signals[name][0], expected, rtol=1e-6)
+        assert recording.sampling_rate[name] == 700
 
 
 def test_runs_of_labels_are_annotations(pickled):
@@ -188,16 +188,6 @@ def several(tmp_path):
 
 def test_subjects_are_sorted_by_number(several):
     assert [recording.subject for recording in load_wesad(several)] == ["S2", "S3", "S10"]
-
-
-def test_subjects_can_be_chosen(several):
-    recordings = load_wesad(several, subjects=["S10", "S2"])
-    assert [recording.subject for recording in recordings] == ["S2", "S10"]
-
-
-def test_subjects_read_in_parallel_are_the_same(several):
-    serial, parallel = load_wesad(several), load_wesad(several, n_jobs=2)
-    assert [one.signals for one in serial] == [one.signals for one in parallel]
 
 
 class _Exploit:
@@ -274,14 +264,14 @@ def test_samples_in_a_pickle_that_are_not_finite_are_refused(tmp_path):
     [
         ("# Subj;S2\n", "must have rows ORDER, START and END .* got 0, 0 and 0"),
         ("# ORDER;Base\n# START;1;2\n# END;3\n", "same length, got 1, 2 and 1"),
-        ("# ORDER;Nap\n# START;1\n# END;3\n", "must name conditions of Base, .* got 'Nap'"),
-        ("# ORDER;Base\n# START;1.75\n# END;3\n", r"minutes\.seconds .* got '1\.75'"),
+        ("# ORDER;Nap\n# START;1\n# END;3\n", "must be of Base, .* got 'Nap'"),
+        ("# ORDER;Base\n# START;1.75\n# END;3\n", r"minutes\.seconds, .* got '1\.75'"),
         ("# ORDER;Base\n# START;1.123\n# END;3\n", r"got '1\.123'"),
         ("# ORDER;Base\n# START;soon\n# END;3\n", "got 'soon'"),
         ("# ORDER;Base\n# START;1\n# END;1.2\n", r"longer than 20 s, .* from 1 to 1\.2"),
         (
             "# ORDER;Base\n# START;1\n# END;60\n",
-            "lie within the recording .* baseline from",
+            "lie within the recording, .* baseline from",
         ),
     ],
 )
@@ -322,26 +312,9 @@ def test_missing_file_of_a_subject_is_refused(tmp_path, source, expected):
         load_wesad(tmp_path, source=source)
 
 
-@pytest.mark.parametrize("subjects", [["S2", "S12"], "S2", [2]])
-def test_unknown_subjects_are_refused(several, subjects):
-    with pytest.raises(ValueError, match="subjects must be a sequence .* has S2, S3, S10, got"):
-        load_wesad(several, subjects=subjects)
-
-
-@pytest.mark.parametrize("signals", [("ppg",), (), "bvp"])
-def test_unknown_signals_are_refused(pickled, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of bvp, .* chest_ecg"):
-        load_wesad(pickled, signals=signals)
-
-
 def test_unknown_source_is_refused(pickled):
     with pytest.raises(ValueError, match="source must be auto, pkl or e4, got 'zip'"):
         load_wesad(pickled, source="zip")
-
-
-def test_missing_folder_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder .*WESAD"):
-        load_wesad(tmp_path / "WESAD")
 
 
 @pytest.mark.parametrize("content, found", [([], "nothing"), (["WESAD", "a.txt"], "WESAD, a.txt")])
@@ -393,11 +366,9 @@ def test_both_sources_have_the_same_conditions(real_export, real_pickle):
     assert exported["description"].tolist() == pickled["description"].tolist() == DESCRIPTIONS
 
 
-@pytest.mark.parametrize("name", ["bvp", "eda", "temp", "acc"])
-def test_both_sources_have_the_same_signals(real_export, real_pickle, name):
-    rate = real_pickle.sampling_rate[name]
+def test_both_sources_have_the_same_signals(real_export, real_pickle):
     delay = real_export[0].annotations["onset"][0] - real_pickle.annotations["onset"][0]
-    first = int(np.ceil(delay * rate - 0.1))  # both round up to a whole sample
-    expected = real_pickle.signals[name]
-    cut = real_export[0].signals[name][..., first : first + expected.shape[-1]]
-    np.testing.assert_array_equal(cut, expected)
+    for name, expected in real_pickle.signals.items():
+        first = int(np.ceil(delay * real_pickle.sampling_rate[name] - 0.1))  # both round up
+        cut = real_export[0].signals[name][..., first : first + expected.shape[-1]]
+        np.testing.assert_array_equal(cut, expected)

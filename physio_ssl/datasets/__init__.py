@@ -1,4 +1,4 @@
-"""Readers of datasets, and a simulated one."""
+"""Readers of datasets, and a simulated one; ``reading`` helps to write readers of your own."""
 
 from .amigos import load_amigos
 from .ascertain import load_ascertain

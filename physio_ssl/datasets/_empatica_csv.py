@@ -1,11 +1,13 @@
 """Parser of one signal's file in an Empatica E4 export: fast, and strict."""
 
 import math
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import numpy as np
 
 from .._check import check_sampling_rate
+from .reading import check_finite_rows
 
 _ACC_UNITS_PER_G = 64
 
@@ -57,9 +59,9 @@ def _parse_rows(body, n_channels, file):
                 raise ValueError
             rows.append([float(cell) for cell in cells])
         except ValueError:
+            text = row[:60].decode(errors="replace")
             raise ValueError(
-                f"Line {number} of {file} must hold {n_channels} number(s), separated by "
-                f"commas, got {row[:60].decode(errors='replace')!r}."
+                f"Line {number} of {file} must hold {n_channels} number(s), got {text!r}."
             ) from None
     return np.array(rows)
 
@@ -74,29 +76,20 @@ def _parse_samples(body, n_channels, file):
         others, _, last = body[:-1].rpartition(b"\n")
         if not complete and others and _parse_fixed_point(others + b"\n", n_channels) is not None:
             raise ValueError(
-                f"The last row of {file} is cut off: it must have as many decimals as all "
-                f"the others, got {last.decode()!r} and no end of line."
+                f"{file} must end with a whole row, got {last.decode()!r}: it is cut off."
             )
-    bad = ~np.isfinite(samples).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{file} must hold finite samples, got NaN or infinity in {bad.sum()} row(s), "
-            f"the first in line {bad.argmax() + 3}."
-        )
+    check_finite_rows(samples, file, first_line=3)
     return samples
 
 
 def _parse_start(text, file):
     """Return the unix time of a start that is written as such, or as ISO text in UTC."""
-    try:
+    start = math.nan
+    with suppress(ValueError):
+        date = datetime.fromisoformat(text)
+        start = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    with suppress(ValueError):  # last, as digits alone may be read as a date too
         start = float(text)
-    except ValueError:
-        try:
-            date = datetime.fromisoformat(text)
-        except ValueError:
-            start = math.nan
-        else:
-            start = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     if not math.isfinite(start):
         raise ValueError(
             f"Line 1 of {file} must be the start, as unix time or ISO text in UTC, got {text!r}."
@@ -108,10 +101,8 @@ def _parse_header(row, number, file):
     """Return the one value of a header row; ACC.csv repeats it for each channel."""
     values = {cell.strip() for cell in row.decode(errors="replace").split(",")}
     if len(values) > 1:
-        raise ValueError(
-            f"Line {number} of {file} must be the same for all channels, got "
-            f"{', '.join(sorted(values))}."
-        )
+        found = ", ".join(sorted(values))
+        raise ValueError(f"Line {number} of {file} must be the same for all channels, got {found}.")
     return values.pop()
 
 
@@ -124,8 +115,8 @@ def parse_signal(data, name, file):
     rate, _, body = rest.partition(b"\n")
     if not body or body.isspace():
         raise ValueError(
-            f"{file} must have at least 3 rows, of the start, the sampling rate and the "
-            f"samples, got {len(data.splitlines())}."
+            f"{file} must have 3 or more rows, start, sampling rate and samples, got "
+            f"{len(data.splitlines())}."
         )
     start = _parse_start(_parse_header(start, 1, file), file)
     rate = _parse_header(rate, 2, file)

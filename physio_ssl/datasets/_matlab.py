@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.io import loadmat
 
+from ._open import open_file
+
 _HDF5 = (b"\x89HDF", b"MATLAB 7.3")
 
 
@@ -40,7 +42,7 @@ class MatValue:
 
     @property
     def is_empty(self):
-        """Whether this is an empty array or cell, which stands for something missing."""
+        """Whether this is an empty array or cell: something is missing."""
         return isinstance(self.value, np.ndarray) and self.value.size == 0
 
     @property
@@ -109,23 +111,22 @@ def load_mat(path, names=()):
 
     This runs no code: a MATLAB file holds arrays, cells and structs only.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    with path.open("rb") as file:
-        start = file.read(16)
-    if start.startswith(_HDF5):
-        raise ValueError(
-            f"{path} is a MATLAB file of version 7.3 (HDF5), which cannot be read here. "
-            f"Convert it in MATLAB: content = load('{path.name}'); "
-            f"save('{path.name}', '-struct', 'content', '-v7')."
-        )
-    try:
-        content = loadmat(path, appendmat=False)
-    except Exception as error:  # SciPy documents none, and a cut or random file raises many
-        raise ValueError(
-            f"{path} cannot be read as a MATLAB file, it may be cut off or no such file: "
-            f"{error or type(error).__name__}."
-        ) from error
+    path = Path(path)
+    with open_file(path) as file:
+        if file.read(16).startswith(_HDF5):
+            raise ValueError(
+                f"{path} is a MATLAB file of version 7.3 (HDF5), which cannot be read here. "
+                f"Convert it in MATLAB: content = load('{path.name}'); "
+                f"save('{path.name}', '-struct', 'content', '-v7')."
+            )
+        file.seek(0)
+        try:
+            content = loadmat(file)
+        except Exception as error:  # SciPy documents none, and a cut or random file raises many
+            raise ValueError(
+                f"{path} cannot be read as a MATLAB file, it may be cut off or no such file: "
+                f"{error or type(error).__name__}."
+            ) from error
     content = {name: value for name, value in content.items() if not name.startswith("__")}
     if not set(names) <= content.keys():
         raise ValueError(

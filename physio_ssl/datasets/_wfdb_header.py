@@ -52,76 +52,67 @@ class Header:
 
 
 def _split_lines(data, path):
-    """Return the lines that are no comments, or raise if git has left its marks."""
+    """Return the place and text of the lines that are no comments; refuse marks of git."""
     lines = []
     for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1):
         line = line.strip()
         if line.startswith(_CONFLICT_MARKERS):
             raise ValueError(
-                f"Line {number} of {path} must be of a WFDB header, got {line[:60]!r}: the "
-                "conflict marker of an unfinished git merge. Get the file anew."
+                f"Line {number} of {path} must be of a WFDB header, got {line[:60]!r}, a conflict "
+                "marker of an unfinished git merge. Get the file again."
             )
         if line and not line.startswith("#"):
-            lines.append((number, line))
+            lines.append((f"line {number} of {path}", line))
     if not lines:
         raise ValueError(f"{path} must hold a WFDB header, got no line of one.")
     return lines
 
 
-def _parse_record_line(number, line, path):
+def _parse_number(text, name, line):
+    """Return text, which may be missing, as a number."""
+    try:
+        return float(text or "none")
+    except ValueError:
+        raise ValueError(f"{name} must be a number, got {line[:60]!r}.") from None
+
+
+def _parse_record_line(place, line, path):
     """Return the number of signals, the frames per second and the number of frames."""
     match = _RECORD.fullmatch(line)
     if not match:
         raise ValueError(
-            f"Line {number} of {path} must be a record's name, number of signals, sampling "
-            f"rate and number of samples, got {line[:60]!r}."
+            "A header must start with a record's name, number of signals, sampling rate and number "
+            f"of samples, got {line[:60]!r} in {place}."
         )
     if match["segments"]:
         raise ValueError(
-            f"{path} must be the header of one continuous record, got one of several "
-            f"segments: {line[:60]!r}. Read the segments one by one."
+            f"{path} must be the header of one continuous record, got several segments, "
+            f"{line[:60]!r}. Read the segments one by one."
         )
     if match["record"] != path.stem:
-        raise ValueError(
-            f"Line {number} of {path} must name the record {path.stem}, got {match['record']!r}."
-        )
-    try:
-        rate = float(match["rate"] or "none")
-    except ValueError:
-        raise ValueError(
-            f"Line {number} of {path} must hold the sampling rate, in Hz, got {line[:60]!r}."
-        ) from None
-    rate = check_sampling_rate(rate, f"The sampling rate in line {number} of {path}")
+        found = match["record"]
+        raise ValueError(f"The record in {place} must be named {path.stem}, got {found!r}.")
+    name = f"The sampling rate in {place}"
+    rate = check_sampling_rate(_parse_number(match["rate"], name, line), name)
     n_frames = int(match["n_frames"] or 0)  # WFDB writes 0 for a length not known
     return int(match["n_signals"]), rate, n_frames or None
 
 
-def _parse_signal_line(number, line, index, path):
-    """Return what a line says of the signal of that index."""
+def _parse_signal_line(place, line, default_name):
+    """Return what a line says of a signal."""
     match = _SIGNAL.fullmatch(line)
     if not match:
-        raise ValueError(
-            f"Line {number} of {path} must be a signal's file, format, gain and so on, got "
-            f"{line[:60]!r}."
-        )
+        raise ValueError(f"A signal's file, format, gain must be in {place}, got {line[:60]!r}.")
     if not re.fullmatch(r"[\w-]+(\.\w+)?", match["file"], re.ASCII):
         raise ValueError(
-            f"Line {number} of {path} must name a file in the header's folder, without any "
-            f"path, got {match['file']!r}."
+            f"The file in {place} must be named without any path, got {match['file']!r}."
         )
-    try:
-        gain = float(match["gain"] or 0)
-    except ValueError:
-        raise ValueError(
-            f"Line {number} of {path} must hold the gain as a number, got {match['gain']!r}."
-        ) from None
+    gain = _parse_number(match["gain"] or "0", f"The gain in {place}", line)
     samples_per_frame = int(match["samples_per_frame"] or 1)
     if not samples_per_frame:
-        raise ValueError(
-            f"The samples per frame in line {number} of {path} must be positive, got 0."
-        )
+        raise ValueError(f"The samples per frame in {place} must be 1 or more, got 0.")
     return SignalLine(
-        name=match["name"] or f"record {path.stem}, signal {index}",  # as WFDB does
+        name=match["name"] or default_name,
         file=match["file"],
         format=match["format"],
         offset=int(match["offset"] or 0),
@@ -139,8 +130,11 @@ def parse_header(data, path):
     n_signals, rate, n_frames = _parse_record_line(*first, path)
     if not n_signals or len(rest) != n_signals:
         raise ValueError(
-            f"{path} must have one line for each of its signals, one or more, got "
-            f"{len(rest)} line(s) for {n_signals} signal(s)."
+            f"{path} must have one line for each of its signals, one or more, got {len(rest)} "
+            f"line(s) for {n_signals} signal(s)."
         )
-    signals = [_parse_signal_line(*line, index, path) for index, line in enumerate(rest)]
+    signals = [
+        _parse_signal_line(*line, f"record {path.stem}, signal {index}")  # named as by WFDB
+        for index, line in enumerate(rest)
+    ]
     return Header(rate, n_frames, tuple(signals))

@@ -1,15 +1,12 @@
 """Reader of AMIGOS: ECG, EDA and EEG while watching videos, with self-ratings."""
 
-import re
-from pathlib import Path
+from functools import partial
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ..containers import Recording
 from ._matlab import load_mat
-from ._signals import check_signals
-from ._trials import choose_subjects, gather_trials, hold_values
+from .reading import annotate_ratings, choose_signals, find_paths, read_subjects
 
 _RATE = 128
 _N_COLUMNS = 17
@@ -20,18 +17,8 @@ _SIGNALS = {
     "eeg": slice(0, 14),
 }
 _RATINGS = (  # arousal comes first: others have read it as valence, and valence as dominance
-    "arousal",
-    "valence",
-    "dominance",
-    "liking",
-    "familiarity",
-    "neutral",
-    "disgust",
-    "happiness",
-    "surprise",
-    "anger",
-    "fear",
-    "sadness",
+    *("arousal", "valence", "dominance", "liking", "familiarity"),
+    *("neutral", "disgust", "happiness", "surprise", "anger", "fear", "sadness"),
 )
 _N_SHORT = 16
 _N_TRIALS = 20
@@ -43,32 +30,25 @@ _TRIALS = {
 
 
 def _find_files(folder):
-    """Return the file of each subject, sorted by their number."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    found = {}
-    for entry in sorted(folder.iterdir()):
-        match = re.fullmatch(r"Data_Preprocessed_(P\d+)(\.mat)?", entry.name)
-        if not match:
-            continue
-        path = entry if match[2] else entry / f"{entry.name}.mat"
-        if match[1] in found:
+    """Return the file of each subject, flat or in a folder of its name."""
+    expected = (
+        "AMIGOS' files Data_Preprocessed_P01.mat to Data_Preprocessed_P40.mat, each flat or in a "
+        "folder of its name"
+    )
+    found = find_paths(folder, r"Data_Preprocessed_(P\d+)(?:\.mat)?", expected)
+    for paths in found.values():
+        if len(paths) > 1:
             raise ValueError(
-                f"{folder} must hold one file of each subject, got {found[match[1]]} and {path}."
+                f"{folder} must hold one file of each subject, got {paths[0]} and {paths[1]}."
             )
-        found[match[1]] = path
-    if not found:
-        others = ", ".join(sorted(path.name for path in folder.iterdir())[:10])
-        raise ValueError(
-            f"{folder} must hold AMIGOS' files Data_Preprocessed_P01.mat to "
-            f"Data_Preprocessed_P40.mat, each flat or in a folder of its name, found "
-            f"{others or 'nothing'}."
-        )
-    return {name: found[name] for name in sorted(found, key=lambda name: int(name[1:]))}
+    return {
+        subject: path if path.suffix else path / f"{path.name}.mat"
+        for subject, (path,) in found.items()
+    }
 
 
-def _load_subject(path, subject, signals, numbers):
-    """Return the recordings of one subject, and the numbers of trials without signals."""
+def _load_subject(subject, path, signals, numbers):
+    """Return the recordings of one subject; name the trials without signals."""
     content = load_mat(path, ("joined_data", "labels_selfassessment"))
     trials, labels = (content[name].cells() for name in ("joined_data", "labels_selfassessment"))
     # Three subjects saw no long videos: their cells are empty or not there.
@@ -77,66 +57,67 @@ def _load_subject(path, subject, signals, numbers):
             f"{path} must hold joined_data and labels_selfassessment of {_N_TRIALS} (or "
             f"{_N_SHORT}) trials each, got {len(trials)} and {len(labels)}."
         )
-    recordings, missing = [], []
+    recordings = []
     for number in numbers:
         if number > len(trials) or trials[number - 1].is_empty:
-            missing.append(number)
+            recordings.append(f"Trial {number} of {subject} has no signals.")
             continue
         samples, label = trials[number - 1].matrix(_N_COLUMNS).T, labels[number - 1]
         ratings = [np.nan] * len(_RATINGS) if label.is_empty else label.vector(len(_RATINGS))
-        values = {**dict(zip(_RATINGS, ratings, strict=True)), "trial": number}
+        ratings = {**dict(zip(_RATINGS, ratings, strict=True)), "trial": number}
         recordings.append(
             Recording(
                 {name: samples[_SIGNALS[name]].astype(np.float32, order="C") for name in signals},
                 dict.fromkeys(signals, _RATE),
                 subject,
-                hold_values(samples.shape[1] / _RATE, values),
+                annotate_ratings(samples.shape[1] / _RATE, ratings),
             )
         )
-    return recordings, missing
+    return recordings
 
 
-def load_amigos(folder, subjects=None, signals=("ecg",), trials="all", n_jobs=None):
+def load_amigos(path, subjects=None, signals=None, *, trials="all", n_jobs=None):
     """Read AMIGOS: ECG, EDA and EEG of 40 subjects who watch videos, and their ratings.
 
     The authors' preprocessed files are read [1]_, in which all signals are at 128 Hz. Three
     subjects did not see the long videos. Trials without signals are left out, with one
-    warning that names them. Trials without a rating are kept for pre-training, with NaN as
-    ratings, so ``make_windows`` counts their windows as unlabelled. Signals are kept as they
-    are, NaN included: ``make_windows`` leaves such windows out.
+    warning that names them. Trials without ratings have NaN as ratings. Signals are kept as
+    they are, NaN included: ``make_windows`` leaves such windows out.
 
     Parameters
     ----------
-    folder : str or path-like
+    path : str or path-like
         Folder ``data_preprocessed``, with ``Data_Preprocessed_P01.mat`` and so on, flat or
         each in a folder of its name.
     subjects : sequence of str, default=None
         Subjects to read, such as ``("P01", "P02")``; by default all.
-    signals : sequence of str, default=("ecg",)
-        Signals to read, of "ecg" (left arm), "ecg_right" (right arm), "eda" and "eeg" (14
-        channels), in the units of the files.
+    signals : sequence of str, default=None
+        Signals to read, in the units of the files: "ecg" (left arm, the default),
+        "ecg_right" (right arm), "eda" and "eeg" (14 channels).
     trials : {"all", "short", "long"}, default="all"
         Trials to read: 1 to 16 are short videos, 17 to 20 are long ones.
     n_jobs : int, default=None
-        Number of subjects read at the same time, in threads; None is one, -1 is one for
-        each processor.
+        Number of subjects read at the same time, in threads, as in joblib.
 
     Returns
     -------
     list of Recording
-        One recording for each subject and trial, sorted by their numbers, with signals as
-        float32. Annotations hold for the whole trial, one row for each second: the
-        self-ratings "arousal", "valence", "dominance", "liking" and "familiarity" (1 to 9),
-        whether an emotion was felt (0 or 1) as "neutral", "disgust", "happiness",
-        "surprise", "anger", "fear" and "sadness", and the number of the "trial".
+        One recording for each subject and trial, sorted by their numbers, as float32.
+        Annotations hold for the whole trial, one row for each second: the self-ratings
+        "arousal", "valence", "dominance", "liking" and "familiarity" (1 to 9), whether an
+        emotion was felt (0 or 1) as "neutral", "disgust", "happiness", "surprise", "anger",
+        "fear" and "sadness", and the number of the "trial".
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If a file is malformed, a subject, signal or kind of trials is unknown, or no trial
-        has signals.
+        If a file is malformed, a choice is unknown, or no trial has signals.
+
+    See Also
+    --------
+    load_dreamer, load_ascertain : ECG of people who watch film clips, in MATLAB files too.
 
     References
     ----------
@@ -149,20 +130,15 @@ def load_amigos(folder, subjects=None, signals=("ecg",), trials="all", n_jobs=No
     High and low arousal, divided at the mean rating over the dataset:
 
     >>> import numpy as np
-    >>> from physio_ssl import RatingLabels, make_windows
     >>> from physio_ssl.datasets import load_amigos
+    >>> from physio_ssl.windows import RatingLabels, make_windows  # doctest: +SKIP
     >>> recordings = load_amigos("AMIGOS/data_preprocessed")  # doctest: +SKIP
     >>> mean = np.nanmean([r.annotations["arousal"][0] for r in recordings])  # doctest: +SKIP
     >>> labels = RatingLabels("arousal", bins=[mean])  # doctest: +SKIP
     >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
-    signals = check_signals(signals, _SIGNALS)
+    signals = choose_signals(signals, _SIGNALS, ("ecg",))
     if trials not in _TRIALS:
         raise ValueError(f"trials must be one of {', '.join(_TRIALS)}, got {trials!r}.")
-    folder = Path(folder)
-    paths = choose_subjects(_find_files(folder), subjects, folder)
-    results = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_load_subject)(path, subject, signals, _TRIALS[trials])
-        for subject, path in paths.items()
-    )
-    return gather_trials(dict(zip(paths, results, strict=True)), "trial", folder)
+    load = partial(_load_subject, signals=signals, numbers=_TRIALS[trials])
+    return read_subjects(load, _find_files(path), subjects, place=path, n_jobs=n_jobs)

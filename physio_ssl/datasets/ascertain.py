@@ -1,55 +1,17 @@
 """Reader of ASCERTAIN: ECG while watching film clips, for pre-training."""
 
-import re
-from pathlib import Path
+from functools import partial
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from .._check import check_sampling_rate
 from ..containers import Recording
 from ._matlab import load_mat
-from ._signals import check_signals
-from ._trials import choose_subjects, gather_trials
+from .reading import choose_signals, find_paths, read_subjects
 
 _VARIABLE = "Data_ECG"
 _SIGNALS = {"ecg": 0, "ecg_right": 1}  # which of the two channels
 _TOLERANCE = 0.05  # of the sampling rate, by the time stamps
-
-
-def _find_folders(folder):
-    """Return the folder of each subject, sorted by their number."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    parent = folder / "ECGData"
-    entries = sorted(parent.iterdir()) if parent.is_dir() else []
-    found = {
-        entry.name.removeprefix("Movie_"): entry
-        for entry in entries
-        if re.fullmatch(r"Movie_P\d+", entry.name)
-    }
-    if not found:
-        others = ", ".join(sorted(path.name for path in entries or folder.iterdir())[:10])
-        raise ValueError(
-            f"{folder} must hold the folders of ASCERTAIN's subjects, ECGData/Movie_P01 to "
-            f"ECGData/Movie_P58, found {others or 'nothing'}."
-        )
-    return {name: found[name] for name in sorted(found, key=lambda name: int(name[1:]))}
-
-
-def _find_clips(folder):
-    """Return the file of each clip, sorted by its number."""
-    found = {}
-    for path in folder.glob("*.mat"):
-        match = re.fullmatch(r"ECG_Clip(\d+)", path.stem)
-        if match:
-            found[int(match[1])] = path
-    if not found:
-        others = ", ".join(sorted(path.name for path in folder.glob("*"))[:10])
-        raise ValueError(
-            f"{folder} must hold ECG_Clip1.mat to ECG_Clip36.mat, found {others or 'nothing'}."
-        )
-    return dict(sorted(found.items()))
 
 
 def _find_variable(path):
@@ -57,11 +19,8 @@ def _find_variable(path):
     content = load_mat(path)
     if _VARIABLE in content:
         return content[_VARIABLE]
-    tables = [  # the date and time of the start is one row
-        value
-        for value in content.values()
-        if value.is_numeric and value.value.ndim == 2 and min(value.value.shape) > 1
-    ]
+    arrays = (value for value in content.values() if value.is_numeric and value.value.ndim == 2)
+    tables = [value for value in arrays if min(value.value.shape) > 1]  # the start is one row
     if len(tables) != 1:
         found = [f"{name} {getattr(value.value, 'shape', '')}" for name, value in content.items()]
         raise ValueError(
@@ -78,8 +37,8 @@ def _check_rate(times, sampling_rate, path):
     measured = 1000 * lag / span if span else np.inf
     if abs(measured / sampling_rate - 1) > _TOLERANCE:
         raise ValueError(
-            f"sampling_rate must agree with the time stamps (ms) in the first column of "
-            f"{path}, which are those of {measured:.1f} Hz, got {sampling_rate:g} Hz."
+            f"sampling_rate must agree with the time stamps in {path}, {measured:.1f} Hz, got "
+            f"{sampling_rate:g} Hz."
         )
 
 
@@ -99,79 +58,76 @@ def _read_channels(variable, sampling_rate):
         first = 0
     else:
         raise variable.error(
-            "rising time stamps, left and right arm in columns 1 to 3, or 1, 5 and 6 of six or "
-            "more (or both arms only)"
+            "rising time stamps and both arms in columns 1 to 3, or 1, 5 and 6, or both arms only"
         )
     return samples[:, first : first + 2].T
 
 
-def _load_subject(folder, subject, signals, sampling_rate):
-    """Return the recordings of one subject, and the numbers of clips without signals."""
-    recordings, missing = [], []
-    for number, path in _find_clips(folder).items():
+def _load_subject(subject, folder, signals, sampling_rate):
+    """Return the recordings of one subject; name the clips without signals."""
+    recordings = []
+    clips = find_paths(folder, r"ECG_Clip(\d+)\.mat", "ECG_Clip1.mat to ECG_Clip36.mat")
+    for number, (path,) in clips.items():
+        number = int(number)
         variable = _find_variable(path)
         if variable.is_empty:
-            missing.append(number)
+            recordings.append(f"Clip {number} of {subject} has no signals.")
             continue
         channels = _read_channels(variable, sampling_rate)
-        annotation = {
-            "onset": [0.0],
-            "duration": [channels.shape[1] / sampling_rate],
-            "description": [f"clip {number}"],
-        }
+        duration = channels.shape[1] / sampling_rate
         recordings.append(
             Recording(
                 {name: channels[_SIGNALS[name]].astype(np.float32) for name in signals},
                 dict.fromkeys(signals, sampling_rate),
                 subject,
-                annotation,
+                {"onset": [0], "duration": [duration], "description": [f"clip {number}"]},
             )
         )
-    return recordings, missing
+    return recordings
 
 
-def load_ascertain(folder, sampling_rate, subjects=None, signals=("ecg",), n_jobs=None):
+def load_ascertain(path, subjects=None, signals=None, *, sampling_rate, n_jobs=None):
     """Read ASCERTAIN: ECG of 58 subjects who watch 36 film clips, for pre-training.
 
     The layout is known from public code that reads these files, not from the files
     themselves [1]_. ``Data_ECG``, or the only 2-D array of numbers in a file, holds time
-    stamps in milliseconds, and both arms in columns 2 and 3, or in 5 and 6 where the device
-    recorded more. What does not fit is an error that says what was found. Samples that the
-    device lost are not filled in.
-
-    Clips without signals are left out, with one warning that names them. Signals are kept as
-    they are, NaN included: ``make_windows`` leaves such windows out.
+    stamps in milliseconds, and both arms in columns 2 and 3, or in 5 and 6 if the device
+    recorded more. Samples that the device lost are not filled in. Clips without signals are
+    left out, with one warning that names them. Signals are kept as they are, NaN included:
+    ``make_windows`` leaves such windows out.
 
     Parameters
     ----------
-    folder : str or path-like
+    path : str or path-like
         Folder of ASCERTAIN, with ``ECGData/Movie_P01/ECG_Clip1.mat`` and so on.
-    sampling_rate : float
-        Sampling rate, in Hz. The files do not state it: 256 is what others use. It is
-        checked against the time stamps, to 5 %, where a file has them.
     subjects : sequence of str, default=None
-        Subjects to read, such as ``("P01", "P02")``, as their folders are called; by default
-        all.
-    signals : sequence of str, default=("ecg",)
-        Signals to read, of "ecg" (left arm) and "ecg_right" (right arm), in the unit of the
-        files.
+        Subjects to read, such as ``("P01", "P02")``; by default all.
+    signals : sequence of str, default=None
+        Signals to read, in the unit of the files: "ecg" (left arm, the default) and
+        "ecg_right" (right arm).
+    sampling_rate : float
+        Sampling rate, in Hz. The files do not state it: others use 256. It is checked
+        against the time stamps of a file, if there are any, to 5 %.
     n_jobs : int, default=None
-        Number of subjects read at the same time, in threads; None is one, -1 is one for
-        each processor.
+        Number of subjects read at the same time, in threads, as in joblib.
 
     Returns
     -------
     list of Recording
-        One recording for each subject and clip, sorted by their numbers, with signals as
-        float32. The annotation is the clip, "clip 1" to "clip 36".
+        One recording for each subject and clip, sorted by their numbers, as float32. The
+        annotation is the clip, "clip 1" to "clip 36".
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If a file is malformed, the time stamps contradict the sampling rate, a subject or
-        signal is unknown, or no clip has signals.
+        If a file is malformed, its time stamps contradict the sampling rate, a choice is
+        unknown, or no clip has signals.
+
+    See Also
+    --------
+    load_amigos, load_dreamer : ECG of people who watch videos, with ratings.
 
     References
     ----------
@@ -184,12 +140,9 @@ def load_ascertain(folder, sampling_rate, subjects=None, signals=("ecg",), n_job
     >>> from physio_ssl.datasets import load_ascertain
     >>> recordings = load_ascertain("ASCERTAIN", sampling_rate=256)  # doctest: +SKIP
     """
-    signals = check_signals(signals, _SIGNALS)
+    signals = choose_signals(signals, _SIGNALS, ("ecg",))
     sampling_rate = check_sampling_rate(sampling_rate)
-    folder = Path(folder)
-    folders = choose_subjects(_find_folders(folder), subjects, folder)
-    results = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_load_subject)(path, subject, signals, sampling_rate)
-        for subject, path in folders.items()
-    )
-    return gather_trials(dict(zip(folders, results, strict=True)), "clip", folder)
+    expected = "the folders of ASCERTAIN's subjects, ECGData/Movie_P01 to ECGData/Movie_P58"
+    found = find_paths(path, r"ECGData/Movie_(P\d+)", expected)
+    load = partial(_load_subject, signals=signals, sampling_rate=sampling_rate)
+    return read_subjects(load, found, subjects, place=path, n_jobs=n_jobs)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._check import check_sampling_rate
 from ..containers import Recording
+from .reading import check_finite_rows, choose_signals, open_file
 
 _FIRST_LINE = "# Simple Text Format"
 _RATE, _LABELS = "Sampling Rate (Hz)", "Labels"
@@ -16,7 +17,7 @@ _AXES = ("acc_x", "acc_y", "acc_z")
 
 
 def _split_header(text, path):
-    """Return the fields of the header, and the rows below it."""
+    """Return the fields of the header, the rows below it and the number of their first line."""
     lines = text.splitlines()
     if not lines or lines[0].strip() != _FIRST_LINE:
         raise ValueError(
@@ -24,13 +25,9 @@ def _split_header(text, path):
             f"{_FIRST_LINE!r}, got {lines[0][:60] if lines else ''!r}."
         )
     n_lines = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    header = {}
-    for line in lines[1:n_lines]:
-        key, separator, value = line.lstrip("# ").partition(":=")
-        if separator:
-            header[key.strip()] = value.strip()
-    missing = [key for key in (_RATE, _LABELS) if not header.get(key)]
-    if missing:
+    fields = (line.lstrip("# ").partition(":=") for line in lines[1:n_lines])
+    header = {key.strip(): value.strip() for key, _, value in fields if value.strip()}
+    if missing := [key for key in (_RATE, _LABELS) if key not in header]:
         raise ValueError(
             f"The header of {path} must have {_RATE} and {_LABELS}, got no {', '.join(missing)}."
         )
@@ -40,10 +37,10 @@ def _split_header(text, path):
         raise ValueError(
             f"{path} is cut off: its last row must end with a new line, got {lines[-1][-60:]!r}."
         )
-    return header, lines[n_lines:]
+    return header, lines[n_lines:], n_lines + 1
 
 
-def _parse_samples(rows, labels, path):
+def _parse_samples(rows, labels, path, first_line):
     """Return the samples, of shape (n_channels, n_times)."""
     try:
         samples = np.loadtxt(rows, ndmin=2, comments=None)
@@ -56,12 +53,7 @@ def _parse_samples(rows, labels, path):
             f"{path} must have one column for each of its labels, got {samples.shape[1]} for "
             f"{', '.join(labels)}."
         )
-    bad = ~np.isfinite(samples).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{path} must hold finite samples, got NaN or infinity in {bad.sum()} row(s), the "
-            f"first of them number {bad.argmax() + 1} below the header."
-        )
+    check_finite_rows(samples, path, first_line)
     return samples.T.astype(np.float32)
 
 
@@ -88,10 +80,9 @@ def _name_modalities(labels, path):
 
 def _read_file(path):
     """Return the signals of a file and their sampling rate."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    header, rows = _split_header(text, path)
+    with open_file(path) as file:
+        text = file.read().decode("utf-8-sig", errors="replace")
+    header, rows, first_line = _split_header(text, path)
     try:
         rate = float(header[_RATE])
     except ValueError:
@@ -100,29 +91,30 @@ def _read_file(path):
         ) from None
     rate = check_sampling_rate(rate, f"The {_RATE} in {path}")
     labels = [label.strip() for label in header[_LABELS].split("\t")]
-    samples = _parse_samples(rows, labels, path)
+    samples = _parse_samples(rows, labels, path, first_line)
     modalities = _name_modalities(labels, path)
     return {name: samples[columns] for name, columns in modalities.items()}, rate
 
 
-def load_biosppy(path, subject=None):
+def load_biosppy(path, signals=None, *, subject=None):
     """Read text files of BioSPPy's Simple Text Format, with one or more signals each.
 
     Parameters
     ----------
     path : str, path-like or sequence of them
         The file, or the files of one session, which all start at the same time.
+    signals : sequence of str, default=None
+        Signals to read, by default all that the files hold: "ecg", "eda", "resp" and so on,
+        the labels in lower case. The label PPG becomes "bvp", and acc_x, acc_y and acc_z
+        become the three channels of "acc".
     subject : str, default=None
         Who was recorded; by default the name of the folder that has the files.
 
     Returns
     -------
     Recording
-        The signals of all files, each at its file's rate, as float32 and with the numbers
-        that the files hold: often digital units of the resolution in the header, which is
-        not applied. Their modalities are the labels in lower case: "ecg", "eda", "resp" and
-        so on. The label PPG becomes "bvp", and acc_x, acc_y and acc_z become the three
-        channels of "acc".
+        The signals, each at its file's rate, as float32 and with the numbers that the files
+        hold: often digital units of the resolution in the header, which is not applied.
 
     Raises
     ------
@@ -130,8 +122,8 @@ def load_biosppy(path, subject=None):
         If there is no such file.
     ValueError
         If a file is cut off or malformed, holds samples that are not finite or only some
-        axes of an acceleration, or if several files hold the same signal or lie in several
-        folders and ``subject`` is not given.
+        axes of an acceleration, if several files hold the same signal or lie in several
+        folders and ``subject`` is not given, or if a signal is in none of them.
 
     Examples
     --------
@@ -146,13 +138,18 @@ def load_biosppy(path, subject=None):
             "path must name one or more files, in one folder unless subject is given, got "
             f"{', '.join(map(str, paths)) or 'none'}."
         )
-    signals, rates = {}, {}
+    samples, rates = {}, {}
     for one in paths:
         found, rate = _read_file(one)
         for name in found:
-            if name in signals:
+            if name in samples:
                 raise ValueError(
                     f"Each signal must be in one of the files only, got {name!r} in {one} again."
                 )
-            signals[name], rates[name] = found[name], rate
-    return Recording(signals, rates, folders.pop().name if subject is None else subject)
+            samples[name], rates[name] = found[name], rate
+    chosen = choose_signals(signals, samples)
+    return Recording(
+        {name: samples[name] for name in chosen},
+        {name: rates[name] for name in chosen},
+        folders.pop().name if subject is None else subject,
+    )

@@ -1,16 +1,14 @@
 """Reader of the CinC Challenge 2017: short ECG of a handheld device, with four rhythms."""
 
 import csv
-import re
-import zipfile
-import zlib
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from ..containers import Recording
 from ._wfdb_header import parse_header
+from .reading import choose_signals, choose_subjects, open_files, read_subjects
 
 _ZIP, _FOLDER = "training2017.zip", "training2017"
 _LABELS = {"N": "normal", "A": "AF", "O": "other", "~": "noisy"}
@@ -19,86 +17,51 @@ _MATRIX_HEADER = 24  # bytes, with the name
 _INVALID = -32768  # WFDB's digital value of a sample that is not known
 
 
-def _check_members(archive, path):
-    """Map the names of an archive's files to its members, which are in one folder."""
-    members = {}
-    for member in archive.namelist():
-        name = PurePosixPath(member)
-        if name.is_absolute() or ".." in name.parts or "\\" in member:
-            raise ValueError(
-                f"Files in {path} must be named by paths within it, got {member!r}, which "
-                "leads out of it."
-            )
-        if not member.endswith("/") and members.setdefault(name.name, member) != member:
-            raise ValueError(
-                f"Files in {path} must have different names, got {member} and {members[name.name]}."
-            )
-    return members
-
-
-@contextmanager
-def _open_files(path):
-    """Give the names of the files in a folder or zip file, and a function that reads one."""
+def _find_container(path):
+    """Return the folder or zip file that has the recordings: this one, or one in it."""
     if path.is_dir() and not any(path.glob("*.hea")):
         inner = [path / name for name in (_FOLDER, _ZIP) if (path / name).exists()]
-        path = inner[0] if inner else path
-    if not path.exists():
-        raise FileNotFoundError(f"There is no folder or zip file {path}.")
-    if path.is_dir():
-        yield path, [file.name for file in path.iterdir()], lambda name: (path / name).read_bytes()
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = _check_members(archive, path)
-            yield path, list(members), lambda name: archive.read(members[name])
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise ValueError(
-            f"The recordings must be in a folder or a readable zip file, got {path}: {error}."
-        ) from error
+        return inner[0] if inner else path
+    return path
 
 
-def _newest_reference(names, path):
+def _by_name(files, path):
+    """Map the names of files, which must differ, to their paths."""
+    names = {}
+    for file in files:
+        if names.setdefault(file.name, file) != file:
+            raise ValueError(
+                f"Files in {path} must have different names, got {file} and {names[file.name]}."
+            )
+    return names
+
+
+def _newest_reference(files, path):
     """Return the name of the newest of the references: v3, v2, the plain one, the original."""
-
-    def age(name):
-        version = re.fullmatch(r"REFERENCE-v(\d+)\.csv", name)
-        return -int(version[1]) if version else ("REFERENCE-original.csv" == name)
-
-    found = [name for name in names if re.fullmatch(r"REFERENCE(-v\d+|-original)?\.csv", name)]
-    if not found:
-        raise ValueError(
-            f"{path} must hold the recordings' labels, REFERENCE-v3.csv, found no REFERENCE*.csv."
-        )
-    return min(found, key=age)
+    names = ("REFERENCE-v3.csv", "REFERENCE-v2.csv", "REFERENCE.csv", "REFERENCE-original.csv")
+    for name in names:
+        if name in files:
+            return name
+    raise ValueError(
+        f"{path} must hold the recordings' labels, {names[0]}, found no REFERENCE*.csv."
+    )
 
 
-def _read_labels(data, path):
+def _read_labels(files, read, path, reference):
     """Map the records to their labels."""
+    reference = _newest_reference(files, path) if reference is None else reference
+    if reference not in files:
+        raise ValueError(f"{path} must hold the reference, got none named {reference!r}.")
+    lines = read(files[reference]).decode(errors="replace").splitlines()
     labels = {}
-    for number, row in enumerate(csv.reader(data.decode(errors="replace").splitlines()), start=1):
+    for number, row in enumerate(csv.reader(lines), start=1):
         if len(row) != 2 or row[1] not in _LABELS or row[0] in labels:
             raise ValueError(
-                f"Line {number} of {path} must hold one record and its label, of "
+                f"Line {number} of {path / reference} must hold one record and its label, of "
                 f"{', '.join(_LABELS)}, and no record twice, got {','.join(row)[:60]!r}."
             )
         labels[row[0]] = _LABELS[row[1]]
     return labels
-
-
-def _choose_records(records, names, path):
-    """Return the sorted names of records that were asked for and are there."""
-    found = sorted(PurePosixPath(name).stem for name in names if name.endswith(".hea"))
-    if not found:
-        raise ValueError(f"{path} must hold recordings, A00001.hea and so on, found no .hea file.")
-    if records is None:
-        return found
-    missing = sorted(set(records) - set(found))
-    if isinstance(records, str) or missing or not len(records):
-        raise ValueError(
-            f"records must be a sequence of one or more of the {len(found)} in {path}, "
-            f"{found[0]} to {found[-1]}, got {missing[:10] or records!r}."
-        )
-    return sorted(set(records))
 
 
 def _parse_matrix(data, path):
@@ -108,24 +71,23 @@ def _parse_matrix(data, path):
     )
     if (kind, n_rows, is_complex, name_length, data[20:24]) != (_MATRIX, 1, 0, 4, b"val\0"):
         raise ValueError(
-            f"{path} must be a MATLAB v4 file of one row of int16, named val, got "
-            f"{len(data)} bytes of something else."
+            f"{path} must be a MATLAB v4 file of one row of int16, named val, got {len(data)} "
+            "bytes of something else."
         )
     expected = _MATRIX_HEADER + 2 * int(n_times)
     if len(data) != expected:
         raise ValueError(
-            f"{path} must hold {n_times} samples in {expected} bytes, as it says at its start, "
-            f"got {len(data)} bytes."
+            f"{path} must hold {n_times} samples in {expected} bytes, got {len(data)} bytes."
         )
     return np.frombuffer(data, "<i2", offset=_MATRIX_HEADER)
 
 
-def _load_record(name, names, read, label, path):
+def _load_record(name, label, files, read, path):
     """Read one record."""
     file = path / f"{name}.mat"
-    if file.name not in names:
+    if file.name not in files:
         raise ValueError(f"{path} must hold {file.name}, the samples of {name}.hea.")
-    header = parse_header(read(f"{name}.hea"), path / f"{name}.hea")
+    header = parse_header(read(files[f"{name}.hea"]), path / f"{name}.hea")
     signal, *others = header.signals
     found = signal.file, signal.format, signal.unit, signal.calibrated
     if others or found != (file.name, "16", "mV", True):
@@ -134,7 +96,7 @@ def _load_record(name, names, read, label, path):
             f"gain per mV, got {len(header.signals)}, the first in {signal.file}, of format "
             f"{signal.format} and with {'a' if signal.calibrated else 'no'} gain per {signal.unit}."
         )
-    samples = _parse_matrix(read(file.name), file)
+    samples = _parse_matrix(read(files[file.name]), file)
     # Many headers give another first sample and checksum than there are: not compared.
     if len(samples) != header.n_frames:
         raise ValueError(
@@ -146,25 +108,29 @@ def _load_record(name, names, read, label, path):
     return Recording({"ecg": ecg}, {"ecg": header.frame_rate}, name, stages)
 
 
-def load_cinc2017(path, records=None, reference=None):
+def load_cinc2017(path, subjects=None, signals=None, *, reference=None, n_jobs=None):
     """Read the CinC Challenge 2017: normal rhythm, atrial fibrillation, other and noise.
 
     The challenge [1]_ is of single-lead ECG, 9 to 61 s long, that people took of themselves
-    with a handheld device. It does not say who they were: each recording stands for a
-    subject of its own, so two recordings of one person may get to both sides of a split.
+    with a handheld device. It does not say who they were: each recording counts as a subject,
+    so two recordings of one person may get to both sides of a split.
 
     Parameters
     ----------
     path : str or path-like
         The file ``training2017.zip``, the folder with the files from it, or the folder that
         has one of both. The zip file is read in memory, nothing is extracted.
-    records : sequence of str, default=None
-        Recordings to read, such as ``("A00001", "A00002")``; by default all whose header is
-        there. The labels may be of more.
+    subjects : sequence of str, default=None
+        Recordings to read, such as ``("A00001", "A00002")``; by default all.
+    signals : sequence of str, default=None
+        Signals to read: there is "ecg" only, in mV.
     reference : str, default=None
-        Name of the file of labels, among the recordings. They were revised; by
-        default they come from the newest file there: of ``REFERENCE-v3.csv``,
-        ``REFERENCE-v2.csv``, ``REFERENCE.csv`` and ``REFERENCE-original.csv`` the first.
+        Name of the file of labels, among the recordings. The labels were revised; by default
+        they come from the first of ``REFERENCE-v3.csv``, ``REFERENCE-v2.csv``,
+        ``REFERENCE.csv`` and ``REFERENCE-original.csv`` that is there.
+    n_jobs : int, default=None
+        Number of recordings read at the same time, in threads, as in joblib. They are small:
+        more than one is hardly faster.
 
     Returns
     -------
@@ -180,8 +146,7 @@ def load_cinc2017(path, records=None, reference=None):
     FileNotFoundError
         If there is nothing at ``path``.
     ValueError
-        If a recording, its header or label is missing or malformed, or a name in the zip
-        file leads out of it.
+        If a recording, its header or label is missing or malformed.
 
     References
     ----------
@@ -191,22 +156,26 @@ def load_cinc2017(path, records=None, reference=None):
 
     Examples
     --------
-    >>> from physio_ssl import StageLabels, make_windows
     >>> from physio_ssl.datasets import load_cinc2017
+    >>> from physio_ssl.windows import StageLabels, make_windows  # doctest: +SKIP
     >>> recordings = load_cinc2017("training2017.zip")  # doctest: +SKIP
-    >>> labels = StageLabels({"normal": 0, "AF": 1})
+    >>> labels = StageLabels({"normal": 0, "AF": 1})  # doctest: +SKIP
     >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
-    with _open_files(Path(path)) as (path, names, read):
-        chosen, names = _choose_records(records, names, path), set(names)
-        reference = _newest_reference(names, path) if reference is None else reference
-        if reference not in names:
-            raise ValueError(f"{path} must hold the reference, got none named {reference!r}.")
-        labels = _read_labels(read(reference), path / reference)
-        missing = [name for name in chosen if name not in labels]
-        if missing:
+    choose_signals(signals, ("ecg",))
+    path = _find_container(Path(path))
+    with open_files(path) as (files, read):
+        files = _by_name(files, path)
+        records = sorted(name.removesuffix(".hea") for name in files if name.endswith(".hea"))
+        if not records:
+            raise ValueError(f"{path} must hold recordings, A00001.hea and so on, found none.")
+        labels = _read_labels(files, read, path, reference)
+        found = {name: labels.get(name) for name in records}
+        chosen = choose_subjects(subjects, found, path)
+        if missing := [name for name, label in chosen.items() if label is None]:
             raise ValueError(
-                f"{path / reference} must have labels of all recordings, got none of "
+                f"The labels in {path} must be of all recordings, got none of "
                 f"{', '.join(missing[:10])}."
             )
-        return [_load_record(name, names, read, labels[name], path) for name in chosen]
+        load = partial(_load_record, files=files, read=read, path=path)
+        return read_subjects(load, chosen, place=path, n_jobs=n_jobs)

@@ -1,14 +1,13 @@
 """Reader of DREAMER: ECG and EEG while watching film clips, with self-ratings."""
 
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from .._check import check_sampling_rate
 from ..containers import Recording
 from ._matlab import load_mat
-from ._signals import check_signals
-from ._trials import choose_subjects, gather_trials, hold_values
+from .reading import annotate_ratings, choose_signals, read_subjects
 
 _SIGNALS = {  # field, number of its columns, columns to read
     "ecg": ("ECG", 2, slice(0, 1)),
@@ -29,8 +28,8 @@ def _read_rate(dreamer, field):
     return check_sampling_rate(rate.number(), f"{rate.name} in {rate.path}")
 
 
-def _read_subject(subject, name, signals, rates, part):
-    """Return the recordings of one subject, and the numbers of clips without signals."""
+def _load_subject(name, subject, signals, rates, part):
+    """Return the recordings of one subject; name the clips without signals."""
     ratings = {key: subject.field(field).vector() for key, field in _RATINGS.items()}
     fields = [_SIGNALS[key][0] for key in signals]
     clips = {field: subject.field(field).field(part).cells() for field in fields}
@@ -40,11 +39,11 @@ def _read_subject(subject, name, signals, rates, part):
             f"{subject.path} must hold as many ratings as clips in {subject.name}, got "
             f"{', '.join(f'{key}: {count}' for key, count in counts.items())}."
         )
-    recordings, missing = [], []
+    recordings = []
     for number in range(1, len(ratings["arousal"]) + 1):
         cells = {field: column[number - 1] for field, column in clips.items()}
         if any(cell.is_empty for cell in cells.values()):
-            missing.append(number)
+            recordings.append(f"Clip {number} of {name} has no signals.")
             continue
         samples = {}
         for key in signals:
@@ -54,11 +53,11 @@ def _read_subject(subject, name, signals, rates, part):
         duration = max(samples[key].shape[1] / rates[key] for key in signals)
         values = {key: column[number - 1] for key, column in ratings.items()}
         values = {**(values if part == "stimuli" else {}), "clip": number}
-        recordings.append(Recording(samples, rates, name, hold_values(duration, values)))
-    return recordings, missing
+        recordings.append(Recording(samples, rates, name, annotate_ratings(duration, values)))
+    return recordings
 
 
-def load_dreamer(path, subjects=None, signals=("ecg",), part="stimuli"):
+def load_dreamer(path, subjects=None, signals=None, *, part="stimuli", n_jobs=None):
     """Read DREAMER: ECG and EEG of 23 subjects who watch 18 film clips, and their ratings.
 
     Clips without signals are left out, with one warning that names them [1]_. Signals are
@@ -70,28 +69,32 @@ def load_dreamer(path, subjects=None, signals=("ecg",), part="stimuli"):
         File ``DREAMER.mat``.
     subjects : sequence of str, default=None
         Subjects to read, "S01" to "S23" in the order of the file; by default all.
-    signals : sequence of str, default=("ecg",)
-        Signals to read, of "ecg" and "ecg_2" (the first and the second channel of the ECG,
-        256 Hz) and "eeg" (14 channels, 128 Hz), in the units of the file.
+    signals : sequence of str, default=None
+        Signals to read, in the units of the file: "ecg" (first channel of the ECG, 256 Hz,
+        the default), "ecg_2" (its second channel) and "eeg" (14 channels, 128 Hz).
     part : {"stimuli", "baseline"}, default="stimuli"
-        Whether to read the clips, or the neutral film before each of them, which has no
-        ratings.
+        What to read: the clips, or the neutral film before each, which has no ratings.
+    n_jobs : int, default=None
+        Number of subjects converted at the same time, in threads, as in joblib. One thread
+        reads the file.
 
     Returns
     -------
     list of Recording
-        One recording for each subject and clip, with signals as float32. Annotations hold
-        for the whole clip, one row for each second: the self-ratings "arousal", "valence"
-        and "dominance" (1 to 5), and the number of the "clip". A baseline has the number of
-        its clip only.
+        One recording for each subject and clip, as float32. Annotations hold for the whole
+        clip, one row for each second: the self-ratings "arousal", "valence" and "dominance"
+        (1 to 5), and the number of the "clip". A baseline has the number of its clip only.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is malformed, a subject, signal or part is unknown, or no clip has
-        signals.
+        If the file is malformed, a choice is unknown, or no clip has signals.
+
+    See Also
+    --------
+    load_amigos, load_ascertain : ECG of people who watch videos, in MATLAB files too.
 
     References
     ----------
@@ -101,21 +104,18 @@ def load_dreamer(path, subjects=None, signals=("ecg",), part="stimuli"):
 
     Examples
     --------
-    >>> from physio_ssl import RatingLabels, make_windows
     >>> from physio_ssl.datasets import load_dreamer
+    >>> from physio_ssl.windows import RatingLabels, make_windows  # doctest: +SKIP
     >>> recordings = load_dreamer("DREAMER.mat")  # doctest: +SKIP
-    >>> labels = RatingLabels("valence", bins=[3])
+    >>> labels = RatingLabels("valence", bins=[3])  # doctest: +SKIP
     >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
-    signals, path = check_signals(signals, _SIGNALS), Path(path)
+    signals = choose_signals(signals, _SIGNALS, ("ecg",))
     if part not in _PARTS:
         raise ValueError(f"part must be {' or '.join(_PARTS)}, got {part!r}.")
     dreamer = load_mat(path, ("DREAMER",))["DREAMER"]
     people = dreamer.field("Data").cells()
     found = {f"S{number:02d}": person for number, person in enumerate(people, start=1)}
     rates = {key: _read_rate(dreamer, _SIGNALS[key][0]) for key in signals}
-    results = {
-        name: _read_subject(person, name, signals, rates, part)
-        for name, person in choose_subjects(found, subjects, path).items()
-    }
-    return gather_trials(results, "clip", path)
+    load = partial(_load_subject, signals=signals, rates=rates, part=part)
+    return read_subjects(load, found, subjects, place=path, n_jobs=n_jobs)

@@ -1,51 +1,31 @@
 """Reader of EEGMAT: ECG at rest and in mental arithmetic."""
 
-import re
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from .._check import check_sampling_rate
 from ..containers import Recording
-from ._trials import choose_subjects
+from ._open import import_library
+from .reading import choose_signals, choose_subjects, find_paths, open_file, read_subjects
 
 _CONDITIONS = {"1": "rest", "2": "arithmetic"}  # by the number at the end of a file's name
 _PER_MILLIVOLT = {"V": 1e-3, "mV": 1, "uV": 1e3}
 _HEADER = 256  # bytes, for the file and again for each signal
 
 
-def _import_edfio():
-    """Return the library that reads EDF, or say how to install it."""
-    try:
-        import edfio
-    except ImportError as error:
-        raise ImportError('load_eegmat needs edfio: pip install "physio_ssl[data]".') from error
-    return edfio
-
-
-def _find_subjects(folder, subjects):
-    """Return the two files of each subject, sorted, from the folder or its folder data."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    for place in (folder, folder / "data"):
-        found = {}
-        for path in sorted(place.glob("Subject*.edf")):
-            if match := re.fullmatch(r"(Subject\d\d)_([12])\.edf", path.name):
-                found.setdefault(match[1], {})[match[2]] = path
-        if found:
-            break
-    else:
-        raise ValueError(
-            f"{folder}, or its folder data, must hold the files of EEGMAT, Subject00_1.edf to "
-            "Subject35_2.edf, found none."
-        )
-    chosen = choose_subjects(found, subjects, place)
+def _find_files(path, subjects):
+    """Return the two files of each chosen subject, from the folder or its folder data."""
+    places = [place for place in (path, path / "data") if any(place.glob("Subject*.edf"))]
+    place = places[0] if places else path
+    expected = "the files of EEGMAT, Subject00_1.edf to Subject35_2.edf, or a folder data with them"
+    found = find_paths(place, r"(Subject\d\d)_[12]\.edf", expected)
+    chosen = choose_subjects(subjects, found, place)
     for name, paths in chosen.items():
         if len(paths) < len(_CONDITIONS):
             raise ValueError(
                 f"{place} must hold {name}_1.edf (rest) and {name}_2.edf (arithmetic), found "
-                f"{', '.join(path.name for path in paths.values())} only."
+                f"{paths[0].name} only."
             )
     return chosen
 
@@ -65,8 +45,8 @@ def _check_length(data, path):
     """Raise if the bytes are no EDF file, or fewer or more than its header says."""
     if len(data) < _HEADER or data[:8].strip() != b"0":
         raise ValueError(
-            f"{path} must be an EDF file, which starts with 0 and seven spaces, got "
-            f"{len(data)} bytes that start with {data[:8]!r}."
+            f"{path} must be an EDF file, which starts with 0 and seven spaces, got {len(data)} "
+            f"bytes that start with {data[:8]!r}."
         )
     if data[192:197] == b"EDF+D":
         raise ValueError(f"{path} must be continuous, got EDF+D, which has gaps in time.")
@@ -78,10 +58,10 @@ def _check_length(data, path):
             f"{path} must have one or more signals and data records, which last longer than "
             f"0 s, got {n_signals} signals and {n_records} data records of {duration:g} s."
         )
-    if len(data) < _HEADER * (n_signals + 1):
+    n_bytes = _HEADER * (n_signals + 1)
+    if len(data) < n_bytes:
         raise ValueError(
-            f"{path} is cut off: the header of {n_signals} signals has "
-            f"{_HEADER * (n_signals + 1)} bytes, got {len(data)}."
+            f"{path} is cut off: its header must have {n_bytes} bytes, got {len(data)}."
         )
     counts = [
         _read_field(data, start, 8, int, "the samples in a data record", path)
@@ -89,18 +69,19 @@ def _check_length(data, path):
     ]
     if min(counts) < 0:
         raise ValueError(f"{path} must have 0 or more samples in a data record, got {counts}.")
-    expected = _HEADER * (n_signals + 1) + 2 * n_records * sum(counts)
-    if len(data) != expected:
+    n_bytes += 2 * n_records * sum(counts)
+    if len(data) != n_bytes:
         raise ValueError(
-            f"{path} is cut off or has a wrong header: it must have {expected} bytes for the "
-            f"{n_records} data records in its header, got {len(data)}."
+            f"{path} is cut off or has a wrong header: it must have {n_bytes} bytes for its "
+            f"{n_records} data records, got {len(data)}."
         )
 
 
 def _read_ecg(path):
     """Return the ECG of a file, in mV, and its sampling rate."""
-    edfio = _import_edfio()
-    data = path.read_bytes()
+    edfio = import_library("edfio")
+    with open_file(path) as file:
+        data = file.read()
     _check_length(data, path)
     try:
         file = edfio.read_edf(data)
@@ -109,52 +90,52 @@ def _read_ecg(path):
             labels = ", ".join(signal.label for signal in file.signals)
             raise ValueError(f"it must have one signal with ECG in its label, got {labels}")
         (signal,) = found
-        ranges = [signal.physical_max - signal.physical_min]
-        ranges += [signal.digital_max - signal.digital_min]
+        low, high = signal.physical_min, signal.physical_max
+        ranges = [high - low, signal.digital_max - signal.digital_min]
         if not all(np.isfinite(ranges)) or 0 in ranges:
             raise ValueError(
-                "the range of the ECG must be more than 0 and finite, got "
-                f"{signal.physical_min} to {signal.physical_max}, from {signal.digital_min} to "
-                f"{signal.digital_max} in digital units"
+                f"the range of the ECG must be more than 0 and finite, got {low} to {high}, from "
+                f"{signal.digital_min} to {signal.digital_max} in digital units"
             )
-        if signal.physical_dimension not in _PER_MILLIVOLT:
-            raise ValueError(
-                f"the ECG must be in {', '.join(_PER_MILLIVOLT)}, got {signal.physical_dimension!r}"
-            )
+        unit = signal.physical_dimension
+        if unit not in _PER_MILLIVOLT:
+            raise ValueError(f"the ECG must be in {', '.join(_PER_MILLIVOLT)}, got {unit!r}")
         rate = check_sampling_rate(signal.sampling_frequency, "the sampling rate of the ECG")
-        ecg = signal.data / _PER_MILLIVOLT[signal.physical_dimension]
+        ecg = signal.data / _PER_MILLIVOLT[unit]
     except (ValueError, ArithmeticError, LookupError, NameError, TypeError) as error:
         raise ValueError(f"{path} cannot be read as a file of EEGMAT: {error}.") from error
     return ecg.astype(np.float32), rate
 
 
-def _load_file(path, subject, condition):
+def _load_file(subject, path):
     """Read one file, of one subject in one condition."""
     ecg, rate = _read_ecg(path)
+    condition = _CONDITIONS[path.stem[-1]]
     stages = {"onset": [0], "duration": [len(ecg) / rate], "description": [condition]}
     return Recording({"ecg": ecg}, {"ecg": rate}, subject, stages)
 
 
-def load_eegmat(folder, subjects=None, n_jobs=None):
+def load_eegmat(path, subjects=None, signals=None, *, n_jobs=None):
     """Read the ECG of EEGMAT: at rest, and in mental arithmetic.
 
     Each subject rested for three minutes and then subtracted a number over and over for
     one [1]_. Rest always comes first, so order goes along with condition. Every file has a
     range of its own, by which its ECG was made digital: compare amplitudes within a file
-    only. Some files hold no heartbeat: those at rest of Subject02 and Subject13, and that
-    in arithmetic of Subject20, among them. They are read as all others.
+    only. Some files hold no heartbeat, such as those at rest of Subject02 and Subject13 and
+    that in arithmetic of Subject20. They are read as all others.
 
     Parameters
     ----------
-    folder : str or path-like
+    path : str or path-like
         Folder with the files ``Subject00_1.edf`` (rest), ``Subject00_2.edf`` (arithmetic)
         and so on, in it or in its folder ``data``. They may hold EEG too, as the published
         files do: it is not read.
     subjects : sequence of str, default=None
         Subjects to read, such as ``("Subject00", "Subject01")``; by default all.
+    signals : sequence of str, default=None
+        Signals to read: there is "ecg" only, in mV.
     n_jobs : int, default=None
-        Number of files read at the same time, in threads; None is one, -1 is one for each
-        processor.
+        Number of files read at the same time, in threads, as in joblib.
 
     Returns
     -------
@@ -180,15 +161,12 @@ def load_eegmat(folder, subjects=None, n_jobs=None):
 
     Examples
     --------
-    >>> from physio_ssl import StageLabels, make_windows
     >>> from physio_ssl.datasets import load_eegmat
+    >>> from physio_ssl.windows import StageLabels, make_windows  # doctest: +SKIP
     >>> recordings = load_eegmat("eegmat")  # doctest: +SKIP
-    >>> labels = StageLabels({"rest": 0, "arithmetic": 1})
+    >>> labels = StageLabels({"rest": 0, "arithmetic": 1})  # doctest: +SKIP
     >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
-    chosen = _find_subjects(Path(folder), subjects)
-    return Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_load_file)(path, subject, _CONDITIONS[number])
-        for subject, paths in chosen.items()
-        for number, path in sorted(paths.items())
-    )
+    choose_signals(signals, ("ecg",))
+    found = _find_files(Path(path), subjects)
+    return read_subjects(_load_file, found, place=path, n_jobs=n_jobs)

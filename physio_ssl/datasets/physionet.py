@@ -2,54 +2,45 @@
 
 import re
 import warnings
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ..containers import Recording
-from ._signals import check_signals
-from ._trials import choose_subjects
+from ._open import import_library
 from ._wfdb_header import parse_header
+from .reading import choose_signals, find_paths, open_file, read_subjects
 
 _BITS = {  # of one sample in each of WFDB's formats; None where it is compressed
     **{"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12},
     **{"310": Fraction(32, 3), "311": Fraction(32, 3), "508": None, "516": None, "524": None},
 }
 _DRIVEDB = {
-    "ecg": "ECG",
-    "emg": "EMG",
-    "eda_foot": "foot GSR",
-    "eda_hand": "hand GSR",
-    "hr": "HR",
-    "marker": "marker",
-    "resp": "RESP",
+    **{"ecg": "ECG", "emg": "EMG", "eda_foot": "foot GSR", "eda_hand": "hand GSR"},
+    **{"hr": "HR", "marker": "marker", "resp": "RESP"},
 }
 
 
-def _import_wfdb():
-    """Return the library that reads WFDB records, or say how to install it."""
-    try:
-        import wfdb
-    except ImportError as error:
-        raise ImportError('load_wfdb needs wfdb: pip install "physio_ssl[data]".') from error
-    return wfdb
+def _name_modalities(names, path):
+    """Map the names in a header, as modalities, to their indices."""
+    modalities = [re.sub(r"\W+", "_", name.lower()).strip("_") for name in names]
+    if len(set(modalities)) < len(names) or not all(map(str.isidentifier, modalities)):
+        raise ValueError(
+            f"The signals of {path} must have different names that can be modalities, got "
+            f"{', '.join(names)}. Name them by signals, e.g. {{'ecg': {names[0]!r}}}."
+        )
+    return {modality: [index] for index, modality in enumerate(modalities)}
 
 
-def _choose_signals(header, signals, path):
+def _choose_channels(header, signals, path):
     """Map the modalities to the indices of their signals in the header."""
     names = [signal.name for signal in header.signals]
-    if signals is None:
-        modalities = [re.sub(r"\W+", "_", name.lower()).strip("_") for name in names]
-        bad = [name for name in modalities if not name.isidentifier() or modalities.count(name) > 1]
-        if bad:
-            raise ValueError(
-                f"The signals of {path} must have different names that can be modalities, got "
-                f"{', '.join(names)}. Name them by signals, e.g. {{'ecg': {names[0]!r}}}."
-            )
-        return {modality: [index] for index, modality in enumerate(modalities)}
+    if not isinstance(signals, Mapping):
+        known = _name_modalities(names, path)
+        return {modality: known[modality] for modality in choose_signals(signals, known)}
     if not signals:
         raise ValueError("signals must name one or more modalities, got none.")
     chosen = {}
@@ -63,8 +54,8 @@ def _choose_signals(header, signals, path):
         chosen[modality] = [names.index(name) for name in wanted]
         if len({header.signals[index].samples_per_frame for index in chosen[modality]}) > 1:
             raise ValueError(
-                f"The channels of {modality!r} must have the same sampling rate, got "
-                f"{', '.join(wanted)} of {path}, which differ."
+                f"Channels of {modality!r} must have one sampling rate, which differs between "
+                f"{', '.join(wanted)} of {path}."
             )
     return chosen
 
@@ -75,9 +66,10 @@ def _check_files(header, path):
         lines = [signal for signal in header.signals if signal.file == file]
         formats = {signal.format for signal in lines}
         if len(formats) > 1 or not formats <= _BITS.keys():
+            found = ", ".join(sorted(formats))
             raise ValueError(
-                f"The signals of {file} in {path} must have one of the formats "
-                f"{', '.join(_BITS)}, got {', '.join(sorted(formats))}."
+                f"The signals of {file} in {path} must have one format of {', '.join(_BITS)}, got "
+                f"{found}."
             )
         if not (path.parent / file).is_file():
             raise ValueError(f"{path.parent} must hold {file}, which {path.name} names.")
@@ -91,20 +83,15 @@ def _check_files(header, path):
         if n_bytes < expected or (n_bytes > expected and not header.n_frames):
             raise ValueError(
                 f"{path.parent / file} is cut off: it must have {expected} bytes for "
-                f"{n_frames} frames of its signals, as {path.name} tells, got {n_bytes}."
+                f"{n_frames} frames of its signals, as {path.name} says, got {n_bytes}."
             )
 
 
 def _read_samples(header, indices, path):
     """Map the indices of signals to their samples, in physical units."""
-    wfdb = _import_wfdb()
+    wfdb, name = import_library("wfdb"), str(path.with_suffix("").absolute())
     try:
-        record = wfdb.rdrecord(
-            str(path.with_suffix("").absolute()),
-            channels=indices,
-            smooth_frames=False,
-            return_res=32,
-        )
+        record = wfdb.rdrecord(name, channels=indices, smooth_frames=False, return_res=32)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as a WFDB record: {error}.") from error
     lines = [header.signals[index] for index in indices]
@@ -124,7 +111,7 @@ def _read_samples(header, indices, path):
     return dict(zip(indices, record.e_p_signal, strict=True))
 
 
-def load_wfdb(path, signals=None, subject=None):
+def load_wfdb(path, signals=None, *, subject=None):
     """Read one record of WFDB, the format of PhysioNet, each signal at its own rate.
 
     Parameters
@@ -132,11 +119,11 @@ def load_wfdb(path, signals=None, subject=None):
     path : str or path-like
         The record's header, or its path without the ending ``.hea``. All files that the
         header names must lie in its folder.
-    signals : mapping from str to str or sequence of str, default=None
-        Modalities to read, and the names of their signals in the header: one name, or
-        several of the same rate that become the channels of one modality, e.g.
-        ``{"ecg": ("I", "II"), "resp": "RESP"}``. By default all signals, each a modality
-        named as in the header, in lower case and with underscores: "foot GSR" is "foot_gsr".
+    signals : sequence of str, or mapping from str to str or sequence of str, default=None
+        Signals to read, by default all. Each is a modality named as in the header, in lower
+        case and with underscores: "foot GSR" is "foot_gsr". A mapping gives modalities other
+        names: it holds the names in the header, one, or several of the same rate that
+        become the channels of one modality, e.g. ``{"ecg": ("I", "II"), "resp": "RESP"}``.
     subject : str, default=None
         Who was recorded; by default the name of the record.
 
@@ -146,7 +133,7 @@ def load_wfdb(path, signals=None, subject=None):
         The signals, as float32, in the units of the header; WFDB takes mV for a signal
         without one. Samples marked as invalid, such as gaps in a long recording, are NaN;
         :func:`~physio_ssl.make_windows` leaves out windows with them. Annotation files are
-        not read, and ``start_time`` is None, as headers do not tell the time zone.
+        not read, and ``start_time`` is None, as headers do not state the time zone.
 
     Raises
     ------
@@ -159,6 +146,10 @@ def load_wfdb(path, signals=None, subject=None):
         file outside its folder; if a file is missing or cut off; or if there is no such
         signal.
 
+    See Also
+    --------
+    load_drivedb : Reads the WFDB records of one data set.
+
     Examples
     --------
     >>> from physio_ssl.datasets import load_wfdb
@@ -167,10 +158,9 @@ def load_wfdb(path, signals=None, subject=None):
     """
     path = Path(path)
     path = path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea")
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no WFDB header {path}.")
-    header = parse_header(path.read_bytes(), path)
-    chosen = _choose_signals(header, signals, path)
+    with open_file(path) as file:
+        header = parse_header(file.read(), path)
+    chosen = _choose_channels(header, signals, path)
     _check_files(header, path)
     indices = sorted({index for channels in chosen.values() for index in channels})
     samples = _read_samples(header, indices, path)
@@ -184,40 +174,26 @@ def load_wfdb(path, signals=None, subject=None):
     )
 
 
-def _find_drives(folder, subjects):
-    """Return the headers in a folder, sorted, and the drive that each is of."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    found = {}
-    for path in sorted(folder.glob("drive*.hea")):
-        if match := re.fullmatch(r"(drive\d\d)[a-z]?", path.stem):
-            found.setdefault(match[1], []).append(path)
-    if not found:
-        raise ValueError(f"{folder} must hold drives, drive01.hea and so on, found none.")
-    chosen = choose_subjects(found, subjects, folder)
-    return {path: drive for drive, paths in chosen.items() for path in paths}
-
-
-def load_drivedb(folder, subjects=None, signals=tuple(_DRIVEDB), n_jobs=None):
+def load_drivedb(path, subjects=None, signals=None, *, n_jobs=None):
     """Read drivedb: physiology of people who drive through a city and on highways.
 
-    The files do not say who drove [1]_: a drive stands for a subject, so two drives of one
-    person may get to both sides of a split. drive17a and drive17b are parts of one drive
-    and so of one subject, "drive17". Nor do the files say in words when the driver rested
+    The files do not say who drove [1]_: each drive counts as a subject, so two drives of
+    one person may get to both sides of a split. drive17a and drive17b are parts of one drive
+    and so of one subject, "drive17". The files do not say in words when the driver rested
     or was in the city; the signal "marker" has the bounds.
 
     Parameters
     ----------
-    folder : str or path-like
+    path : str or path-like
         Folder with ``drive01.hea``, ``drive01.dat`` and so on.
     subjects : sequence of str, default=None
         Drives to read, such as ``("drive01", "drive17")``; by default all.
-    signals : sequence of str
-        Signals to read, of "ecg", "emg", "eda_foot", "eda_hand", "hr" (beats per minute),
-        "marker" and "resp"; by default all. Not every drive has all of them.
+    signals : sequence of str, default=None
+        Signals to read, by default all: "ecg" and "emg" (mV), "eda_foot" and "eda_hand"
+        (microsiemens, by their size), "hr" (beats per minute), "marker" and "resp" (in units
+        that are not stated). Not every drive has all of them.
     n_jobs : int, default=None
-        Number of records read at the same time, in threads; None is one, -1 is one for each
-        processor.
+        Number of records read at the same time, in threads, as in joblib.
 
     Returns
     -------
@@ -225,8 +201,8 @@ def load_drivedb(folder, subjects=None, signals=tuple(_DRIVEDB), n_jobs=None):
         One recording for each record, sorted by name, without annotations. The signals are
         float32, as :func:`load_wfdb` reads them: each at its own rate, which differs between
         records (ECG 480 Hz in drive17a, 496 Hz in drive17b), so they need resampling before
-        they are cut into windows together. But for the heart rate, headers give no unit,
-        which stands for mV: the numbers of EDA, respiration and marker are not in mV.
+        they are cut into windows together. The headers state the unit of the heart rate
+        only. WFDB takes mV for the others, which is wrong for EDA, respiration and marker.
 
     Raises
     ------
@@ -237,14 +213,22 @@ def load_drivedb(folder, subjects=None, signals=tuple(_DRIVEDB), n_jobs=None):
     ValueError
         If a drive is missing or malformed, or has not all of the signals.
 
+    See Also
+    --------
+    load_wfdb : Reads any WFDB record.
+
     References
     ----------
     .. [1] Healey, J. A., & Picard, R. W. (2005). Detecting stress during real-world driving
        tasks using physiological sensors. IEEE Transactions on Intelligent Transportation
        Systems, 6(2), 156-166.
     """
-    wanted = {name: _DRIVEDB[name] for name in check_signals(signals, _DRIVEDB)}
-    return Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(load_wfdb)(path, wanted, subject)
-        for path, subject in _find_drives(Path(folder), subjects).items()
+    wanted = {name: _DRIVEDB[name] for name in choose_signals(signals, _DRIVEDB)}
+    found = find_paths(path, r"(drive\d\d)[a-z]?\.hea", "drives, drive01.hea and so on")
+    return read_subjects(
+        lambda subject, header: load_wfdb(header, wanted, subject=subject),
+        found,
+        subjects,
+        place=path,
+        n_jobs=n_jobs,
     )

@@ -8,6 +8,7 @@ from scipy.signal import lfilter
 
 from .._check import check_generator
 from ..containers import Recording
+from .reading import choose_signals
 
 SAMPLING_RATE = {"bvp": 64, "eda": 4, "temp": 4}  # Hz, those of an Empatica E4
 TRANSITION = 15  # seconds before, between and after the stages, without annotation
@@ -51,14 +52,9 @@ def _simulate_bvp(arousal, duration, responsiveness, rng):
     response = responsiveness * rng.normal(13, 6)  # beats per minute
     heart_rate = resting_rate + response * arousal
     heart_rate += rng.uniform(1.5, 4) * _wander(n_times, sampling_rate, 30, rng)
-    breathing = (
-        2
-        * np.pi
-        * np.cumsum(0.25 + 0.03 * _wander(n_times, sampling_rate, 20, rng))
-        / sampling_rate
-    )
+    breathing_rate = 0.25 + 0.03 * _wander(n_times, sampling_rate, 20, rng)  # Hz
     sinus_arrhythmia = rng.uniform(1, 6) * (1 - rng.uniform(-0.1, 0.4) * arousal)
-    heart_rate += sinus_arrhythmia * np.sin(breathing)
+    heart_rate += sinus_arrhythmia * np.sin(2 * np.pi * np.cumsum(breathing_rate) / sampling_rate)
     heart_rate = np.clip(heart_rate, 42, 160)
 
     # NeuroKit2's rate is constant: simulate one beat per second, then bend the time
@@ -112,11 +108,11 @@ def _simulate_eda(arousal, duration, responsiveness, rng):
     level = np.clip(rng.lognormal(np.log(2), 0.7), 0.3, 12)  # microsiemens
     resting_frequency = rng.uniform(1, 5)  # responses per minute
     stress_frequency = resting_frequency * np.exp(responsiveness * rng.normal(0.7, 0.4))
-    share = np.clip(arousal, 0, 1)
-    phasic = (1 - share) * responses(resting_frequency) + share * responses(stress_frequency)
+    weight = np.clip(arousal, 0, 1)
+    phasic = (1 - weight) * responses(resting_frequency) + weight * responses(stress_frequency)
     phasic *= 0.08 * level * np.exp(0.5 * _wander(n_times, sampling_rate, 20, rng))
 
-    response = responsiveness * rng.normal(0.4, 0.22)  # share of the level
+    response = responsiveness * rng.normal(0.4, 0.22)  # fraction of the level
     drift = rng.uniform(-0.3, 0.4) * np.linspace(0, 1, n_times)
     drift += 0.12 * _wander(n_times, sampling_rate, 150, rng)
     tonic = level * np.exp(response * _follow(arousal, sampling_rate, 15) + drift)
@@ -149,8 +145,8 @@ def _simulate_subject(subject, n_blocks, stage_duration, signals, seed):
     """Simulate the recording of one subject."""
     # one generator each, so that a signal does not depend on which others are asked for
     rng, *rngs = [np.random.default_rng(child) for child in seed.spawn(1 + len(_SIMULATORS))]
-    stages = np.array([["rest", "stress"], ["stress", "rest"]])[rng.integers(2)]
-    stages = np.tile(stages, n_blocks)
+    order = np.array([["rest", "stress"], ["stress", "rest"]])[rng.integers(2)]
+    stages = np.tile(order, n_blocks)
     onsets = TRANSITION + np.arange(len(stages)) * (stage_duration + TRANSITION)
     duration = onsets[-1] + stage_duration + TRANSITION
 
@@ -165,27 +161,21 @@ def _simulate_subject(subject, n_blocks, stage_duration, signals, seed):
     arousal += 0.2 * _wander(len(times), sampling_rate, 45, rng)
     responsiveness = rng.lognormal(0, 0.4)
 
-    return Recording(
-        {
-            name: simulate(arousal, duration, responsiveness, rng).astype(np.float32)
-            for (name, simulate), rng in zip(_SIMULATORS.items(), rngs, strict=True)
-            if name in signals
-        },
-        {name: SAMPLING_RATE[name] for name in signals},
-        subject,
-        {
-            "onset": onsets,
-            "duration": np.full(len(stages), float(stage_duration)),
-            "description": stages,
-        },
-    )
+    samples = {
+        name: simulate(arousal, duration, responsiveness, rng).astype(np.float32)
+        for (name, simulate), rng in zip(_SIMULATORS.items(), rngs, strict=True)
+        if name in signals
+    }
+    durations = np.full(len(stages), float(stage_duration))
+    annotations = {"onset": onsets, "duration": durations, "description": stages}
+    return Recording(samples, {name: SAMPLING_RATE[name] for name in signals}, subject, annotations)
 
 
 def simulate_wristband(
     n_subjects=12,
     n_blocks=3,
     stage_duration=120.0,
-    signals=("bvp", "eda", "temp"),
+    signals=None,
     random_state=None,
     n_jobs=None,
 ):
@@ -200,7 +190,7 @@ def simulate_wristband(
     added, in rest and stress alike.
 
     This is no model of physiology: the pulse and the skin conductance responses are
-    NeuroKit2's, the remainder was set so that the stages are told apart in most subjects,
+    NeuroKit2's, the remainder was set so that the stages can be separated in most subjects,
     but not in all and not always. Leave-one-subject-out, logistic regression on
     ``HandcraftedFeatures`` of windows of 60 s, standardised per recording, reaches a
     balanced accuracy of 0.72 to 0.87, depending on the seed. Scores on it show that code
@@ -216,9 +206,9 @@ def simulate_wristband(
     stage_duration : float, default=120
         Duration of each block, in seconds. Before, between and after the blocks lie 15 s
         without annotation.
-    signals : tuple of str, default=("bvp", "eda", "temp")
-        Signals to simulate: ``bvp`` at 64 Hz (arbitrary units), ``eda`` at 4 Hz
-        (microsiemens), ``temp`` at 4 Hz (degrees Celsius).
+    signals : sequence of str, default=None
+        Signals to simulate, by default all: ``bvp`` at 64 Hz (arbitrary unit), ``eda`` at
+        4 Hz (microsiemens) and ``temp`` at 4 Hz (degrees Celsius).
     random_state : int, RandomState, Generator or None, default=None
         Seed of the cohort: the same integer gives the same recordings, whatever
         ``n_jobs`` is. NumPy's global generator is left alone.
@@ -251,17 +241,10 @@ def simulate_wristband(
             raise ValueError(f"{name} must be a positive integer, got {value!r}.")
     if not 10 <= stage_duration < np.inf:
         raise ValueError(f"stage_duration must be at least 10 s, got {stage_duration}.")
-    unknown = [name for name in signals if name not in _SIMULATORS]
-    if isinstance(signals, str) or unknown or not signals:
-        raise ValueError(f"signals must be a tuple of {', '.join(_SIMULATORS)}, got {signals!r}.")
+    signals = choose_signals(signals, _SIMULATORS)
     entropy = check_generator(random_state).integers(2**32, size=n_subjects)
+    seeds = [np.random.SeedSequence(int(seed)) for seed in entropy]
     return Parallel(n_jobs=n_jobs)(
-        delayed(_simulate_subject)(
-            f"sim{number:02d}",
-            n_blocks,
-            stage_duration,
-            signals,
-            np.random.SeedSequence(int(seed)),
-        )
-        for number, seed in enumerate(entropy, start=1)
+        delayed(_simulate_subject)(f"sim{number:02d}", n_blocks, stage_duration, signals, seed)
+        for number, seed in enumerate(seeds, start=1)
     )

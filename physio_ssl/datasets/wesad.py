@@ -3,16 +3,15 @@
 import csv
 import pickle
 import re
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ..containers import Recording
-from ._signals import check_signals
-from .empatica import load_empatica
+from .empatica import WRIST_SIGNALS, read_session
+from .reading import choose_signals, find_paths, open_file, read_subjects
 
 _LABEL_RATE = 700
 _SIGNALS = {  # device, name in the pickle, sampling rate in Hz
@@ -20,12 +19,10 @@ _SIGNALS = {  # device, name in the pickle, sampling rate in Hz
     "eda": ("wrist", "EDA", 4),
     "temp": ("wrist", "TEMP", 4),
     "acc": ("wrist", "ACC", 32),
-    "chest_acc": ("chest", "ACC", 700),
-    "chest_ecg": ("chest", "ECG", 700),
-    "chest_eda": ("chest", "EDA", 700),
-    "chest_emg": ("chest", "EMG", 700),
-    "chest_resp": ("chest", "Resp", 700),
-    "chest_temp": ("chest", "Temp", 700),
+    **{
+        f"chest_{key.lower()}": ("chest", key, 700)
+        for key in ("ACC", "ECG", "EDA", "EMG", "Resp", "Temp")
+    },
 }
 _WRIST_ACC_UNITS_PER_G = 64
 _LABELS = {1: "baseline", 2: "stress", 3: "amusement", 4: "meditation"}
@@ -45,6 +42,10 @@ _ADMITTED = {
     ("_codecs", "encode"),  # bytes written by Python 3 for Python 2
     *((module, name) for module in _MODULES for name in ("_reconstruct", "scalar")),
 }
+_PICKLE_ERRORS = (  # what Python documents for pickles that are cut off or no pickles at all
+    *(pickle.UnpicklingError, AttributeError, EOFError, ImportError),
+    *(LookupError, TypeError, ValueError),
+)
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -62,18 +63,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 def _load_pickle(path):
     """Load a Python-2 pickle of arrays without running any code in it."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return _ArrayUnpickler(file, encoding="latin1").load()
-    except (  # what Python documents for pickles that are cut off or no pickles at all
-        pickle.UnpicklingError,
-        AttributeError,
-        EOFError,
-        ImportError,
-        IndexError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _PICKLE_ERRORS as error:
         raise ValueError(f"{path} cannot be read as a pickle of WESAD: {error}.") from error
 
 
@@ -119,10 +111,8 @@ def _load_pickled(folder, signals):
         if label[start] in _LABELS
     ]
     if not intervals:
-        raise ValueError(
-            f"The labels of {path} must mark the conditions {_LABELS}, got "
-            f"{np.unique(label).tolist()}."
-        )
+        found = np.unique(label).tolist()
+        raise ValueError(f"The labels of {path} must mark the conditions {_LABELS}, got {found}.")
     return Recording(
         {name: _read_pickled_signal(content, name, path) for name in signals},
         {name: _SIGNALS[name][2] for name in signals},
@@ -146,8 +136,7 @@ def _parse_minutes(text, path):
     match = re.fullmatch(r"(\d+)(?:\.([0-5]\d?))?", text)
     if not match:
         raise ValueError(
-            f"The times in {path} must be minutes.seconds such as 50.3 for 50 min 30 s, "
-            f"got {text!r}."
+            f"Times in {path} must be minutes.seconds, 50.3 for 50 min 30 s, got {text!r}."
         )
     return 60 * int(match[1]) + int((match[2] or "0").ljust(2, "0"))
 
@@ -155,30 +144,30 @@ def _parse_minutes(text, path):
 def _read_questionnaire(path):
     """Return the onset, duration and description of conditions, on the chest's clock."""
     rows = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    with open_file(path) as file:
+        lines = file.read().decode("utf-8").splitlines()
+    for line in lines:
         key, *cells = (cell.strip() for cell in line.lstrip("# ").split(";"))
         rows.setdefault(key, [cell for cell in cells if cell])
     order, starts, ends = (rows.get(key, []) for key in ("ORDER", "START", "END"))
     if not len(order) == len(starts) == len(ends) > 0:
         raise ValueError(
-            f"{path} must have rows ORDER, START and END of the same length, got "
-            f"{len(order)}, {len(starts)} and {len(ends)} cells."
+            f"{path} must have rows ORDER, START and END of the same length, got {len(order)}, "
+            f"{len(starts)} and {len(ends)} cells."
         )
     intervals = []
     for condition, start, end in zip(order, starts, ends, strict=True):
         if condition in _READING:
             continue
         if condition not in _CONDITIONS:
-            raise ValueError(
-                f"{path} must name conditions of {', '.join((*_CONDITIONS, *_READING))}, "
-                f"got {condition!r}."
-            )
+            known = ", ".join((*_CONDITIONS, *_READING))
+            raise ValueError(f"Conditions in {path} must be of {known}, got {condition!r}.")
         onset = _parse_minutes(start, path) + _SHRINKAGE
         duration = _parse_minutes(end, path) - _SHRINKAGE - onset
         if duration <= 0:
             raise ValueError(
-                f"Conditions in {path} must last longer than {2 * _SHRINKAGE} s, by which "
-                f"they are shortened, got {condition!r} from {start} to {end}."
+                f"Conditions in {path} must last longer than {2 * _SHRINKAGE} s, by which they "
+                f"are shortened, got {condition!r} from {start} to {end}."
             )
         intervals.append((onset, duration, _CONDITIONS[condition]))
     return intervals
@@ -186,119 +175,90 @@ def _read_questionnaire(path):
 
 def _load_exported(folder, signals):
     """Read one subject from the E4 export and the questionnaire."""
-    subject = folder.name
-    if subject not in _read_clocks():
+    subject, clocks = folder.name, _read_clocks()
+    if on_chest := [name for name in signals if _SIGNALS[name][0] == "chest"]:
         raise ValueError(
-            f"The clocks of the wristband and the chest device are known for "
-            f"{', '.join(_read_clocks())} only, got {subject}."
+            f"Signals of the chest are in {subject}.pkl only, got {', '.join(on_chest)} for the "
+            f"wristband's export in {folder}."
+        )
+    if subject not in clocks:
+        raise ValueError(
+            f"The clocks of both devices are known for {', '.join(clocks)} only, got {subject}."
         )
     quest = folder / f"{subject}_quest.csv"
     if not quest.exists():
         raise ValueError(f"{folder} must hold {quest.name}, which has the conditions' times.")
-    recording = load_empatica(folder / f"{subject}_E4_Data.zip", signals, subject)
-    delay = _read_clocks()[subject] - recording.start_time
+    recording, *_ = read_session(folder / f"{subject}_E4_Data.zip", signals, subject)
+    delay = clocks[subject] - recording.start_time
     intervals = [(onset + delay, *rest) for onset, *rest in _read_questionnaire(quest)]
     for onset, duration, description in intervals:
         if onset < 0 or onset + duration > recording.duration:
             raise ValueError(
-                f"The conditions in {quest} must lie within the recording of the "
-                f"wristband, 0 to {recording.duration:.1f} s, got {description} from "
-                f"{onset:.1f} to {onset + duration:.1f} s."
+                f"Conditions in {quest} must lie within the recording, 0 to "
+                f"{recording.duration:.1f} s, got {description} from {onset:.1f} to "
+                f"{onset + duration:.1f} s."
             )
-    return Recording(
-        recording.signals,
-        recording.sampling_rate,
-        subject,
-        _annotate(intervals),
-        recording.start_time,
-    )
+    return replace(recording, annotations=_annotate(intervals))
 
 
 _SOURCES = {"pkl": ("{}.pkl", _load_pickled), "e4": ("{}_E4_Data.zip", _load_exported)}
 
 
-def _find_subjects(folder, subjects):
-    """Return the folders of subjects, sorted by their number."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    found = {path.name: path for path in folder.iterdir() if re.fullmatch(r"S\d+", path.name)}
-    if not found:
-        others = ", ".join(sorted(path.name for path in folder.iterdir())[:10])
-        raise ValueError(
-            f"{folder} must hold the folders of WESAD's subjects, S2 to S17, found "
-            f"{others or 'nothing'}."
-        )
-    found = {name: found[name] for name in sorted(found, key=lambda name: int(name[1:]))}
-    missing = [] if subjects is None else [name for name in subjects if name not in found]
-    if isinstance(subjects, str) or missing:
-        raise ValueError(
-            f"subjects must be a sequence of folders' names in {folder}, which has "
-            f"{', '.join(found)}, got {subjects!r}."
-        )
-    return [path for name, path in found.items() if subjects is None or name in subjects]
-
-
-def _load_subject(folder, signals, source):
+def _load_subject(_, folder, signals, source):
     """Read one subject from the first source that is there."""
-    for key in _SOURCES if source == "auto" else [source]:
-        file, load = _SOURCES[key]
-        if (folder / file.format(folder.name)).exists():
-            break
-    else:
-        keys = _SOURCES if source == "auto" else [source]
-        expected = " or ".join(_SOURCES[key][0].format(folder.name) for key in keys)
+    names = {key: file.format(folder.name) for key, (file, _) in _SOURCES.items()}
+    wanted = list(names) if source == "auto" else [source]
+    there = [key for key in wanted if (folder / names[key]).exists()]
+    if not there:
+        expected = " or ".join(names[key] for key in wanted)
         raise ValueError(f"{folder} must hold {expected} for source={source!r}.")
-    on_chest = [name for name in signals if _SIGNALS[name][0] == "chest"]
-    if key == "e4" and on_chest:
-        raise ValueError(
-            f"Signals of the chest are in {folder.name}.pkl only, got "
-            f"{', '.join(on_chest)} for the wristband's export in {folder}."
-        )
-    return load(folder, signals)
+    return _SOURCES[there[0]][1](folder, signals)
 
 
-def load_wesad(folder, subjects=None, signals=("bvp", "eda", "temp"), source="auto", n_jobs=None):
+def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None):
     """Read WESAD: wrist and chest signals in baseline, stress, amusement and meditation.
 
     Both sources hold the same wrist signals and conditions [1]_. The pickle is cut to the
-    time when both devices were on; the wristband's export is read in full, from where
-    :func:`load_empatica` starts, so its clock differs and more of it is not annotated.
-    Conditions in the questionnaire are on the chest device's clock. They are moved by an
-    offset of each subject, found by aligning the signals of both devices, and shrunk by
-    10 s at both ends as the official labels are.
+    time when both devices were on. The wristband's export is read in full, so its clock
+    differs and more of it is not annotated. Its conditions are in a questionnaire, on the
+    chest device's clock: they are moved by an offset of each subject, found by aligning the
+    signals of both devices, and shrunk by 10 s at both ends as the official labels are.
 
     Parameters
     ----------
-    folder : str or path-like
+    path : str or path-like
         Folder of WESAD, with the folders S2 to S17.
     subjects : sequence of str, default=None
         Subjects to read, such as ``("S2", "S3")``; by default all.
-    signals : sequence of str, default=("bvp", "eda", "temp")
-        Signals to read. Of the wrist: "bvp" (arbitrary unit), "eda" (microsiemens), "temp"
-        (degrees Celsius) and "acc" (three channels, in g). Of the chest, in the pickle
-        only, at 700 Hz and in its units: "chest_acc" (three channels), "chest_ecg",
-        "chest_eda", "chest_emg", "chest_resp" and "chest_temp".
+    signals : sequence of str, default=None
+        Signals to read, by default the first three. Of the wrist: "bvp" (arbitrary unit),
+        "eda" (microsiemens), "temp" (degrees Celsius) and "acc" (three channels, in g). Of
+        the chest, in the pickle only, at 700 Hz and in its units: "chest_acc" (three
+        channels), "chest_ecg", "chest_eda", "chest_emg", "chest_resp" and "chest_temp".
     source : {"auto", "pkl", "e4"}, default="auto"
-        File to read: ``SX/SX.pkl``, or ``SX/SX_E4_Data.zip`` with ``SX/SX_quest.csv``. By
-        default the pickle where there is one. Nothing in a pickle is run: one that holds
-        more than arrays, strings, numbers and dicts is refused.
+        File to read: ``SX/SX.pkl``, or ``SX/SX_E4_Data.zip`` with ``SX/SX_quest.csv``; by
+        default the pickle if there is one. No code in a pickle is run: one that holds more
+        than arrays, strings, numbers and dicts is refused.
     n_jobs : int, default=None
-        Number of subjects read at the same time, in threads; None is one, -1 is one for
-        each processor.
+        Number of subjects read at the same time, in threads, as in joblib.
 
     Returns
     -------
     list of Recording
-        One recording for each subject, sorted by their number, with signals as float32.
-        Annotations are the conditions "baseline", "stress", "amusement" and "meditation"
-        (twice). ``start_time`` is None for pickles, which do not have it.
+        One recording for each subject, sorted by their number, as float32. Annotations are
+        the conditions "baseline", "stress", "amusement" and "meditation" (twice).
+        ``start_time`` is None for pickles, which do not have it.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If a subject or file is missing or malformed, or a signal or source is unknown.
+        If a file is missing or malformed, or a choice is unknown.
+
+    See Also
+    --------
+    load_empatica : Reads one E4 export.
 
     References
     ----------
@@ -306,10 +266,9 @@ def load_wesad(folder, subjects=None, signals=("bvp", "eda", "temp"), source="au
        Introducing WESAD, a multimodal dataset for wearable stress and affect detection.
        ICMI.
     """
-    signals = check_signals(signals, _SIGNALS)
+    signals = choose_signals(signals, _SIGNALS, WRIST_SIGNALS)
     if source not in ("auto", *_SOURCES):
         raise ValueError(f"source must be auto, {' or '.join(_SOURCES)}, got {source!r}.")
-    return Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_load_subject)(path, signals, source)
-        for path in _find_subjects(Path(folder), subjects)
-    )
+    found = find_paths(path, r"(S\d+)", "the folders of WESAD's subjects, S2 to S17")
+    load = partial(_load_subject, signals=signals, source=source)
+    return read_subjects(load, found, subjects, place=path, n_jobs=n_jobs)

@@ -2,22 +2,21 @@
 
 from .amplitude import Clip, Detrend, NormalScores, Standardize
 from .derived import HeartRateChannels, SlopeChannels
-from .ecg import prepare_ecg
 from .filters import BandpassFilter, LowpassFilter, Resample
 from .preprocessor import Preprocessor
-from .wristband import prepare_wristband
+from .presets import ecg_preprocessor, wristband_preprocessor
 
 __all__ = [
-    "SlopeChannels",
-    "HeartRateChannels",
     "BandpassFilter",
     "Clip",
     "Detrend",
+    "HeartRateChannels",
     "LowpassFilter",
     "NormalScores",
     "Preprocessor",
     "Resample",
+    "SlopeChannels",
     "Standardize",
-    "prepare_ecg",
-    "prepare_wristband",
+    "ecg_preprocessor",
+    "wristband_preprocessor",
 ]

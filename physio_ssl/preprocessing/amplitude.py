@@ -1,12 +1,10 @@
 """Scale, limits and trend of the samples, as estimators."""
 
-from sklearn.base import BaseEstimator, TransformerMixin
-
 from .. import functional
-from .._check import StatelessMixin, check_windows
+from ._base import WindowTransformer
 
 
-class Standardize(StatelessMixin, TransformerMixin, BaseEstimator):
+class Standardize(WindowTransformer):
     """Give each channel of each window zero mean and unit standard deviation.
 
     On a recording, which is one window, these are z-scores per recording.
@@ -14,35 +12,51 @@ class Standardize(StatelessMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     constant : {"error", "zero"}, default="error"
-        What becomes of constant channels, which have no spread to divide by: an error, or
-        zeros.
+        Whether constant channels, which have no spread to divide by, raise an error or become
+        zero.
+
+    Raises
+    ------
+    ValueError
+        If ``constant`` is unknown, or a channel is constant and ``constant="error"``.
+
+    See Also
+    --------
+    NormalScores : Scale by ranks, which one artefact does not change.
+    physio_ssl.functional.standardize : The same as a function.
     """
 
     def __init__(self, constant="error"):
         self.constant = constant
 
-    def fit(self, X, y=None):
-        """Check the parameter; nothing is learned."""
-        check_windows(X, self, reset=True)
-        functional.check_constant(self.constant)
-        return self
+    def _check(self):
+        functional.check_choice("constant", self.constant, ("error", "zero"))
 
-    def transform(self, X):
-        """Standardize ``X``, of shape (n_windows, n_channels, n_times)."""
-        return functional.standardize(check_windows(X, self), self.constant)
+    def _apply(self, X):
+        return functional.standardize(X, self.constant)
 
 
-class NormalScores(StatelessMixin, TransformerMixin, BaseEstimator):
+class NormalScores(WindowTransformer):
     """Replace each sample by the normal quantile of its rank within channel and window.
 
-    What comes out is as if drawn from a normal distribution, whatever the signal's own is.
-    Like z-scores it has no unit, but one artefact does not squeeze all the rest together. On a
-    recording, which is one window, the ranks are those within the recording.
+    The result looks as if drawn from a normal distribution, whatever the signal's own
+    distribution is. Like z-scores it has no unit, but one artefact does not compress all other
+    samples. On a recording, which is one window, ranks are those within the recording.
 
     Parameters
     ----------
     constant : {"error", "zero"}, default="error"
-        What becomes of constant channels, whose ranks are all the same: an error, or zeros.
+        Whether constant channels, whose ranks are all equal, raise an error or become zero.
+
+    Raises
+    ------
+    ValueError
+        If ``constant`` is unknown, or a channel is constant and ``constant="error"``.
+
+    See Also
+    --------
+    Standardize : Scale by mean and standard deviation.
+    physio_ssl.functional.normal_scores : The same as a function.
 
     Examples
     --------
@@ -55,49 +69,49 @@ class NormalScores(StatelessMixin, TransformerMixin, BaseEstimator):
     def __init__(self, constant="error"):
         self.constant = constant
 
-    def fit(self, X, y=None):
-        """Check the parameter; nothing is learned."""
-        check_windows(X, self, reset=True)
-        functional.check_constant(self.constant)
-        return self
+    def _check(self):
+        functional.check_choice("constant", self.constant, ("error", "zero"))
 
-    def transform(self, X):
-        """Rank ``X``, of shape (n_windows, n_channels, n_times)."""
-        return functional.normal_scores(check_windows(X, self), self.constant)
+    def _apply(self, X):
+        return functional.normal_scores(X, self.constant)
 
 
-class Clip(StatelessMixin, TransformerMixin, BaseEstimator):
+class Clip(WindowTransformer):
     """Limit the samples to a range.
 
     Parameters
     ----------
     low, high : float
-        Bounds, in the unit of ``X``; infinite where there is none.
+        Bounds, in the unit of ``X``; infinite for none.
+
+    Raises
+    ------
+    ValueError
+        If not ``low < high``.
+
+    See Also
+    --------
+    physio_ssl.functional.clip : The same as a function.
     """
 
     def __init__(self, low, high):
         self.low = low
         self.high = high
 
-    def fit(self, X, y=None):
-        """Check the bounds; nothing is learned."""
-        check_windows(X, self, reset=True)
+    def _check(self):
         functional.check_bounds(self.low, self.high)
-        return self
 
-    def transform(self, X):
-        """Limit ``X``, of shape (n_windows, n_channels, n_times)."""
-        return functional.clip(check_windows(X, self), self.low, self.high)
+    def _apply(self, X):
+        return functional.clip(X, self.low, self.high)
 
 
-class Detrend(StatelessMixin, TransformerMixin, BaseEstimator):
-    """Take out of each channel of each window the straight line that fits it best."""
+class Detrend(WindowTransformer):
+    """Subtract the straight line that fits each channel of each window best.
 
-    def fit(self, X, y=None):
-        """Check the windows; nothing is learned."""
-        check_windows(X, self, reset=True)
-        return self
+    See Also
+    --------
+    physio_ssl.functional.detrend : The same as a function.
+    """
 
-    def transform(self, X):
-        """Detrend ``X``, of shape (n_windows, n_channels, n_times)."""
-        return functional.detrend(check_windows(X, self))
+    def _apply(self, X):
+        return functional.detrend(X)

@@ -1,57 +1,92 @@
-"""Filters and resampling, as estimators."""
+"""Filters and resampling, as estimators; in signals with gaps, too."""
 
-from sklearn.base import BaseEstimator, TransformerMixin
+import math
+
+import numpy as np
 
 from .. import functional
-from .._check import StatelessMixin, check_windows
+from ._base import WindowTransformer
 
 
-class BandpassFilter(StatelessMixin, TransformerMixin, BaseEstimator):
+class BandpassFilter(WindowTransformer):
     """Keep one frequency band of each channel, without phase shift.
 
     Parameters
     ----------
     low, high : float
         Cut-off frequencies, in Hz. The pulse lies in about 0.5-8 Hz.
-    sampling_rate : float
-        Sampling rate of ``X``, in Hz.
+    sampling_rate : float or None
+        Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     order : int, default=4
-        Order of the Butterworth filter, applied forwards and backwards.
+        Order of the Butterworth filter at each end of the band, applied forwards and
+        backwards: 4 gives a band-pass of 8 poles.
+    gaps : {"error", "keep"}, default="error"
+        What happens to gaps, which are samples of NaN. "keep" filters the stretches between
+        them one by one, and makes NaN of ``1 / low`` seconds on each side of a gap, where the
+        filter does not know the signal before or after.
+
+    Raises
+    ------
+    TypeError
+        If the sampling rate or a cut-off is not a number, or the order not an integer.
+    ValueError
+        If not ``0 < low < high < sampling_rate / 2``, the order is not positive, or ``X`` has
+        gaps and ``gaps="error"``.
+
+    See Also
+    --------
+    LowpassFilter : Keep the low frequencies.
+    physio_ssl.functional.bandpass : The same as a function, for signals without gaps.
 
     Notes
     -----
     A short window holds little of a slow rhythm: filter the recording, then cut it.
     """
 
-    def __init__(self, low, high, sampling_rate, order=4):
+    def __init__(self, low, high, sampling_rate, order=4, gaps="error"):
         self.low = low
         self.high = high
         self.sampling_rate = sampling_rate
         self.order = order
+        self.gaps = gaps
 
-    def fit(self, X, y=None):
-        """Check the cut-offs; nothing is learned."""
-        check_windows(X, self, reset=True)
-        functional.butterworth(self.sampling_rate, self.low, self.high, self.order)
-        return self
+    def _check(self):
+        functional.check_choice("gaps", self.gaps, ("error", "keep"))
+        functional.check_cutoffs(self.sampling_rate, self.low, self.high, self.order)
 
-    def transform(self, X):
-        """Filter ``X``, of shape (n_windows, n_channels, n_times)."""
-        X = check_windows(X, self)
-        return functional.bandpass(X, self.low, self.high, self.sampling_rate, self.order)
+    def _apply(self, X):
+        def keep_band(x):
+            return functional.bandpass(x, self.low, self.high, self.sampling_rate, self.order)
+
+        if not (self._keeps_gaps and np.isnan(X).any()):
+            return keep_band(X)
+        reach = math.ceil(self.sampling_rate / self.low)
+        return _for_each_signal(lambda x: _filter_stretches(x, keep_band, reach), X)
 
 
-class LowpassFilter(StatelessMixin, TransformerMixin, BaseEstimator):
+class LowpassFilter(WindowTransformer):
     """Keep the low frequencies of each channel, without phase shift.
 
     Parameters
     ----------
     high : float
         Cut-off frequency, in Hz. Skin conductance lies below about 3 Hz.
-    sampling_rate : float
-        Sampling rate of ``X``, in Hz.
+    sampling_rate : float or None
+        Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     order : int, default=4
         Order of the Butterworth filter, applied forwards and backwards.
+
+    Raises
+    ------
+    TypeError
+        If the sampling rate or the cut-off is not a number, or the order not an integer.
+    ValueError
+        If not ``0 < high < sampling_rate / 2``, or the order is not positive.
+
+    See Also
+    --------
+    BandpassFilter : Keep one frequency band.
+    physio_ssl.functional.lowpass : The same as a function.
     """
 
     def __init__(self, high, sampling_rate, order=4):
@@ -59,26 +94,38 @@ class LowpassFilter(StatelessMixin, TransformerMixin, BaseEstimator):
         self.sampling_rate = sampling_rate
         self.order = order
 
-    def fit(self, X, y=None):
-        """Check the cut-off; nothing is learned."""
-        check_windows(X, self, reset=True)
-        functional.butterworth(self.sampling_rate, high=self.high, order=self.order)
-        return self
+    def _check(self):
+        functional.check_cutoffs(self.sampling_rate, high=self.high, order=self.order)
 
-    def transform(self, X):
-        """Filter ``X``, of shape (n_windows, n_channels, n_times)."""
-        X = check_windows(X, self)
+    def _apply(self, X):
         return functional.lowpass(X, self.high, self.sampling_rate, self.order)
 
 
-class Resample(StatelessMixin, TransformerMixin, BaseEstimator):
+class Resample(WindowTransformer):
     """Change the sampling rate, filtering out what the new one cannot hold.
 
     Parameters
     ----------
-    sampling_rate, new_sampling_rate : float
-        Sampling rates of ``X`` and of the result, in Hz. Their ratio is taken as one of
-        whole numbers up to 10,000.
+    sampling_rate : float or None
+        Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
+    new_sampling_rate : float
+        Sampling rate of the result, in Hz. The ratio of the two is rounded to one of whole
+        numbers up to 10,000.
+    gaps : {"error", "keep"}, default="error"
+        What happens to gaps, which are samples of NaN. "keep" makes NaN of each new sample
+        that touches one.
+
+    Raises
+    ------
+    TypeError
+        If a rate is not a number.
+    ValueError
+        If a rate is not positive, the rates have no such ratio, or ``X`` has gaps and
+        ``gaps="error"``.
+
+    See Also
+    --------
+    physio_ssl.functional.resample : The same as a function, for signals without gaps.
 
     Examples
     --------
@@ -88,17 +135,49 @@ class Resample(StatelessMixin, TransformerMixin, BaseEstimator):
     (2, 1, 240)
     """
 
-    def __init__(self, sampling_rate, new_sampling_rate):
+    def __init__(self, sampling_rate, new_sampling_rate, gaps="error"):
         self.sampling_rate = sampling_rate
         self.new_sampling_rate = new_sampling_rate
+        self.gaps = gaps
 
-    def fit(self, X, y=None):
-        """Check the rates; nothing is learned."""
-        check_windows(X, self, reset=True)
+    def _check(self):
+        functional.check_choice("gaps", self.gaps, ("error", "keep"))
         functional.resampling_ratio(self.sampling_rate, self.new_sampling_rate)
-        return self
 
-    def transform(self, X):
-        """Resample ``X`` to (n_windows, n_channels, n_new_times)."""
-        X = check_windows(X, self)
-        return functional.resample(X, self.sampling_rate, self.new_sampling_rate)
+    def _apply(self, X):
+        rates = self.sampling_rate, self.new_sampling_rate
+        if not (self._keeps_gaps and np.isnan(X).any()):
+            return functional.resample(X, *rates)
+        return _for_each_signal(lambda x: _resample_across_gaps(x, *rates), X)
+
+
+def _for_each_signal(function, X):
+    signals = [function(x) for x in X.reshape(-1, X.shape[-1])]
+    return np.stack(signals).reshape(*X.shape[:-1], -1)
+
+
+def _filter_stretches(x, function, reach):
+    """Filter each stretch between gaps of (n_times,), and widen the gaps by ``reach`` samples."""
+    filtered = np.full_like(x, np.nan)
+    edges = np.flatnonzero(np.diff(np.isnan(x), prepend=True, append=True))
+    for start, stop in edges.reshape(-1, 2):
+        filtered[start:stop] = function(x[start:stop])
+        if start > 0:
+            filtered[start : start + reach] = np.nan
+        if stop < len(x):
+            filtered[max(stop - reach, start) : stop] = np.nan
+    return filtered
+
+
+def _resample_across_gaps(x, sampling_rate, new_sampling_rate):
+    """Bridge the gaps of (n_times,), resample, and make NaN of what touches a gap."""
+    gap = np.isnan(x)
+    if gap.any() and not gap.all():
+        there = np.flatnonzero(~gap)
+        x = np.interp(np.arange(len(x)), there, x[there]).astype(x.dtype)
+    resampled = functional.resample(x, sampling_rate, new_sampling_rate)
+    ratio = functional.resampling_ratio(sampling_rate, new_sampling_rate)
+    before, rest = divmod(np.arange(len(resampled)) * ratio.denominator, ratio.numerator)
+    after = np.minimum(before + (rest > 0), len(x) - 1)
+    resampled[gap[before] | gap[after]] = np.nan
+    return resampled

@@ -85,7 +85,11 @@ def make_windows(
     recordings = as_recordings(recordings)
     step = duration if step is None else step
     rates = _check_rates(recordings)
-    n_times = _check_durations(duration, step, rates)
+    if not (duration > 0 and step > 0):
+        raise ValueError(
+            f"duration and step must be positive, in seconds, got {duration} and {step}."
+        )
+    n_times = count_samples(duration, rates)
     labels = _check_labels(labels, recordings)
     valid_range = dict(valid_range or {})
     for name in valid_range:
@@ -164,12 +168,8 @@ def _check_rates(recordings):
     return rates
 
 
-def _check_durations(duration, step, rates):
-    """Return the number of samples per window of each modality."""
-    if not (duration > 0 and step > 0):
-        raise ValueError(
-            f"duration and step must be positive, in seconds, got {duration} and {step}."
-        )
+def count_samples(duration, rates):
+    """Return the number of samples per window of each modality, at its rate, in Hz."""
     n_times = {}
     for name, rate in rates.items():
         n_times[name] = round(duration * rate)

@@ -1,0 +1,344 @@
+"""Hand-crafted features of windows: the baseline that learned embeddings have to beat."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+from scipy.signal import find_peaks
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted
+
+from . import functional, heartbeats
+from ._check import check_sampling_rate
+from .containers import SignalDict, as_modalities
+
+_STATISTICS = ("mean", "std", "min", "max", "skewness", "kurtosis", "slope", "mean_abs_change")
+_HEART_RATE = ("heart_rate", "rmssd", "sdnn", "pnn50", "n_beats")
+_SKIN_CONDUCTANCE = ("tonic_mean", "tonic_slope", "phasic_std", "n_scrs", "scr_amplitude")
+
+
+def _slope(X, sampling_rate):
+    """Return the least-squares slope per second along the last axis, 0 for one sample."""
+    times = (np.arange(X.shape[-1]) - (X.shape[-1] - 1) / 2) / sampling_rate
+    # a sum and not a matrix product: BLAS rounds a row differently in another batch
+    return (X * times).sum(axis=-1) / max((times**2).sum(), np.finfo(float).tiny)
+
+
+def _compute_statistics(X, sampling_rate):
+    """Return the statistics of each channel: (..., n_times) to (..., n_statistics)."""
+    low, high = X.min(axis=-1), X.max(axis=-1)
+    # rounding would leave a constant window a spread of about 1e-16, and any skewness
+    constant = functional.is_constant(X)
+    mean = np.where(constant, low, X.mean(axis=-1))
+    centred = np.where(constant[..., np.newaxis], 0, X - mean[..., np.newaxis])
+    std = np.sqrt((centred**2).mean(axis=-1))
+    scores = centred / np.where(std > 0, std, 1)[..., np.newaxis]
+    squares = scores**2
+    skewness = (squares * scores).mean(axis=-1)
+    kurtosis = np.where(std > 0, (squares**2).mean(axis=-1) - 3, 0)
+    slope = _slope(centred, sampling_rate)
+    change = np.abs(np.diff(X, axis=-1)).sum(axis=-1) / max(X.shape[-1] - 1, 1) * sampling_rate
+    return np.stack([mean, std, low, high, skewness, kurtosis, slope, change], axis=-1)
+
+
+def _describe_beats(beats, kind, missing):
+    """Return heart rate and variability of beats at some times, in seconds."""
+    intervals = np.diff(beats)
+    # a missed or an extra beat, common on a moving wrist, would dominate variability
+    plausible = heartbeats.find_plausible(intervals, **heartbeats.PLAUSIBLE[kind])
+    differences = np.diff(intervals)[plausible[1:] & plausible[:-1]] * 1000
+    if not len(differences):
+        return missing, missing, missing, missing, len(beats)
+    return (
+        60 / np.median(intervals[plausible]),
+        np.sqrt(np.mean(differences**2)),
+        np.std(intervals[plausible], ddof=1) * 1000,
+        np.mean(np.abs(differences) > 50),
+        len(beats),
+    )
+
+
+def _compute_heart_rate(kind, X, sampling_rate, missing, min_scr_amplitude):
+    """Return heart rate and variability: (..., n_times) to (..., n_features)."""
+    X, shape = X.reshape(-1, X.shape[-1]), X.shape[:-1]
+    if kind == "ecg":
+        qrs = heartbeats.filter_beats(X, heartbeats.QRS_BAND, sampling_rate)
+        beats = heartbeats.find_ecg_beats(qrs, sampling_rate)
+    else:
+        pulse = heartbeats.filter_beats(X, heartbeats.PULSE_BAND, sampling_rate)
+        beats = (heartbeats.find_pulse_beats(x, sampling_rate) for x in pulse)
+    features = [_describe_beats(samples / sampling_rate, kind, missing) for samples in beats]
+    return np.array(features, dtype=float).reshape(*shape, len(_HEART_RATE))
+
+
+def _compute_skin_conductance(X, sampling_rate, missing, min_scr_amplitude):
+    """Return tonic and phasic features: (..., n_times) to (..., n_features)."""
+    # order 2 and 0.05 Hz, as in NeuroKit2
+    tonic = functional.lowpass(X, 0.05, sampling_rate, order=2)
+    highpass = functional.butterworth(sampling_rate, low=0.05, order=2)
+    phasic = functional.filter_both_ways(highpass, X)
+    responses = np.zeros((*X.shape[:-1], 2))  # their number and mean amplitude
+    for row in np.ndindex(X.shape[:-1]):
+        _, found = find_peaks(phasic[row], prominence=min_scr_amplitude)
+        if len(found["prominences"]):
+            responses[row] = len(found["prominences"]), found["prominences"].mean()
+    levels = (tonic.mean(axis=-1), _slope(tonic, sampling_rate), phasic.std(axis=-1))
+    return np.concatenate([np.stack(levels, axis=-1), responses], axis=-1)
+
+
+# names, function and lowest sampling rate (Hz) of the features of one modality only
+_SPECIFIC = {
+    "bvp": (_HEART_RATE, partial(_compute_heart_rate, "pulse"), 32.0),
+    "ecg": (_HEART_RATE, partial(_compute_heart_rate, "ecg"), heartbeats.LOWEST_ECG_RATE),
+    "eda": (_SKIN_CONDUCTANCE, _compute_skin_conductance, 1.0),
+}
+
+
+class HandcraftedFeatures(TransformerMixin, BaseEstimator):
+    """Describe each window by statistics, heart-rate and skin-conductance features.
+
+    Every channel of every modality gives eight statistics:
+
+    - ``mean``, ``std``, ``min``, ``max``, in the unit of the signal;
+    - ``skewness`` and ``kurtosis`` (excess), both 0 for a constant window;
+    - ``slope``, of the least-squares line, and ``mean_abs_change``, the mean absolute
+      difference of neighbouring samples; both in units per second, 0 for one sample.
+
+    Heart rate, of the modalities ``bvp`` and ``ecg``. In the pulse, NeuroKit2 finds the beats
+    [1]_ in the band of 0.5-8 Hz. In the ECG they are peaks of the power in 8-25 Hz, the band of
+    QRS complexes: sign and scale of the lead do not matter.
+
+    - ``heart_rate``, 60 over the median interval between beats, in beats per minute;
+    - ``rmssd`` and ``sdnn``, in milliseconds, and ``pnn50``, a fraction between 0 and 1. They
+      are rough in one minute of a pulse at 64 Hz on a moving wrist, and in 10 s of an ECG,
+      which hold few beats;
+    - ``n_beats``, the number of beats found.
+
+    Intervals below 30 beats per minute or above 200 (in an ECG 220, as in ``find_poor_ecg``), or
+    that differ by more than 30 % from their median in the window, count as missed or extra beats
+    and are left out; arrhythmias therefore look milder than they are. If no two successive
+    intervals remain, e.g. because the sensor was not worn, there is no heart rate: the first
+    four features are then ``missing``, and ``n_beats`` is what was counted.
+
+    Skin conductance, of the modality ``eda``, split at 0.05 Hz as by NeuroKit2's
+    ``eda_phasic(method="highpass")`` [2]_:
+
+    - ``tonic_mean`` and ``tonic_slope`` (per second), ``phasic_std``;
+    - ``n_scrs``, the number of skin conductance responses: peaks of the phasic part with a
+      prominence of at least ``min_scr_amplitude``, and ``scr_amplitude``, their mean prominence,
+      0 if there are none.
+
+    Features of a window depend on that window alone, and are float64. ``fit`` learns only the
+    modalities and their numbers of channels.
+
+    Parameters
+    ----------
+    sampling_rate : float or mapping from str to float
+        Sampling rate, in Hz, of each modality; a number counts for all. It may name
+        modalities that ``X`` does not hold.
+    specific : tuple of str, default=("bvp", "ecg", "eda")
+        Modalities that get their own features in addition to the statistics, if ``X`` holds
+        them. ``bvp`` then needs at least 32 Hz (below, NeuroKit2 misses fast beats),
+        ``ecg`` 64 Hz and ``eda`` 1 Hz: leave out modalities that were resampled to less.
+    min_scr_amplitude : float, default=0.05
+        Smallest skin conductance response to count, in the unit of ``eda``:
+        microsiemens, or standard deviations if it was standardized.
+    missing : float, default=nan
+        Value of heart rate and variability if there is no pulse. NaN passes through
+        ``StandardScaler`` but most classifiers refuse it: put ``SimpleImputer`` into the same
+        pipeline, so that imputed values come from the training subjects.
+    statistics : bool, default=True
+        Whether to compute the statistics of every modality. False keeps only the specific
+        features, such as heart rate and its variability.
+
+    Attributes
+    ----------
+    n_channels_ : dict
+        Number of channels of each modality; an array is the modality ``signal``.
+    n_features_in_ : int
+        Number of samples of a window, if ``X`` was one array of two dimensions.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.HeartRateChannels : Heart rate as a channel of long recordings.
+    physio_ssl.quality.find_poor_ecg : Find windows of an ECG without a readable heartbeat.
+
+    References
+    ----------
+    .. [1] Elgendi, M., Norton, I., Brearley, M., Abbott, D., Schuurmans, D. (2013).
+       Systolic peak detection in acceleration photoplethysmograms measured from emergency
+       responders in tropical conditions. PLoS ONE 8(10), e76585.
+    .. [2] Makowski, D. et al. (2021). NeuroKit2: A Python toolbox for neurophysiological
+       signal processing. Behavior Research Methods 53, 1689-1696.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.containers import SignalDict
+    >>> from physio_ssl.features import HandcraftedFeatures
+    >>> X = SignalDict(temp=np.linspace(30, 36, 240).reshape(1, 240))
+    >>> features = HandcraftedFeatures(sampling_rate={"temp": 4}).fit(X)
+    >>> features.transform(X).round(1)[0, [0, 6]]
+    array([33. ,  0.1])
+    >>> print(features.get_feature_names_out()[[0, 6]])
+    ['temp_mean' 'temp_slope']
+
+    With pulse features, a pipeline imputes those that are missing:
+
+    >>> from sklearn.impute import SimpleImputer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> baseline = make_pipeline(
+    ...     HandcraftedFeatures(sampling_rate={"bvp": 64, "eda": 4, "temp": 4}),
+    ...     SimpleImputer(keep_empty_features=True),
+    ...     StandardScaler(),
+    ...     LogisticRegression(),
+    ... )
+
+    Heart rate and its variability alone, of an ECG:
+
+    >>> heart = HandcraftedFeatures(sampling_rate={"ecg": 128}, statistics=False)
+    >>> print(heart.fit({"ecg": np.zeros((1, 1280))}).get_feature_names_out())
+    ['ecg_heart_rate' 'ecg_rmssd' 'ecg_sdnn' 'ecg_pnn50' 'ecg_n_beats']
+    """
+
+    def __init__(
+        self,
+        sampling_rate,
+        specific=("bvp", "ecg", "eda"),
+        min_scr_amplitude=0.05,
+        missing=np.nan,
+        statistics=True,
+    ):
+        self.sampling_rate = sampling_rate
+        self.specific = specific
+        self.min_scr_amplitude = min_scr_amplitude
+        self.missing = missing
+        self.statistics = statistics
+
+    def fit(self, X, y=None):
+        """Check ``X`` and learn its modalities and channels; ``y`` is ignored.
+
+        Raises
+        ------
+        ValueError
+            If a modality has no sampling rate, or one too low for its own features, or no
+            modality has features.
+        """
+        unknown = [name for name in self.specific if name not in _SPECIFIC]
+        if isinstance(self.specific, str) or unknown:
+            raise ValueError(
+                f"specific must be a tuple of modalities among {', '.join(_SPECIFIC)}, got "
+                f"{self.specific!r}."
+            )
+        if not self.min_scr_amplitude > 0:
+            raise ValueError(
+                f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}: every wiggle "
+                "of the noise would count as a response."
+            )
+        signals = SignalDict(as_modalities(X, self, reset=True, check=True))
+        self._check_rates(signals)
+        if not self.statistics and not set(self.specific) & set(signals):
+            raise ValueError(
+                f"Without statistics, X must hold one of {', '.join(self.specific) or 'none'}, "
+                f"got {', '.join(signals)} (an array is named 'signal': pass e.g. "
+                "SignalDict(ecg=X))."
+            )
+        self.n_channels_ = {name: signal.shape[1] for name, signal in signals.items()}
+        return self
+
+    def transform(self, X):
+        """Compute the features of windows.
+
+        Parameters
+        ----------
+        X : SignalDict, mapping from str to array, or array
+            Windows, each modality of shape (n_windows, n_channels, n_times) or
+            (n_windows, n_times), which counts as one channel.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, n_features)
+            Features by modality, then by channel, as ``get_feature_names_out`` names them.
+
+        Raises
+        ------
+        ValueError
+            If modalities or numbers of channels are not those of ``fit``.
+        """
+        check_is_fitted(self)
+        signals = SignalDict(as_modalities(X, self, check=True))
+        rates = self._check_rates(signals)
+        received = {name: signal.shape[1] for name, signal in signals.items()}
+        if received != self.n_channels_:
+            raise ValueError(
+                f"Modalities and numbers of channels must be those of fit, {self.n_channels_}, "
+                f"got {received}."
+            )
+        # batches only bound the memory of intermediate results
+        batches = gen_batches(len(signals), 256)
+        return np.concatenate([self._compute(signals[rows], rates) for rows in batches])
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the features: ``bvp_heart_rate``, or ``acc_0_mean`` with several channels.
+
+        Parameters
+        ----------
+        input_features : ignored
+            Exists for scikit-learn's interface.
+        """
+        check_is_fitted(self)
+        names = []
+        for modality, n_channels in self.n_channels_.items():
+            features = _STATISTICS if self.statistics else ()
+            if modality in self._specific_modalities():
+                features += _SPECIFIC[modality][0]
+            for channel in range(n_channels):
+                prefix = f"{modality}_{channel}" if n_channels > 1 else modality
+                names += [f"{prefix}_{feature}" for feature in features]
+        return np.array(names, dtype=object)
+
+    def _compute(self, signals, rates):
+        features = []
+        for name in self.n_channels_:
+            # contiguous, so that a sum over times is rounded alike in every batch
+            signal = np.ascontiguousarray(signals[name], dtype=np.float64)
+            parts = [_compute_statistics(signal, rates[name])] if self.statistics else []
+            if name in self._specific_modalities():
+                _, compute, _ = _SPECIFIC[name]
+                parts.append(compute(signal, rates[name], self.missing, self.min_scr_amplitude))
+            if parts:
+                features.append(np.concatenate(parts, axis=-1).reshape(len(signal), -1))
+        return np.concatenate(features, axis=1)
+
+    def _specific_modalities(self):
+        return [name for name in self.n_channels_ if name in self.specific]
+
+    def _check_rates(self, signals):
+        """Return the sampling rate of each modality, in Hz."""
+        rates = self.sampling_rate
+        if not isinstance(rates, Mapping):
+            rates = dict.fromkeys(signals, rates)
+        if not set(signals) <= set(rates):
+            raise ValueError(
+                f"sampling_rate must name every modality of X, {', '.join(signals)}, got "
+                f"{', '.join(rates)} (an array is named 'signal': pass e.g. SignalDict(bvp=X))."
+            )
+        rates = {
+            name: check_sampling_rate(rates[name], f"sampling_rate[{name!r}]") for name in signals
+        }
+        for name in self.specific:
+            if name in rates and rates[name] < _SPECIFIC[name][2]:
+                raise ValueError(
+                    f"The features specific to {name!r} need at least {_SPECIFIC[name][2]:g} Hz, "
+                    f"got {rates[name]:g} Hz: keep the original rate, or leave {name!r} out of "
+                    f"specific={self.specific!r}."
+                )
+        return rates
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,137 @@
+"""Preprocessors of a wristband's signals and of the ECG."""
+
+import numpy as np
+
+from .amplitude import Standardize
+from .filters import BandpassFilter, Resample
+from .preprocessor import Preprocessor
+
+
+def wristband_preprocessor(
+    duration=60,
+    output_sampling_rate=4.0,
+    modalities=("bvp", "eda", "temp"),
+    standardize=True,
+):
+    """Bring all signals of a wristband to one rate and scale.
+
+    Each signal, of any rate, is resampled with an anti-aliasing filter and standardized over the
+    whole recording. The rate of 4 Hz is that of [1]_, whose filters are not published. It holds
+    frequencies up to 2 Hz: the pulse rate, but not the pulse's shape.
+
+    Parameters
+    ----------
+    duration : float, default=60
+        Length of the windows, in seconds.
+    output_sampling_rate : float, default=4.0
+        New sampling rate of all modalities, in Hz.
+    modalities : tuple of str, default=("bvp", "eda", "temp")
+        Modalities to keep.
+    standardize : bool, default=True
+        Whether to give each channel zero mean and unit standard deviation over the whole
+        recording, which then must not be constant. These z-scores use unlabelled data of
+        the test subjects too, which should be reported with the result.
+
+    Returns
+    -------
+    Preprocessor
+        Of any recordings that have some of the modalities.
+
+    See Also
+    --------
+    ecg_preprocessor : The same for the ECG.
+
+    References
+    ----------
+    .. [1] Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal
+       representation learning for wearable emotion recognition", IEEE Transactions on
+       Affective Computing 15(1), 2024.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import simulate_wristband
+    >>> from physio_ssl.preprocessing import wristband_preprocessor
+    >>> wristband_preprocessor().make_windows(simulate_wristband(2, random_state=0), step=30).X
+    SignalDict(52 windows: bvp (1, 240), eda (1, 240), temp (1, 240))
+    """
+    steps = [Resample(None, output_sampling_rate)] + [Standardize()] * bool(standardize)
+    return Preprocessor(
+        {name: list(steps) for name in modalities},
+        output_sampling_rate=dict.fromkeys(modalities, output_sampling_rate),
+        duration=duration,
+    )
+
+
+def ecg_preprocessor(
+    duration=10, output_sampling_rate=128.0, band=(0.8, 50.0), order=8, standardize="subject"
+):
+    """Bring the ECG of all recordings to one band, rate and scale.
+
+    The modality ``ecg`` is filtered at its own rate, resampled with an anti-aliasing filter and
+    standardized. The band, the rate and z-scores per subject are those of [1]_ as far as they
+    are known: its code is not published.
+
+    Gaps, which are samples of NaN, are not filled but stay gaps. They grow by ``1 / band[0]``
+    seconds on each side (1.25 s by default), where the filter does not know the signal before or
+    after; shorter stretches between gaps vanish. ``make_windows`` drops and counts the windows
+    with a gap. The first and last second of a recording are kept, but less exact: by 17 % of their
+    root mean square on short recordings (CinC 2017), the next one by 4 %.
+
+    Parameters
+    ----------
+    duration : float, default=10
+        Length of the windows, in seconds.
+    output_sampling_rate : float, default=128.0
+        New sampling rate of the ECG, in Hz.
+    band : (float, float), default=(0.8, 50.0)
+        Frequencies to keep, in Hz. The recordings must be sampled at more than twice the upper
+        end: for an ECG at 100 Hz or less choose a lower one, for all recordings.
+    order : int, default=8
+        Order of the Butterworth filter at each end of the band, applied forwards and
+        backwards: 8 gives a band-pass of 16 poles. For the reading that the paper's "8th-order
+        band-pass" has 8 poles, set 4.
+    standardize : {"subject", "recording", None}, default="subject"
+        Which samples get zero mean and unit standard deviation in each channel: those of all
+        recordings of a subject, those of each recording, or none; see ``Preprocessor``.
+
+    Returns
+    -------
+    Preprocessor
+        Of recordings with the modality ``ecg``.
+
+    Raises
+    ------
+    ValueError
+        If ``band`` is not two frequencies; ``Preprocessor`` checks the other parameters.
+
+    See Also
+    --------
+    wristband_preprocessor : The same for the signals of a wristband.
+    physio_ssl.quality.drop_poor_ecg : Drop the windows without a readable heartbeat.
+
+    References
+    ----------
+    .. [1] J. Vazquez-Rodriguez, G. Lefebvre, J. Cumin, J. L. Crowley, "Transformer-based
+       self-supervised learning for emotion recognition", ICPR 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import Recording
+    >>> from physio_ssl.preprocessing import ecg_preprocessor
+    >>> noise = np.random.default_rng(0).normal(size=30_000)
+    >>> ecg_preprocessor().transform(Recording({"ecg": noise}, {"ecg": 500}, "S1"))
+    Recording(S1: 60 s, ecg 1 x 128 Hz)
+    """
+    if np.shape(band) != (2,):
+        raise ValueError(f"band must be two frequencies, in Hz, got {band!r}.")
+    steps = [
+        BandpassFilter(*band, sampling_rate=None, order=order, gaps="keep"),
+        Resample(None, output_sampling_rate, gaps="keep"),
+    ]
+    return Preprocessor(
+        {"ecg": steps},
+        output_sampling_rate={"ecg": output_sampling_rate},
+        duration=duration,
+        standardize=standardize,
+    )
