@@ -623,6 +623,13 @@ def test_few_labels_are_part_of_more_labels_and_repeats_differ(seen):
     assert fits[0] != fits[2]
 
 
+def test_models_keep_their_seed_in_all_repeats():
+    model = DummyClassifier(strategy="stratified")
+    results = label_efficiency(model, FEATURES, fractions=[1], n_repeats=2)
+    first, second = ([r for r in numbers(results) if r["repeat"] == n] for n in (0, 1))
+    assert first == [{**record, "repeat": 0} for record in second]
+
+
 def test_every_class_of_every_subject_keeps_a_window(seen):
     label_efficiency({"w": Watched()}, ROWS, fractions=[0.01], n_repeats=1)
     assert [len(rows) for kind, rows in seen if kind == "fit"] == [8] * 5

@@ -9,6 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _num_samples
 
+from ..leakage.traversal import is_estimator
+
 # What a classifier with the method pretrain uses to pre-train: it must not be searched.
 _FOR_PRETRAINING = ("encoder", "mode")
 
@@ -107,14 +109,13 @@ def needs_pretraining(model):
     """Whether a model would pre-train an encoder in each ``fit``."""
     if _learns_without_labels(model):
         return True
-    if isinstance(model, FrozenEstimator) or not hasattr(model, "get_params"):
+    if isinstance(model, FrozenEstimator):
         return False
     if has_pretrain(model):
         params = model.get_params(deep=False)
         frozen = isinstance(params.get("encoder"), FrozenEstimator)
         return not frozen and params.get("mode") != "supervised"
-    parts = model.get_params(deep=True).values()
-    return any(needs_pretraining(part) for part in parts if hasattr(part, "fit"))
+    return any(map(needs_pretraining, filter(is_estimator, model.get_params(deep=True).values())))
 
 
 def _learns_without_labels(thing):

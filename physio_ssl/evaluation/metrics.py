@@ -16,7 +16,7 @@ def score(y_true, y_pred, probability, classes):
     probability : array-like of shape (n_windows, n_classes), or None
         Scores of the classes, in the order of ``classes``; None where there are none.
     classes : array-like of shape (n_classes,)
-        All classes of the study, of which the subject may lack some.
+        All classes of the study; the subject may lack some.
 
     Returns
     -------

@@ -26,7 +26,7 @@ class StudyResults:
     records : list of dict
         One per model, condition and test subject, in plain values that JSON can hold:
 
-        - ``estimator``, ``fold``, ``subject``: the model's name, and whom it was tested on.
+        - ``estimator``, ``fold``, ``subject``: the model, and the subject it was tested on.
         - ``n_windows``, ``class_counts``, ``confusion``: number of windows; number of windows
           of each class of the study; and true classes in rows, predicted ones in columns.
         - ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``auroc``, ``kappa``: None where

@@ -17,7 +17,7 @@ def encode(labels):
 
 
 def is_flat(array):
-    """Tell which windows, of shape (n_windows, ..., n_times), have no channel that varies."""
+    """Return which windows, of shape (n_windows, ..., n_times), have no channel that varies."""
     if array.ndim < 2 or 0 in array.shape:
         return np.ones(len(array), dtype=bool)
     return is_constant(array).reshape(len(array), -1).all(axis=1)
@@ -114,7 +114,7 @@ def find_overlaps(report, folds, windows):
 
 
 def _is_close(chosen, key, onset, gap):
-    """Tell which windows, sorted by key and onset, start within ``gap`` of a chosen one."""
+    """Return which windows, sorted by key and onset, start within ``gap`` of a chosen one."""
     n = len(key)
     index = np.arange(n)
     before = np.maximum.accumulate(np.where(chosen, index, -1))

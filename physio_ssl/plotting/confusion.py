@@ -94,8 +94,8 @@ class SubjectConfusionDisplay:
         ----------
         cmap : str or matplotlib Colormap, default="Blues"
             From none of a true class's windows to all of them.
-        ax : matplotlib Axes or sequence of them, default=None
-            Where to draw; one is divided into panels. None makes a figure.
+        ax
+            As in ``from_results``.
 
         Returns
         -------

@@ -146,8 +146,8 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or sequence of them, default=None
-            Where to draw; one is divided into panels. None makes a figure.
+        ax
+            As in ``from_embedding``.
         **kwargs
             Passed to ``Axes.scatter``, e.g. ``s`` or ``alpha``.
 

@@ -141,10 +141,8 @@ class LabelEfficiencyDisplay:
 
         Parameters
         ----------
-        chance : float, default=None
-            Score of guessing, drawn as a line; None draws none.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+        chance, ax
+            As in ``from_results``.
         **kwargs
             Passed to ``Axes.plot`` for the lines, e.g. ``linewidth``.
 

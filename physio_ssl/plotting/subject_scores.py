@@ -123,10 +123,8 @@ class SubjectScoresDisplay:
 
         Parameters
         ----------
-        chance : float, default=None
-            Score of guessing, drawn as a line; None draws none.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+        chance, ax
+            As in ``from_results``.
         **kwargs
             Passed to ``Axes.plot`` for the dots, e.g. ``markersize``.
 
@@ -146,9 +144,9 @@ class SubjectScoresDisplay:
         for place, column, center, ends in zip(places, scores, mean, self.interval, strict=True):
             defined = column[np.isfinite(column)]
             self.points_ += ax.plot(np.full(len(defined), place), defined, **dots)
-            beside = place + 0.14  # the dots would be covered
-            self.intervals_ += ax.plot([beside, beside], ends, color=COLORS[1], linewidth=2)
-            self.means_ += ax.plot([beside], [center], **means)
+            right = place + 0.14  # the dots would be covered
+            self.intervals_ += ax.plot([right, right], ends, color=COLORS[1], linewidth=2)
+            self.means_ += ax.plot([right], [center], **means)
         self.chance_ = None
         if chance is not None:
             self.chance_ = ax.axhline(chance, color=GREY, linestyle=":", linewidth=1, zorder=0)
