@@ -134,6 +134,11 @@ def test_chance_is_one_over_the_number_of_classes():
     assert TransformRecognition([Negation()], n_views=1).chance == 1 / 2
 
 
+def test_tasks_without_accuracies_have_no_chance():
+    assert MaskedPrediction().chance is None
+    assert StatisticsPrediction().chance is None
+
+
 # The contract
 
 
