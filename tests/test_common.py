@@ -121,11 +121,8 @@ INSTANCES = [
     TimeReverse(),
     TimeWarp(n_pieces=2, stretch=1.5, squeeze=0.5),
 ]
-# skorch sets parameters it was not given in __init__, and initializes modules anew in
-# set_params: it fails these two itself.
 FAILED_BY_SKORCH = {
     "check_no_attributes_set_in_init": "skorch keeps its keyword arguments in __init__",
-    "check_set_params": "skorch checks its parameters in set_params",
 }
 
 

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from ._contract import (
-    FAILED,
     Problems,
+    are_same,
+    check_gradients,
     copy_by_pickle,
+    describe,
     draw_windows,
-    find_gradients,
     fixed_seed,
 )
 
@@ -198,17 +199,16 @@ def check_network(network):
     if not isinstance(network, nn.Module):
         raise TypeError(f"check_network needs an instance of a network, got {network!r}.")
     problems = Problems()
-    lacking = [name for name in _MEMBERS if _lacks(network, name)]
-    if lacking:
-        problems.append(f"it lacks {', '.join(lacking)}")
-    copies = {
-        verb: problems.attempt(f"it cannot be {verb}", make_copy, network)
-        for verb, make_copy in _COPIES.items()
-    }
-    if not {"n_channels", "n_times", "tokens"} & set(lacking) and _has_sizes(network, problems):
-        modes = {module: module.training for module in network.modules()}
+    lacking = {name for name in _MEMBERS if _lacks(network, name)}
+    names = ", ".join(name for name in _MEMBERS if name in lacking)
+    problems.expect(not lacking, f"it lacks {names}")
+    copies, modes = {}, {module: module.training for module in network.modules()}
+    with fixed_seed(network):
+        for verb, make_copy in _COPIES.items():
+            with problems.stage():
+                copies[verb] = problems.attempt(f"it cannot be {verb}", make_copy, network)
         try:
-            with fixed_seed(network):
+            with problems.stage():
                 _check_outputs(network.eval(), copies, lacking, problems)
         finally:
             for module, mode in modes.items():
@@ -225,183 +225,146 @@ def _lacks(network, name):
     return not hasattr(kind, name) and not hasattr(network, name)
 
 
-def _are_sizes(sizes):
-    """Return whether an object maps names to positive integers."""
-    return (
-        isinstance(sizes, Mapping)
-        and len(sizes) > 0
-        and all(isinstance(n, Integral) and n > 0 for n in sizes.values())
-    )
-
-
-def _has_sizes(network, problems):
-    """Return whether windows can be drawn for the network."""
-    n_channels, n_times = network.n_channels, network.n_times
-    if not (_are_sizes(n_channels) and _are_sizes(n_times) and set(n_channels) == set(n_times)):
-        problems.append(
-            "n_channels and n_times must map the same modalities to positive integers, got "
-            f"{n_channels!r} and {n_times!r}"
-        )
-        return False
-    return True
-
-
 def _check_outputs(network, copies, lacking, problems):
     """Note what is wrong with tokens, embeddings and ``forward`` on random windows."""
+    if {"n_channels", "n_times", "tokens"} & lacking:
+        return
+    n_channels, n_times = network.n_channels, network.n_times
+    problems.demand(
+        _are_sizes(n_channels) and _are_sizes(n_times, n_channels),
+        "n_channels and n_times must map the same modalities to positive integers, got "
+        f"{n_channels!r} and {n_times!r}",
+    )
     signals = draw_windows(network, n_windows=3)
     for x in signals.values():
         x[-1] = 0.0  # real signals are constant at times
     before = {name: x.clone() for name, x in signals.items()}
-    width, size = (
-        {} if member in lacking else _read_sizes(network, member, problems)
-        for member in ("token_width", "embedding_size")
-    )
     with torch.no_grad():
         tokens = problems.attempt("tokens fails", network.tokens, **signals)
-        if not _are_parts("tokens", tokens, 3, width, network, problems):
-            return
+        _check_parts("tokens", tokens, "token_width", network, lacking, problems)
         if "token_size" not in lacking and network.token_size is not None:
             _check_token_size(network, tokens, problems)
-        if {"embed", "forward"} & set(lacking):
+        if {"embed", "forward"} & lacking:
             return
         parts = problems.attempt("embed fails", network.embed, tokens)
-        if not _are_parts("embed", parts, 2, size, network, problems):
-            return
-        expected = torch.cat([parts[name] for name in network.n_channels], dim=1)
-        if not _check_forward(network, copies, signals, expected, problems):
-            return
+        _check_parts("embed", parts, "embedding_size", network, lacking, problems)
+        expected = torch.cat([parts[name] for name in n_channels], dim=1)
+        _check_forward(network, copies, signals, expected, problems)
         if "accepts_missing" not in lacking and network.accepts_missing and len(signals) > 1:
-            _check_missing(network, signals, expected, problems)
-    if not all(torch.equal(signals[name], x) for name, x in before.items()):
-        problems.append("it changes the windows in place")
-    _check_gradients(network, copies["deep-copied"], signals, problems)
+            for name in signals:
+                with problems.stage():
+                    _check_missing(network, signals, name, expected, problems)
+    problems.expect(are_same(signals, before), "it changes the windows in place")
+    # Only a copy is set to training mode, because batch norm then changes its statistics.
+    trained = copies["deep-copied"].train() if "deep-copied" in copies else network
+    found = problems.attempt("forward fails in training mode", trained, **signals)
+    # Not a plain sum, which LayerNorm makes constant.
+    check_gradients((found * torch.randn_like(found)).sum(), trained, "the parameters", problems)
 
 
-def _read_sizes(network, member, problems):
-    """Return ``token_width`` or ``embedding_size``; an empty dict if it is wrong."""
-    sizes = problems.attempt(f"{member} fails", getattr, network, member)
-    if sizes is FAILED:
-        return {}
-    if not _are_sizes(sizes) or list(sizes) != list(network.n_channels):
-        problems.append(
-            f"{member} must give a positive integer for each of "
-            f"{', '.join(network.n_channels)}, in this order, got {sizes!r}"
-        )
-        return {}
-    return sizes
+def _are_sizes(sizes, names=None):
+    """Return whether an object maps names, if given just these, to positive integers."""
+    return (
+        isinstance(sizes, Mapping)
+        and len(sizes) > 0
+        and set(sizes) == set(sizes if names is None else names)
+        and all(isinstance(n, Integral) and n > 0 for n in sizes.values())
+    )
 
 
-def _are_parts(method, parts, n_dims, sizes, network, problems):
-    """Return whether a method gave one tensor per modality, of the right dimensions."""
-    if parts is FAILED:
-        return False
-    if not isinstance(parts, Mapping) or set(parts) != set(network.n_channels):
-        found = ", ".join(map(str, parts)) if isinstance(parts, Mapping) else type(parts).__name__
-        problems.append(
-            f"{method} must return a dict of {', '.join(network.n_channels)}, got {found}"
-        )
-        return False
-    usable = True
+def _check_parts(method, parts, member, network, lacking, problems):
+    """Note what is wrong with tokens or embeddings and their declared sizes."""
+    names, sizes = list(network.n_channels), {}
+    if not {member, "token_width"} & lacking:  # the default embedding_size needs token_width
+        sizes = problems.attempt(f"{member} fails", getattr, network, member)
+        if not _are_sizes(sizes) or list(sizes) != names:
+            problems.append(
+                f"{member} must give a positive integer for each of {', '.join(names)}, in this "
+                f"order, got {sizes!r}"
+            )
+            sizes = {}
+    problems.demand(
+        isinstance(parts, Mapping) and set(parts) == set(names),
+        f"{method} must return a dict of {', '.join(names)}, got {describe(parts)}",
+    )
+    usable, middle = True, ("n_tokens",) if method == "tokens" else ()
     for name, part in parts.items():
         shape = _shape(part)
-        fits = len(shape) == n_dims and shape[0] == 3 and 0 not in shape
+        expected = (3, *middle, sizes.get(name, member))
+        fits = len(shape) == len(expected) and shape[0] == 3 and 0 not in shape
         usable &= fits
-        if not fits or shape[-1] != sizes.get(name, shape[-1]):
-            expected = ["3", "n_tokens", str(sizes.get(name, "width"))]
-            if n_dims == 2:
-                expected = ["3", str(sizes.get(name, "size"))]
-            problems.append(
-                f"{method} must give {name!r} of 3 windows the shape ({', '.join(expected)}), "
-                f"got {shape}"
-            )
-        elif not torch.isfinite(part).all():
-            problems.append(f"{method} gives NaN or infinite values for {name!r}")
-    return usable
-
-
-def _shape(thing):
-    """Return the shape of a tensor; an empty one for anything else."""
-    return tuple(thing.shape) if isinstance(thing, torch.Tensor) else ()
+        problems.expect(
+            fits and shape[-1] == sizes.get(name, shape[-1]),
+            f"{method} must give {name!r} of 3 windows the shape "
+            f"({', '.join(map(str, expected))}), got {describe(part)}",
+        )
+        finite = torch.isfinite(part).all() if fits else True
+        problems.expect(finite, f"{method} gives NaN or infinite values for {name!r}")
+    if not usable:
+        problems.end_stage()
 
 
 def _check_token_size(network, tokens, problems):
     sizes = network.token_size
-    if not _are_sizes(sizes) or set(sizes) != set(network.n_channels):
+    if not _are_sizes(sizes, network.n_channels):
         problems.append(
             "token_size must be None or give a positive number of samples for each of "
             f"{', '.join(network.n_channels)}, got {sizes!r}"
         )
         return
     for name, part in tokens.items():
-        n_tokens = -(-network.n_times[name] // sizes[name])
-        if part.shape[1] not in (n_tokens, n_tokens + 1):
-            problems.append(
-                f"token_size must match the number of tokens: {network.n_times[name]} samples "
-                f"of {name!r} are {n_tokens} tokens of {sizes[name]} (one more may come "
-                f"first), got {part.shape[1]}"
-            )
+        n_times, n_tokens = network.n_times[name], -(-network.n_times[name] // sizes[name])
+        problems.expect(
+            part.shape[1] in (n_tokens, n_tokens + 1),
+            f"token_size must match the number of tokens: {n_times} samples of {name!r} are "
+            f"{n_tokens} tokens of {sizes[name]} (one more may come first), got {part.shape[1]}",
+        )
 
 
 def _check_forward(network, copies, signals, expected, problems):
-    """Note what is wrong with ``forward``; return whether its shape is right."""
     found = problems.attempt("forward fails", network, **signals)
-    if found is FAILED:
-        return False
-    if _shape(found) != _shape(expected):
-        problems.append(
-            f"forward must return a tensor of shape {_shape(expected)}, got "
-            f"{_shape(found) or type(found).__name__}"
-        )
-        return False
-    if not _are_close(network(**signals), found):
-        problems.append("in evaluation mode, the same windows must give the same embedding")
-        return True
-    if not _are_close(found, expected):
-        problems.append(
-            "forward must join the parts of embed in the order of n_channels, "
-            f"{', '.join(network.n_channels)}, got other values"
-        )
-    first = {name: x[:1] for name, x in signals.items()}
-    alone = problems.attempt("forward fails for one window", network, **first)
-    if alone is not FAILED and not _are_close(alone, found[:1]):
-        problems.append(
+    problems.demand(
+        _shape(found) == _shape(expected),
+        f"forward must return the shape {_shape(expected)}, got {describe(found)}",
+    )
+    problems.demand(
+        _are_close(network(**signals), found),
+        "in evaluation mode, the same windows must give the same embedding",
+    )
+    problems.expect(
+        _are_close(found, expected),
+        "forward must join the parts of embed in the order of n_channels, "
+        f"{', '.join(network.n_channels)}, got other values",
+    )
+    with problems.stage():
+        first = {name: x[:1] for name, x in signals.items()}
+        alone = problems.attempt("forward fails for one window", network, **first)
+        problems.expect(
+            _are_close(alone, found[:1]),
             "in evaluation mode, windows must not influence each other, but a window alone "
-            "gives another embedding than in a batch"
+            "gives another embedding than in a batch",
         )
     for verb, twin in copies.items():
-        if twin is FAILED:
-            continue
-        again = problems.attempt(f"forward fails when {verb}", twin.eval(), **signals)
-        if again is not FAILED and not _are_close(again, found):
-            problems.append(f"it gives another embedding when {verb}")
-    return True
+        with problems.stage():
+            again = problems.attempt(f"forward fails when {verb}", twin.eval(), **signals)
+            same = _are_close(again, found)
+            problems.expect(same, f"it gives another embedding when {verb}")
 
 
-def _check_missing(network, signals, expected, problems):
-    for left_out in signals:
-        rest = {name: x for name, x in signals.items() if name != left_out}
-        what = f"accepts_missing is True, but forward without {left_out!r}"
-        found = problems.attempt(f"{what} fails", network, **rest)
-        if found is not FAILED and _shape(found) != _shape(expected):
-            problems.append(
-                f"{what} does not return the shape {_shape(expected)}, got {_shape(found)}"
-            )
-        elif found is not FAILED and not torch.isfinite(found).all():
-            problems.append(f"{what} gives NaN or infinite values")
+def _check_missing(network, signals, left_out, expected, problems):
+    what = f"accepts_missing is True, but forward without {left_out!r}"
+    rest = {name: x for name, x in signals.items() if name != left_out}
+    found = problems.attempt(f"{what} fails", network, **rest)
+    problems.demand(
+        _shape(found) == _shape(expected),
+        f"{what} does not return the shape {_shape(expected)}, got {describe(found)}",
+    )
+    problems.expect(torch.isfinite(found).all(), f"{what} gives NaN or infinite values")
 
 
-def _check_gradients(network, twin, signals, problems):
-    # Only a copy is set to training mode, because batch norm then changes its statistics.
-    trained = network if twin is FAILED else twin.train()
-    found = problems.attempt("forward fails in training mode", trained, **signals)
-    if found is FAILED:
-        return
-    # Not a plain sum, which LayerNorm makes constant.
-    gradients = find_gradients((found * torch.randn_like(found)).sum(), trained)
-    if not gradients:
-        problems.append("no gradient of the embedding reaches a parameter")
-    elif not all(torch.isfinite(x).all() for x in gradients):
-        problems.append("gradients of the embedding are NaN or infinite")
+def _shape(thing):
+    """Return the shape of a tensor; an empty one for anything else."""
+    return tuple(thing.shape) if isinstance(thing, torch.Tensor) else ()
 
 
 def _are_close(x, y):

@@ -204,6 +204,7 @@ class MultimodalTransformer(TokenNetwork):
         self.layers = make_layers(
             n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
         )
+        self.d_model = d_model
         self.modality_dropout = modality_dropout
         if modality_dropout:
             self.missing = nn.ParameterDict(

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator, clone
 from torch import nn
 
 from ..networks._contract import (
-    FAILED,
     Problems,
+    are_same,
+    check_gradients,
     copy_by_pickle,
+    describe,
     draw_windows,
-    find_gradients,
     fixed_seed,
 )
 from ..networks.base import TokenNetwork
@@ -211,28 +212,34 @@ def check_pretext(pretext, network=None):
     if isinstance(pretext, type):
         raise TypeError(f"check_pretext needs an instance of a task, got {pretext!r}.")
     problems = Problems()
-    lacking = [name for name in _METHODS if _lacks(pretext, name)]
-    if not (hasattr(type(pretext), "chance") or hasattr(pretext, "chance")):
-        lacking.append("chance")
-    if lacking:
-        problems.append(f"it lacks {', '.join(lacking)}")
-    cloned = problems.attempt("it cannot be cloned", clone, pretext)
-    problems.attempt("it cannot be pickled", copy_by_pickle, pretext)
-    task = copy.copy(pretext) if cloned is FAILED else cloned
-    if not set(lacking) & set(_METHODS):
-        with fixed_seed(network):
-            network = _make_network(task) if network is None else copy.deepcopy(network)
-            _check_training(task, network, problems)
-    if "chance" not in lacking:
-        _check_chance(task, problems)
+    lacking = [name for name in (*_METHODS, "chance") if _lacks(pretext, name)]
+    problems.expect(not lacking, f"it lacks {', '.join(lacking)}")
+    task = copy.copy(pretext)
+    with problems.stage():
+        task = problems.attempt("it cannot be cloned", clone, pretext)
+    with problems.stage():
+        problems.attempt("it cannot be pickled", copy_by_pickle, pretext)
+    with problems.stage():
+        if not set(lacking) & set(_METHODS):
+            with fixed_seed(network):
+                network = _make_network(task) if network is None else copy.deepcopy(network)
+                _check_training(task, network, problems)
+    with problems.stage():
+        if "chance" not in lacking:
+            chance = problems.attempt("chance fails", getattr, task, "chance")
+            problems.expect(
+                chance is None or (isinstance(chance, Real) and 0 <= chance <= 1),
+                f"chance must be None or a number from 0 to 1, got {chance!r}",
+            )
     problems.report(pretext, "Pretext")
 
 
 def _lacks(pretext, name):
-    """Return whether a method is missing, or only the placeholder of the base class."""
-    return getattr(type(pretext), name, None) is getattr(Pretext, name) or not callable(
-        getattr(pretext, name, None)
-    )
+    """Return whether a member is missing, or only the placeholder of the base class."""
+    found = getattr(type(pretext), name, None)
+    if name in _METHODS and found is getattr(Pretext, name):
+        return True
+    return not hasattr(type(pretext), name) and not hasattr(pretext, name)
 
 
 def _make_network(task):
@@ -253,116 +260,72 @@ def _make_network(task):
 def _check_training(task, network, problems):
     """Note what is wrong with heads, views and loss on random windows."""
     heads = problems.attempt("make_heads fails", task.make_heads, network)
-    if heads is FAILED:
-        return
-    if not isinstance(heads, nn.Module):
-        problems.append(f"make_heads must return a torch.nn.Module, got {type(heads).__name__}")
-        return
-    problems.attempt("the heads cannot be pickled", copy_by_pickle, heads)
+    problems.demand(
+        isinstance(heads, nn.Module),
+        f"make_heads must return a torch.nn.Module, got {type(heads).__name__}",
+    )
+    with problems.stage():
+        problems.attempt("the heads cannot be pickled", copy_by_pickle, heads)
     signals = draw_windows(network, n_windows=4)
     before = {name: x.clone() for name, x in signals.items()}
-    views = _make_views(task, signals, problems)
-    if views is FAILED or not _are_inputs(views[0], network, problems):
-        return
-    if not _are_same(signals, before):
-        problems.append("make_views must not change the windows in place")
-    again = _make_views(task, {name: x.clone() for name, x in before.items()}, problems)
-    if again is not FAILED and not _are_same(views, again):
-        problems.append("make_views must draw from rng alone, but the same seed gives other views")
-    _check_loss(task, network.train(), heads.train(), views, problems)
-    with torch.no_grad():
-        result = problems.attempt(
-            "loss fails in evaluation mode", task.loss, network.eval(), heads.eval(), *views
-        )
-    if result is not FAILED and not _are_same(signals, before):
-        problems.append("loss must not change the windows in place")
-
-
-def _make_views(task, signals, problems):
-    """Return inputs and target, or ``FAILED``."""
-    rng = np.random.default_rng(0)
-    views = problems.attempt("make_views fails", task.make_views, signals, rng)
-    if views is not FAILED and not (isinstance(views, (tuple, list)) and len(views) == 2):
-        problems.append(f"make_views must return inputs and target, got {type(views).__name__}")
-        return FAILED
-    return views
-
-
-def _are_inputs(inputs, network, problems):
-    """Return whether inputs are views of the network's modalities, alike in number."""
-    if not (
-        isinstance(inputs, Mapping)
-        and all(isinstance(x, torch.Tensor) and x.ndim == 3 for x in inputs.values())
-    ):
-        problems.append(
-            "make_views must return inputs as a dict of tensors of shape (n_views, n_channels, "
-            f"n_times), got {_describe(inputs)}"
-        )
-        return False
-    lacking = [name for name in network.n_channels if name not in inputs]
-    if lacking:
-        problems.append(
-            f"make_views must return inputs of every modality, got none of {', '.join(lacking)}"
-        )
-    if len({len(x) for x in inputs.values()}) > 1:
-        problems.append(
-            f"inputs of all modalities must have the same number of views, got {_describe(inputs)}"
-        )
-        return False
-    return not lacking
-
-
-def _check_loss(task, network, heads, views, problems):
-    result = problems.attempt("loss fails", task.loss, network, heads, *views)
-    if result is FAILED:
-        return
-    if not (isinstance(result, (tuple, list)) and len(result) == 2):
-        problems.append(f"loss must return the loss and metrics, got {_describe(result)}")
-        return
-    loss, metrics = result
-    if not (
-        isinstance(metrics, Mapping)
-        and all(isinstance(name, str) for name in metrics)
-        and all(isinstance(x, float) and math.isfinite(x) for x in metrics.values())
-    ):
-        problems.append(f"metrics must be a dict from str to finite float, got {metrics!r}")
-    if not (isinstance(loss, torch.Tensor) and loss.ndim == 0 and torch.isfinite(loss)):
-        problems.append(f"the loss must be a tensor with one finite number, got {loss!r}")
-        return
-    for name, module in {"the network": network, "the heads": heads}.items():
-        gradients = find_gradients(loss, module)
-        if not gradients and any(True for _ in module.parameters()):
-            problems.append(f"no gradient of the loss reaches {name}")
-        elif not all(torch.isfinite(x).all() for x in gradients):
-            problems.append(f"gradients of {name} are NaN or infinite")
-
-
-def _check_chance(task, problems):
-    chance = problems.attempt("chance fails", getattr, task, "chance")
-    if chance is FAILED or chance is None:
-        return
-    if not (isinstance(chance, Real) and 0 <= chance <= 1):
-        problems.append(f"chance must be None or a number from 0 to 1, got {chance!r}")
-
-
-def _describe(thing):
-    """Name the type of an object, or the shapes of a dict of tensors."""
-    if not isinstance(thing, Mapping):
-        return type(thing).__name__
-    parts = {name: getattr(x, "shape", type(x).__name__) for name, x in thing.items()}
-    return ", ".join(
-        f"{name}: {tuple(x) if isinstance(x, torch.Size) else x}" for name, x in parts.items()
+    inputs, target = _make_views(task, signals, network, problems)
+    unchanged = are_same(signals, before)
+    problems.expect(unchanged, "make_views must not change the windows in place")
+    again, _ = _make_views(task, {n: x.clone() for n, x in before.items()}, network, problems)
+    problems.expect(
+        are_same(inputs, again),
+        "make_views must draw from rng alone, but the same seed gives other views",
+    )
+    with problems.stage():
+        _check_loss(task, network.train(), heads.train(), inputs, target, problems)
+        with torch.no_grad():
+            modules = network.eval(), heads.eval()
+            problems.attempt("loss fails in evaluation mode", task.loss, *modules, inputs, target)
+    problems.expect(
+        are_same(signals, before) or not unchanged, "loss must not change the windows in place"
     )
 
 
-def _are_same(one, other):
-    """Return whether two nested structures hold the same values; NaN equals NaN."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, Mapping):
-        return one.keys() == other.keys() and all(_are_same(one[k], other[k]) for k in one)
-    if isinstance(one, (tuple, list)):
-        return len(one) == len(other) and all(map(_are_same, one, other))
-    if isinstance(one, torch.Tensor):
-        one, other = one.detach().cpu().numpy(), other.detach().cpu().numpy()
-    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind in "fc")
+def _make_views(task, signals, network, problems):
+    """Return inputs and target, or end the stage."""
+    rng = np.random.default_rng(0)
+    views = problems.attempt("make_views fails", task.make_views, signals, rng)
+    problems.demand(
+        isinstance(views, (tuple, list)) and len(views) == 2,
+        f"make_views must return inputs and target, got {describe(views)}",
+    )
+    inputs = views[0]
+    problems.demand(
+        isinstance(inputs, Mapping)
+        and set(inputs) == set(network.n_channels)
+        and all(isinstance(x, torch.Tensor) and x.ndim == 3 for x in inputs.values()),
+        f"inputs must be a dict of {', '.join(network.n_channels)} with tensors of shape "
+        f"(n_views, n_channels, n_times), got {describe(inputs)}",
+    )
+    problems.demand(
+        len({len(x) for x in inputs.values()}) == 1,
+        f"inputs of all modalities must have the same number of views, got {describe(inputs)}",
+    )
+    return views
+
+
+def _check_loss(task, network, heads, inputs, target, problems):
+    result = problems.attempt("loss fails", task.loss, network, heads, inputs, target)
+    problems.demand(
+        isinstance(result, (tuple, list)) and len(result) == 2,
+        f"loss must return the loss and metrics, got {describe(result)}",
+    )
+    loss, metrics = result
+    problems.expect(
+        isinstance(metrics, Mapping)
+        and all(isinstance(name, str) for name in metrics)
+        and all(isinstance(x, float) and math.isfinite(x) for x in metrics.values()),
+        f"metrics must be a dict from str to finite float, got {metrics!r}",
+    )
+    problems.demand(
+        isinstance(loss, torch.Tensor) and loss.ndim == 0 and torch.isfinite(loss),
+        f"the loss must be a tensor with one finite number, got {loss!r}",
+    )
+    check_gradients(loss, network, "the network", problems)
+    if any(True for _ in heads.parameters()):
+        check_gradients(loss, heads, "the heads", problems)
