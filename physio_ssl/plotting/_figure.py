@@ -1,4 +1,4 @@
-"""What the displays share: figures and their panels, colours and markers, text."""
+"""What the displays have in common: panels, colours and markers, legends, text."""
 
 import re
 import textwrap
@@ -13,46 +13,30 @@ N_MARKS = len(COLORS) * len(MARKERS)
 GREY = "0.45"
 
 
-def import_pyplot(display):
-    """Return matplotlib.pyplot, or say how to install it."""
+def make_panels(ax, n_panels, panel_size, n_columns=None):
+    """Return a figure and an array of axes: new ones, those given, or parts of the one given."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        name = type(display).__name__
-        raise ImportError(
-            f'{name}.plot needs matplotlib: pip install "physio_ssl[plot]".'
-        ) from error
-    return plt
-
-
-def make_panels(display, ax, n_panels, panel_size, n_columns=None):
-    """Return a figure and an array of ``n_panels`` axes of it.
-
-    If ``ax`` is None, they are new, of ``panel_size`` inches (width, height). If it is an array,
-    they are its axes. If it is one axes, several panels share its place.
-    """
-    plt = import_pyplot(display)
-    if isinstance(ax, (list, tuple, np.ndarray)):
+        raise ImportError('Displays need matplotlib: pip install "physio_ssl[plot]".') from error
+    if ax is not None and (n_panels == 1 or np.ndim(ax)):
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_panels:
             raise ValueError(f"ax must be one axes or {n_panels} of them, got {len(axes)}.")
         return axes[0].figure, axes
-    if ax is not None and n_panels == 1:
-        return ax.figure, np.array([ax], dtype=object)
     n_columns = n_columns or n_panels
-    shape = (ceil(n_panels / n_columns), n_columns)
+    n_rows = ceil(n_panels / n_columns)
     if ax is None:
-        size = (panel_size[0] * shape[1], panel_size[1] * shape[0])
+        size = (panel_size[0] * n_columns, panel_size[1] * n_rows)
         figure = plt.figure(figsize=size, layout="constrained")
-        grid = figure.add_gridspec(*shape)
+        grid = figure.add_gridspec(n_rows, n_columns)
+    elif ax.get_subplotspec() is None:
+        raise ValueError(f"ax must be a subplot of a grid to be divided in {n_panels}.")
     else:
-        if ax.get_subplotspec() is None:
-            raise ValueError(f"ax must be a subplot of a grid to be divided in {n_panels}.")
         figure = ax.figure
-        grid = ax.get_subplotspec().subgridspec(*shape)
+        grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
         ax.set_axis_off()
-    axes = [figure.add_subplot(grid[i // n_columns, i % n_columns]) for i in range(n_panels)]
-    return figure, np.array(axes, dtype=object)
+    return figure, np.array([figure.add_subplot(grid[i]) for i in range(n_panels)], dtype=object)
 
 
 def mark(i):
@@ -61,11 +45,14 @@ def mark(i):
     return COLORS[color], MARKERS[(color + i // len(COLORS)) % len(MARKERS)]
 
 
-def legend_beside(ax, **kwargs):
+def draw_chance(ax, chance, **kwargs):
+    """Draw and return a line at the level of chance, if it is given."""
+    return None if chance is None else ax.axhline(chance, color=GREY, linestyle=":", **kwargs)
+
+
+def add_legend(ax, **kwargs):
     """Put the legend at the right of the axes, where it covers no data."""
-    return ax.legend(
-        loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0, frameon=False, **kwargs
-    )
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0, frameon=False, **kwargs)
 
 
 def count_characters(ax):

@@ -1,5 +1,6 @@
 """EmbeddingDisplay: windows in the plane, coloured by label and by subject."""
 
+from dataclasses import KW_ONLY, dataclass
 from math import ceil
 
 import numpy as np
@@ -8,19 +9,10 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 
-from ._figure import COLORS, GREY, N_MARKS, legend_beside, make_panels, mark, natural_order
+from ._figure import COLORS, GREY, N_MARKS, add_legend, make_panels, mark, natural_order
 
 
-def _tsne(n_windows, random_state):
-    return TSNE(2, init="pca", perplexity=min(30, (n_windows - 1) / 3), random_state=random_state)
-
-
-_METHODS = {
-    "pca": lambda n_windows, random_state: PCA(2, random_state=random_state),
-    "tsne": _tsne,
-}
-
-
+@dataclass(eq=False, repr=False)
 class EmbeddingDisplay:
     """Embedded windows as points of the plane, coloured by label and by subject.
 
@@ -30,31 +22,26 @@ class EmbeddingDisplay:
     ----------
     points : array-like of shape (n_windows, 2)
         Places of the windows in the plane.
-    y : array-like of shape (n_windows,), default=None
-        Labels, or continuous ratings.
-    groups : array-like of shape (n_windows,), default=None
-        Subject of each window.
+    y, groups : array-like of shape (n_windows,), default=None
+        Labels or continuous ratings, and the subject of each window.
     axis_names : (str, str), default=("dimension 1", "dimension 2")
         What the two axes are.
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes, of shape (2,) or (1,)
+    figure_, axes_ : matplotlib Figure and ndarray of Axes, of shape (2,) or (1,)
         The panels: by label, by subject; one where either is missing.
-    figure_ : matplotlib Figure
-        The figure that holds them.
     points_ : list of matplotlib PathCollection
-        What is drawn in each panel, in a random order so that no class or subject covers
-        the others.
+        What is drawn in each panel, in a random order so that no level covers the others.
     order_ : ndarray of int, of shape (n_windows,)
         Which window each drawn point is.
     """
 
-    def __init__(self, points, y=None, groups=None, *, axis_names=("dimension 1", "dimension 2")):
-        self.points = points
-        self.y = y
-        self.groups = groups
-        self.axis_names = axis_names
+    points: np.ndarray
+    y: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    _: KW_ONLY
+    axis_names: tuple = ("dimension 1", "dimension 2")
 
     @classmethod
     def from_embedding(cls, Z, y=None, groups=None, method="pca", random_state=0, *, ax=None):
@@ -64,22 +51,19 @@ class EmbeddingDisplay:
         ----------
         Z : array-like of shape (n_windows, n_features)
             The embedding.
-        y : array-like of shape (n_windows,), default=None
-            Labels, or continuous ratings.
-        groups : array-like of shape (n_windows,), default=None
-            Subject of each window.
+        y, groups
+            As for the class.
         method : {"pca", "tsne"} or transformer, default="pca"
             How to get from ``n_features`` to two; a clone of the transformer is fitted, e.g.
             ``make_pipeline(StandardScaler(), PCA(2))``.
         random_state : int, RandomState instance or None, default=0
             Seed of "pca" and "tsne".
         ax : matplotlib Axes or sequence of them, default=None
-            Where to draw; one is divided into panels. None makes a figure.
+            Where to draw; one is divided. None makes a figure.
 
         Returns
         -------
         EmbeddingDisplay
-            After ``plot``.
 
         Raises
         ------
@@ -89,24 +73,25 @@ class EmbeddingDisplay:
         """
         Z = check_array(Z, ensure_min_samples=2, ensure_min_features=2, input_name="Z")
         check_consistent_length(Z, y, groups)
-        if isinstance(method, str):
-            if method not in _METHODS:
-                raise ValueError(
-                    f"method must be a transformer or one of {', '.join(_METHODS)}, got {method!r}."
-                )
-            name = {"pca": "principal component", "tsne": "t-SNE"}[method]
-            method = _METHODS[method](len(Z), random_state)
+        perplexity = min(30, (len(Z) - 1) / 3)
+        methods = {
+            "pca": ("principal component", PCA(2, random_state=random_state)),
+            "tsne": ("t-SNE", TSNE(2, perplexity=perplexity, random_state=random_state)),
+        }
+        if not isinstance(method, str):
+            name, method = type(method).__name__, clone(method)
+        elif method in methods:
+            name, method = methods[method]
         else:
-            method = clone(method)
-            name = type(method).__name__
+            raise ValueError(f"method must be a transformer, 'pca' or 'tsne', got {method!r}.")
         points = np.asarray(method.fit_transform(Z))
         if points.ndim != 2 or points.shape[1] < 2:
             raise ValueError(f"method must give two columns, got the shape {points.shape}.")
-        names = [f"{name} {i}" for i in (1, 2)]
+        names = f"{name} 1", f"{name} 2"
         if hasattr(method, "explained_variance_ratio_"):
-            ratios = method.explained_variance_ratio_
-            names = [f"{name} {i} ({ratios[i - 1]:.0%} of variance)" for i in (1, 2)]
-        return cls(points[:, :2], y, groups, axis_names=tuple(names)).plot(ax=ax)
+            ratios = zip(names, method.explained_variance_ratio_, strict=False)
+            names = tuple(f"{name} ({ratio:.0%} of variance)" for name, ratio in ratios)
+        return cls(points[:, :2], y, groups, axis_names=names).plot(ax=ax)
 
     @classmethod
     def from_estimator(
@@ -126,7 +111,6 @@ class EmbeddingDisplay:
         Returns
         -------
         EmbeddingDisplay
-            After ``plot``.
 
         Raises
         ------
@@ -134,49 +118,34 @@ class EmbeddingDisplay:
             If ``encoder`` has no ``transform``.
         """
         if not hasattr(encoder, "transform"):
+            name = type(encoder).__name__
             raise TypeError(
-                "encoder must embed windows with transform (for an SSLClassifier, take its "
-                f"encoder_), got a {type(encoder).__name__}."
+                f"encoder must have transform, as SSLClassifier.encoder_, got a {name}."
             )
-        Z = encoder.transform(X)
-        return cls.from_embedding(Z, y, groups, method, random_state, ax=ax)
+        return cls.from_embedding(encoder.transform(X), y, groups, method, random_state, ax=ax)
 
     def plot(self, *, ax=None, **kwargs):
-        """Draw the points, once for each of labels and subjects.
-
-        Parameters
-        ----------
-        ax
-            As in ``from_embedding``.
-        **kwargs
-            Passed to ``Axes.scatter``, e.g. ``s`` or ``alpha``.
-
-        Returns
-        -------
-        self
-        """
+        """Draw on ``ax``, with ``kwargs`` for ``Axes.scatter``, and return self."""
         points = np.asarray(self.points)
         panels = {
-            name: _check_values(values, name)
-            for name, values in (("label", self.y), ("subject", self.groups))
+            title: _check_values(values, title)
+            for title, values in (("label", self.y), ("subject", self.groups))
             if values is not None
-        }
-        self.figure_, self.axes_ = make_panels(self, ax, max(1, len(panels)), (5.4, 4.2))
+        } or {None: None}
+        self.figure_, self.axes_ = make_panels(ax, len(panels), (5.4, 4.2))
         self.order_ = np.random.default_rng(0).permutation(len(points))
+        x, y = points[self.order_].T
         # from 6 points wide for a few windows to 3 points for thousands
         kwargs = {"s": np.clip(9000 / len(points), 9, 36), "alpha": 0.7, "linewidths": 0, **kwargs}
         self.points_ = []
-        for panel, (title, values) in zip(
-            self.axes_, panels.items() or [(None, None)], strict=True
-        ):
-            x, y = points[self.order_].T
+        for panel, (title, values) in zip(self.axes_, panels.items(), strict=True):
             if values is None:
                 drawn = panel.scatter(x, y, **{"color": COLORS[0], **kwargs})
-            elif title == "label" and _is_continuous(values):
+            elif title == "label" and values.dtype.kind == "f" and (values % 1).any():
                 drawn = panel.scatter(x, y, c=values[self.order_], **kwargs)
                 self.figure_.colorbar(drawn, ax=panel, label=title)
             else:
-                drawn = _draw_levels(panel, x, y, values[self.order_], title, kwargs)
+                drawn = _draw_levels(panel, x, y, values[self.order_].tolist(), title, kwargs)
             self.points_.append(drawn)
             panel.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
             # distances mean the same along both axes
@@ -191,35 +160,22 @@ def _check_values(values, name):
     return values
 
 
-def _is_continuous(values):
-    return values.dtype.kind == "f" and not np.array_equal(values, values.round())
-
-
 def _draw_levels(panel, x, y, values, title, kwargs):
     """Draw points with a colour and marker per level, and the legend."""
     from matplotlib.markers import MarkerStyle
 
-    levels = natural_order(values.tolist())
-    code = {level: i for i, level in enumerate(levels)}
-    marks = [mark(code[value]) for value in values.tolist()]
-    paths = {
-        marker: MarkerStyle(marker).get_path().transformed(MarkerStyle(marker).get_transform())
-        for _, marker in set(marks)
-    }
-    drawn = panel.scatter(x, y, **{"c": [color for color, _ in marks], **kwargs})
-    drawn.set_paths([paths[marker] for _, marker in marks])
+    levels = natural_order(values)
+    marks = {level: mark(i) for i, level in enumerate(levels)}
+    drawn = panel.scatter(x, y, **{"c": [marks[value][0] for value in values], **kwargs})
+    styles = {level: MarkerStyle(marker) for level, (_, marker) in marks.items()}
+    paths = {k: style.get_path().transformed(style.get_transform()) for k, style in styles.items()}
+    drawn.set_paths([paths[value] for value in values])
     if len(levels) > N_MARKS:  # marks repeat, and a legend would be longer than the figure
         panel.set_title(f"{len(levels)} {title}s", color=GREY)
         return drawn
-    for i, level in enumerate(levels):
-        color, marker = mark(i)
+    for level, (color, marker) in marks.items():
         panel.plot([], [], color=color, marker=marker, linestyle="", label=str(level))
-    legend_beside(
-        panel,
-        title=title,
-        ncols=ceil(len(levels) / 17),
-        fontsize="medium" if len(levels) <= 10 else "small",
-        handletextpad=0.2,
-        columnspacing=0.8,
-    )
+    spaces = {"handletextpad": 0.2, "columnspacing": 0.8}
+    size = "medium" if len(levels) <= 10 else "small"
+    add_legend(panel, title=title, ncols=ceil(len(levels) / 17), fontsize=size, **spaces)
     return drawn

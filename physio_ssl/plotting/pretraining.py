@@ -1,14 +1,17 @@
 """PretrainingCurveDisplay: how the pretext task was learned."""
 
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 
-from ._figure import GREY, count_characters, legend_beside, make_panels, mark
+from ._figure import GREY, add_legend, count_characters, draw_chance, make_panels, mark
+
+_HELD_OUT = {"linestyle": "--", "marker": "o", "markersize": 4}
 
 
+@dataclass(eq=False, repr=False)
 class PretrainingCurveDisplay:
     """Loss and metrics of the pretext task while an encoder was trained.
-
-    There is one panel for the loss and one for each kind of metric, such as accuracy or error.
 
     Parameters
     ----------
@@ -20,33 +23,28 @@ class PretrainingCurveDisplay:
         Metrics of each batch, named by kind and modality: ``accuracy_bvp``, ``error_eda``.
         None or empty draws the loss alone.
     valid : dict from str to (array-like, array-like), default=None
-        Windows seen and value at the ends of epochs with a value on held-out windows, for
-        ``loss`` and the names of the metrics.
+        Windows seen and held-out value at the ends of epochs, for ``loss`` and the metrics.
     chance : float, default=None
         Accuracy of guessing.
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes, of shape (n_panels,)
+    figure_, axes_ : matplotlib Figure and ndarray of Axes, of shape (n_panels,)
         The panels: loss first, then each kind of metric.
-    figure_ : matplotlib Figure
-        The figure that holds them.
-    lines_ : dict from str to matplotlib Line2D
-        Running means of the loss, under ``loss``, and of each metric.
-    valid_lines_ : dict from str to matplotlib Line2D
-        The values on held-out windows, if there are any.
+    lines_, valid_lines_ : dict from str to matplotlib Line2D
+        Running means of ``loss`` and of each metric, and their values on held-out windows.
 
     See Also
     --------
     EmbeddingDisplay : Draw the embedding of an encoder.
     """
 
-    def __init__(self, n_windows, loss, metrics=None, *, valid=None, chance=None):
-        self.n_windows = n_windows
-        self.loss = loss
-        self.metrics = metrics
-        self.valid = valid
-        self.chance = chance
+    n_windows: np.ndarray
+    loss: np.ndarray
+    metrics: dict | None = None
+    _: KW_ONLY
+    valid: dict | None = None
+    chance: float | None = None
 
     @classmethod
     def from_encoder(cls, encoder, *, n_batches=None, ax=None):
@@ -59,12 +57,11 @@ class PretrainingCurveDisplay:
         n_batches : int, default=None
             Batches per running mean; None takes a twentieth of all.
         ax : matplotlib Axes or sequence of them, default=None
-            Where to draw; one is divided into panels. None makes a figure.
+            Where to draw; one is divided. None makes a figure.
 
         Returns
         -------
         PretrainingCurveDisplay
-            After ``plot``.
 
         Raises
         ------
@@ -75,62 +72,40 @@ class PretrainingCurveDisplay:
         """
         if not (hasattr(encoder, "history_") and hasattr(encoder, "pretext_")):
             raise TypeError(f"Expected a fitted SSLEncoder, got a {type(encoder).__name__}.")
-        n_windows, ends, batches = 0, [], []
+        batches, ends = [], []
         for epoch in encoder.history_:
-            for batch in epoch.get("batches", ()):
-                if "train_batch_size" in batch:  # the others are of held-out windows
-                    n_windows += batch["train_batch_size"]
-                    batches.append((n_windows, batch))
-            ends.append(n_windows)
+            # the batches without a training loss are of held-out windows
+            batches += [batch for batch in epoch.get("batches", ()) if "train_loss" in batch]
+            ends.append(len(batches))
         if not batches:
-            raise ValueError(
-                "The encoder's history holds no batch: it was not trained here (max_epochs=0, "
-                "or weights from a file)."
-            )
-        prefix = "train_"
-        names = [name.removeprefix(prefix) for name in batches[0][1] if name.startswith(prefix)]
+            raise ValueError("The encoder's history holds no batch: it was not trained here.")
         curves = {
-            name: np.array([batch[prefix + name] for _, batch in batches])
-            for name in names
-            if name != "batch_size"
+            name.removeprefix("train_"): np.array([batch[name] for batch in batches])
+            for name in batches[0]
+            if name.startswith("train_")
         }
-        valid = {}
+        n_windows = np.cumsum(curves.pop("batch_size"))
+        ends, valid = np.append(0, n_windows)[ends], {}
         for name in curves:
             rows = zip(ends, encoder.history_, strict=True)
             found = [(end, row[f"valid_{name}"]) for end, row in rows if f"valid_{name}" in row]
             if found:
-                valid[name] = tuple(np.array(column) for column in zip(*found, strict=True))
-        display = cls(
-            n_windows=np.array([seen for seen, _ in batches]),
-            loss=curves.pop("loss"),
-            metrics=curves,
-            valid=valid,
-            chance=encoder.pretext_.chance,
-        )
+                valid[name] = tuple(np.transpose(found))
+        loss, chance = curves.pop("loss"), encoder.pretext_.chance
+        display = cls(n_windows, loss, curves, valid=valid, chance=chance)
         return display.plot(n_batches=n_batches, ax=ax)
 
     def plot(self, *, n_batches=None, ax=None):
-        """Draw running means over batches, and held-out values at the ends of epochs.
-
-        Parameters
-        ----------
-        n_batches : int, default=None
-            Batches per running mean; None takes a twentieth of all.
-        ax : matplotlib Axes or sequence of them, default=None
-            Where to draw; one is divided into panels. None makes a figure.
-
-        Returns
-        -------
-        self
-        """
+        """Draw means over ``n_batches`` and held-out values on ``ax``, and return self."""
         n_windows = np.asarray(self.n_windows)
         width = max(1, len(n_windows) // 20) if n_batches is None else n_batches
         if not 1 <= width <= len(n_windows):
             raise ValueError(f"n_batches must be 1 to {len(n_windows)}, got {n_batches}.")
         metrics, valid = self.metrics or {}, self.valid or {}
-        kinds = list(dict.fromkeys(_split(name)[0] for name in metrics))
-        labels = list(dict.fromkeys(_split(name)[1] for name in metrics))
-        self.figure_, self.axes_ = make_panels(self, ax, 1 + len(kinds), (4.6, 3.6))
+        split = {name: name.split("_", 1) for name in metrics}  # [kind, modality]
+        kinds = list(dict.fromkeys(parts[0] for parts in split.values()))
+        labels = list(dict.fromkeys(parts[-1] for parts in split.values()))
+        self.figure_, self.axes_ = make_panels(ax, 1 + len(kinds), (4.6, 3.6))
         self.lines_, self.valid_lines_ = {}, {}
 
         def draw(panel, name, values, color, label):
@@ -138,49 +113,29 @@ class PretrainingCurveDisplay:
             (line,) = panel.plot(n_windows[width - 1 :], mean, color=color, label=label)
             self.lines_[name] = line
             if name in valid:
-                style = {"linestyle": "--", "marker": "o", "markersize": 4, "color": color}
-                (line,) = panel.plot(*valid[name], **style)
-                self.valid_lines_[name] = line
+                (self.valid_lines_[name],) = panel.plot(*valid[name], color=color, **_HELD_OUT)
 
         draw(self.axes_[0], "loss", self.loss, GREY, "loss")
         self.axes_[0].set(ylabel="loss, summed over modalities")
-        for kind, panel in zip(kinds, self.axes_[1:], strict=True):
-            for name, values in metrics.items():
-                if _split(name)[0] == kind:
-                    label = _split(name)[1]
-                    draw(panel, name, values, mark(labels.index(label))[0], label)
-            panel.set(ylabel=f"pretext {kind}")
-            if kind == "accuracy":
-                panel.set(ylim=(0, 1.02))
-                if self.chance is not None:
-                    panel.axhline(self.chance, color=GREY, linestyle=":", label="chance")
+        panels = dict(zip(kinds, self.axes_[1:], strict=True))
+        for name, values in metrics.items():
+            kind, label = split[name][0], split[name][-1]
+            draw(panels[kind], name, values, mark(labels.index(label))[0], label)
+            panels[kind].set(ylabel=f"pretext {kind}")
+        if "accuracy" in panels:
+            panels["accuracy"].set(ylim=(0, 1.02))
+            draw_chance(panels["accuracy"], self.chance, label="chance")
         for panel in self.axes_:
             panel.set(xlabel="windows seen")
             nbins = np.clip(count_characters(panel) // 9, 2, 6)
             panel.locator_params(axis="x", nbins=nbins, min_n_ticks=1)
         if valid:
-            style = {"linestyle": "--", "marker": "o", "markersize": 4, "color": GREY}
-            self.axes_[-1].plot([], [], **style, label="held-out")
+            self.axes_[-1].plot([], [], color=GREY, label="held-out", **_HELD_OUT)
         if metrics or valid:
-            self._add_legend(self.axes_[1:] if metrics else self.axes_, width)
+            handles = {}  # one legend for all kinds
+            for panel in panels.values() or self.axes_:
+                lines, names = panel.get_legend_handles_labels()
+                handles |= dict(zip(names, lines, strict=True))
+            title = f"means over\n{width} batches"
+            add_legend(self.axes_[-1], handles=handles.values(), title=title)
         return self
-
-    def _add_legend(self, panels, width):
-        """Put one legend for several panels at the right of the last one."""
-        handles = {
-            label: handle
-            for panel in panels
-            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        legend_beside(
-            panels[-1],
-            handles=handles.values(),
-            labels=handles.keys(),
-            title=f"means over\n{width} batches",
-        )
-
-
-def _split(name):
-    """Return the kind and the modality of a metric: ``accuracy_bvp`` is ("accuracy", "bvp")."""
-    kind, _, modality = name.partition("_")
-    return kind, modality or kind
