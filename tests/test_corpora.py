@@ -228,7 +228,7 @@ def test_a_write_that_is_killed_does_not_look_finished(tmp_path):
     (part,) = tmp_path.iterdir()
     assert part.name.startswith("corpus.") and part.suffix == ".part"
     for name in (folder, part):
-        with pytest.raises(FileNotFoundError, match="No windows in"):
+        with pytest.raises(FileNotFoundError, match="No windows"):
             open_windows(name)
     assert len(concatenate_windows({"a": ONE}, folder)) == len(ONE)
 
@@ -331,9 +331,9 @@ def test_weights_give_each_corpus_its_proportion():
 @pytest.mark.parametrize(
     "corpus, proportions, match",
     [
-        (["a/S1", "a/S1"], None, "got 'a/S1'"),
-        (["a", None], None, "got None"),
-        ([], None, "at least one window"),
+        (["a/S1", "a/S1"], None, "got .'a/S1'"),
+        (["a", None], None, "got .*None"),
+        ([], None, r"got \[\]"),
         (["a", "b"], {"a": 1}, r"a, b a finite .* got \{'a': 1\}"),
         (["a"], {"a": 1, "b": 1}, "each of a a"),
         (["a"], {"a": -1}, "-1"),

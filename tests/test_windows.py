@@ -175,10 +175,10 @@ class OfWrongLength:
         ({"labels": {"rest": 0}}, TypeError, "label object.* got 0"),
         ({"labels": "arousal"}, TypeError, "label object.* got 'arousal'"),
         ({"labels": {"onset": StageLabels(CLASSES)}}, ValueError, "column.* got 'onset'"),
-        ({"labels": RatingLabels("arousal")}, ValueError, "'time', but those of S1"),
+        ({"labels": RatingLabels("arousal")}, ValueError, "time, arousal, got .* for S1"),
         ({"labels": StageLabels({"rset": 0, "stress": 1})}, ValueError, "rest, stress, got rset"),
         ({"labels": OfWrongLength()}, ValueError, r"assign .* \(3,\) and \(4,\)"),
-        ({"valid_range": {"ecg": (0, 1)}}, ValueError, "'ecg', .* bvp, eda"),
+        ({"valid_range": {"ecg": (0, 1)}}, ValueError, "bvp or eda, got .'ecg'"),
         ({"recordings": []}, ValueError, "at least one recording"),
         ({"recordings": [3]}, TypeError, "recordings.* int"),
     ],
@@ -191,8 +191,8 @@ def test_bad_arguments_are_refused(arguments, error, match):
 @pytest.mark.parametrize(
     "make, error, match",
     [
-        (lambda: StageLabels("rest"), TypeError, "mapping.* 'rest'"),
-        (lambda: StageLabels({}), ValueError, "empty"),
+        (lambda: StageLabels("rest"), TypeError, "map.* 'rest'"),
+        (lambda: StageLabels({}), ValueError, "{}"),
         (lambda: StageLabels({"rest": 0, "stress": "1"}), ValueError, "all numbers or all str"),
         (lambda: StageLabels(CLASSES, min_coverage=0.5), ValueError, "min_coverage .* 0.5"),
         (lambda: RatingLabels(CLASSES), TypeError, "scale .*'rest'"),
@@ -285,7 +285,7 @@ def test_pickling_keeps_windows():
         (
             {"X": SignalDict(eda=np.ones((3, 8))), "sampling_rate": {"ecg": 4}},
             ValueError,
-            "of X, eda, got .*'ecg'",
+            "eda, got .*'ecg'",
         ),
         ({"X": 3}, ValueError, r"shape \(\)"),
     ],
