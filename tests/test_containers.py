@@ -165,7 +165,7 @@ def test_apply_refuses_an_unknown_modality():
 @pytest.mark.parametrize(
     "changes, error, match",
     [
-        ({"sampling_rate": {"bvp": 64}}, ValueError, "got bvp for bvp, acc"),
+        ({"sampling_rate": {"bvp": 64}}, ValueError, "bvp, acc, got bvp"),
         (
             {"sampling_rate": {"bvp": 64, "acc": 0}},
             ValueError,

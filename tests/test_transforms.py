@@ -297,7 +297,7 @@ def test_an_integer_seed_repeats_the_view(transform):
 
 @pytest.mark.parametrize("function", [tf.permutation, tf.time_warp, tf.crop_resize])
 def test_more_pieces_than_samples_are_refused(function):
-    with pytest.raises(ValueError, match="n_pieces=12 for n_times=11"):
+    with pytest.raises(ValueError, match="1 to 11, .* got 12"):
         function(make_windows((2, 1, 11)), 12, rng=np.random.default_rng(0))
 
 
@@ -313,5 +313,5 @@ def test_a_stretch_that_leaves_nothing_is_refused():
 
 
 def test_a_time_warp_that_only_squeezes_is_refused():
-    with pytest.raises(ValueError, match=r"stretch=0.9"):
+    with pytest.raises(ValueError, match="stretch .* 0.9"):
         tf.time_warp(make_windows(), stretch=0.9, rng=np.random.default_rng(0))

@@ -40,11 +40,8 @@ def concatenate_windows(corpora, folder=None):
     ------
     FileExistsError
         If ``folder`` exists.
-    TypeError
-        If a corpus holds anything but ``Windows`` of signals.
-    ValueError
-        If windows do not fit those before, a column mixes values of several kinds, or a corpus
-        has no windows.
+    TypeError, ValueError
+        If a corpus holds no ``Windows`` of signals, or they do not fit those before.
 
     See Also
     --------
@@ -59,7 +56,11 @@ def concatenate_windows(corpora, folder=None):
     >>> print(*concatenate_windows({"rest": windows, "driving": windows}).groups)
     rest/S1 rest/S1 driving/S1 driving/S1
     """
-    _check_corpora(corpora)
+    if not isinstance(corpora, Mapping):
+        raise TypeError(f"corpora must be a mapping of windows, got a {type(corpora).__name__}.")
+    names = list(corpora)
+    if not names or not all(isinstance(name, str) and name and "/" not in name for name in names):
+        raise ValueError(f"Corpora must have names, as str without '/', got {names}.")
     if folder is not None:
         write_windows(Path(folder), partial(_merge, corpora))
         return open_windows(folder)
@@ -69,26 +70,14 @@ def concatenate_windows(corpora, folder=None):
     return Windows(SignalDict(X), pd.DataFrame(columns), **settings)
 
 
-def _check_corpora(corpora):
-    if not isinstance(corpora, Mapping):
-        raise TypeError(f"corpora must be a mapping of windows, got a {type(corpora).__name__}.")
-    if not corpora:
-        raise ValueError("There must be at least one corpus, got none.")
-    for name, corpus in corpora.items():
-        if not isinstance(name, str) or not name or "/" in name:
-            raise ValueError(f"A corpus's name must be a str without '/', got {name!r}.")
-        if isinstance(corpus, (str, Mapping)) or not isinstance(corpus, (Windows, Iterable)):
-            kind = type(corpus).__name__
-            raise TypeError(f"Corpus {name!r} must hold Windows, one or many, got a {kind}.")
-
-
 def _merge(corpora, append):
     """Append the signals part by part; return the columns of all windows and their settings."""
     tables, dropped, n_recordings = [], Counter(), 0
     for corpus, windows in _iterate(corpora):
         dropped.update(windows.dropped)
-        if not len(windows):
+        if len(windows) == 0:
             continue
+        append(windows.X)
         table = {name: as_array(windows.info[name]) for name in windows.info}
         table["subject"] = np.array([f"{corpus}/{name}" for name in table["subject"]])
         table["corpus"] = np.full(len(windows), corpus)
@@ -96,7 +85,6 @@ def _merge(corpora, append):
             table["recording"] = table["recording"].astype(int) + n_recordings
             n_recordings = int(table["recording"].max()) + 1
         tables.append(table)
-        append(windows.X)
     # duration and rates are the same for all
     settings = {"duration": windows.duration, "sampling_rate": windows.sampling_rate}
     return _concatenate_columns(tables), {**settings, "dropped": dropped}
@@ -107,7 +95,8 @@ def _iterate(corpora):
     first = None
     for corpus, parts in corpora.items():
         n_windows = 0
-        for windows in [parts] if isinstance(parts, Windows) else parts:
+        many = isinstance(parts, Iterable) and not isinstance(parts, (str, Mapping))
+        for windows in parts if many else [parts]:
             kind = _describe(corpus, windows)
             first = first or (corpus, kind)
             for what, expected in first[1].items():
@@ -188,10 +177,9 @@ def corpus_weights(corpus, proportions=None):
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
     corpus = np.asarray(corpus)
-    found = list(dict.fromkeys(corpus.tolist()))
-    # groups are 'corpus/subject'
-    if not found or not all(isinstance(name, str) and "/" not in name for name in found):
-        raise ValueError(f"corpus must hold names of corpora, as info['corpus'], got {found[:5]}.")
+    names = list(dict.fromkeys(corpus.tolist()))
+    if not names or not all(isinstance(name, str) and "/" not in name for name in names):
+        raise ValueError(f"corpus must hold names of corpora, as info['corpus'], got {names[:5]}.")
     names, place, n_windows = np.unique(corpus.astype(str), return_inverse=True, return_counts=True)
     names = names.tolist()
     proportions = dict.fromkeys(names, 1) if proportions is None else dict(proportions)

@@ -116,10 +116,10 @@ def make_windows(
     info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
     windows = Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped)
     if not len(windows):
-        durations = [recording.duration for recording in recordings]
+        longest = max(recording.duration for recording in recordings)
         raise ValueError(
-            f"No window of {duration:g} s is left of {len(recordings)} recordings lasting "
-            f"{min(durations):g} to {max(durations):g} s; dropped: {windows.dropped or 'none'}."
+            f"No window of {duration:g} s is left of recordings of at most {longest:g} s; dropped: "
+            f"{windows.dropped or 'none'}."
         )
     return windows
 
@@ -136,15 +136,15 @@ def _check_rates(recordings):
     """Return the sampling rate of each modality, the same for all recordings."""
     if not recordings:
         raise ValueError("There must be at least one recording, got none.")
-    first = recordings[0]
+    rates = dict(recordings[0].sampling_rate)
     for recording in recordings:
-        if recording.sampling_rate != first.sampling_rate:
+        found = dict(recording.sampling_rate)
+        if found != rates:
             raise ValueError(
-                "All recordings must have the same modalities and sampling rates, got "
-                f"{dict(first.sampling_rate)} for {first.subject} and "
-                f"{dict(recording.sampling_rate)} for {recording.subject}."
+                f"All recordings must have the same sampling rates, got {rates} for "
+                f"{recordings[0].subject} and {found} for {recording.subject}."
             )
-    return dict(first.sampling_rate)
+    return rates
 
 
 def count_samples(duration, rates):
