@@ -73,7 +73,7 @@ class StageLabels:
         unknown = [str(stage) for stage in self.classes if stage not in known]
         if known and unknown:
             known = ", ".join(sorted(map(str, known)))
-            raise ValueError(f"classes must name stages, {known}, got {', '.join(unknown)}.")
+            raise ValueError(f"classes must be of the stages {known}, got {', '.join(unknown)}.")
 
     def assign(self, recording, onset, duration):
         """Return the class of each window, and whether it covers enough of the window."""
