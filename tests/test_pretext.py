@@ -121,11 +121,11 @@ def test_it_learns_to_tell_a_scaling_from_the_window():
 
 def test_bad_parameters_are_refused():
     for task, match in [
-        (TransformRecognition(n_views="two"), "n_views .* from 1 to 6, got 'two'"),
-        (TransformRecognition(n_views=7), "n_views .* from 1 to 6, got 7"),
+        (TransformRecognition(n_views="two"), "n_views .* not str"),
+        (TransformRecognition(n_views=7), "n_views == 7, must be <= 6"),
         (TransformRecognition([]), "at least one transform"),
     ]:
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises((TypeError, ValueError), match=match):
             task.make_heads(make_network())
 
 
@@ -349,31 +349,31 @@ def test_the_check_leaves_task_network_and_random_state_alone():
 
 
 def test_all_that_is_missing_is_listed_at_once():
-    with pytest.raises(ValueError, match="lacks make_heads, make_views, loss$"):
-        check_pretext(Pretext())
-    with pytest.raises(ValueError, match="lacks make_heads, make_views, loss, chance\n.*cloned"):
+    with pytest.raises(TypeError, match="abstract .* loss, make_heads, make_views$"):
+        Pretext()
+    with pytest.raises(ValueError, match="lacks make_heads, make_views, loss, chance$"):
         check_pretext(object())
 
 
 @pytest.mark.parametrize(
     "task, match",
     [
-        (ChangesItsParameters(), "cannot be cloned"),
-        (MeanPrediction(noise=lambda: 1.0), "cannot be pickled"),
+        (ChangesItsParameters(), "clone fails"),
+        (MeanPrediction(noise=lambda: 1.0), "task cannot be pickled"),
         (TransformRecognition([]), "make_heads fails: ValueError: .* one transform"),
         (HeadsInADict(), "make_heads must .*Module, got dict"),
         (HeadsWithoutPickle(), "heads cannot be pickled"),
         (MeanPrediction(noise="much"), "make_views fails"),
-        (ViewsWithoutTarget(), "make_views must .* inputs and target, got dict"),
-        (ViewsOfOneModality(), "every modality, got none of acc"),
-        (ViewsInAList(), "inputs .* dict .* got list"),
-        (UnequalViews(), r"same number of views, got bvp: \(2, 1, 160\), acc: \(4, 3, 80\)"),
+        (ViewsWithoutTarget(), "make_views must .* two, got bvp"),
+        (ViewsOfOneModality(), r"every modality, bvp, acc, .* got bvp: \(4, 2, 160\)$"),
+        (ViewsInAList(), "inputs .* got list"),
+        (UnequalViews(), r"equally many, got bvp: \(2, 2, 160\), acc: \(4, 3, 240\)"),
         (DrawsFromTorch(), "from rng alone"),
-        (ChangesWindows(), "make_views must not change"),
-        (ChangesWindowsInLoss(), "loss must not change"),
+        (ChangesWindows(), "make_views and loss must not change"),
+        (ChangesWindowsInLoss(), "make_views and loss must not change"),
         (LossRaises(), "loss fails: RuntimeError: no loss today"),
-        (FailsOnHeldOutWindows(), "loss fails in evaluation mode"),
-        (LossAlone(), "loss must .* got Tensor"),
+        (FailsOnHeldOutWindows(), "loss in evaluation mode fails"),
+        (LossAlone(), r"loss must .* got \(\)"),
         (LossOfEachWindow(), "loss must .* finite number"),
         (InfiniteLoss(), "loss must .* finite number, got tensor.inf"),
         (LossAsFloat(), "loss must be a tensor .* got "),

@@ -1,6 +1,7 @@
 """TokenNetwork, the base class of networks, and check_network."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from numbers import Integral
 
@@ -8,29 +9,20 @@ import torch
 from torch import nn
 
 from ._contract import (
-    FAILED,
-    Problems,
+    Stop,
+    attempt,
+    check_gradients,
     copy_by_pickle,
+    describe,
     draw_windows,
-    find_gradients,
-    fixed_seed,
+    list_problems,
 )
 
-_MEMBERS = (
-    "n_channels",
-    "n_times",
-    "token_width",
-    "token_size",
-    "accepts_missing",
-    "tokens",
-    "embed",
-    "embedding_size",
-    "forward",
-)
-_COPIES = {"deep-copied": copy.deepcopy, "pickled": copy_by_pickle}
+_SIZES = ("n_channels", "n_times", "token_width", "embedding_size", "token_size")
+_MEMBERS = (*_SIZES, "accepts_missing", "tokens", "embed")
 
 
-class TokenNetwork(nn.Module):
+class TokenNetwork(nn.Module, ABC):
     """Base class of networks that embed windows of one or several modalities.
 
     A network turns the windows of each modality into tokens, and the tokens into an
@@ -42,10 +34,8 @@ class TokenNetwork(nn.Module):
 
     Parameters
     ----------
-    n_channels : mapping from str to int
-        Modalities, in order, and their numbers of channels. ``SSLEncoder`` fills this in.
-    n_times : mapping from str to int
-        Samples per window of each modality. ``SSLEncoder`` fills this in.
+    n_channels, n_times : mapping from str to int
+        Channels, and samples per window, of each modality. ``SSLEncoder`` fills them in.
 
     Attributes
     ----------
@@ -89,10 +79,7 @@ class TokenNetwork(nn.Module):
     ...     def tokens(self, **signals):
     ...         return {name: self.layers[name](x).transpose(1, 2) for name, x in signals.items()}
     >>> network = Seconds({"bvp": 1, "acc": 3}, {"bvp": 640, "acc": 640})
-    >>> windows = {"bvp": torch.zeros(5, 1, 640), "acc": torch.zeros(5, 3, 640)}
-    >>> network.tokens(**windows)["acc"].shape
-    torch.Size([5, 10, 8])
-    >>> network(**windows).shape
+    >>> network(bvp=torch.zeros(5, 1, 640), acc=torch.zeros(5, 3, 640)).shape
     torch.Size([5, 16])
     """
 
@@ -109,11 +96,21 @@ class TokenNetwork(nn.Module):
         self.n_channels = dict(n_channels)
         self.n_times = {name: n_times[name] for name in n_channels}
 
+    def _check_length(self, shortest, parameters):
+        """Raise ValueError if some windows are shorter than ``parameters`` allow."""
+        short = {name: n for name, n in self.n_times.items() if n < shortest}
+        if short:
+            raise ValueError(
+                f"Windows must have at least {shortest} samples, got {short}: use longer ones, or "
+                f"a smaller {parameters}."
+            )
+
     @property
     def embedding_size(self):
         """Size of each modality's part of the embedding, in the order of ``n_channels``."""
         return {name: self.token_width[name] for name in self.n_channels}
 
+    @abstractmethod
     def tokens(self, **signals):
         """Turn windows into tokens.
 
@@ -125,9 +122,7 @@ class TokenNetwork(nn.Module):
         Returns
         -------
         dict from str to tensor of shape (batch, n_tokens, token_width)
-            Tokens of each modality.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define tokens(**signals).")
 
     def embed(self, tokens):
         """Turn tokens into the embedding of each modality: by default, their mean.
@@ -140,7 +135,6 @@ class TokenNetwork(nn.Module):
         Returns
         -------
         dict from str to tensor of shape (batch, embedding_size)
-            Embedding of each modality.
         """
         return {name: part.mean(dim=1) for name, part in tokens.items()}
 
@@ -163,8 +157,8 @@ class TokenNetwork(nn.Module):
 def check_network(network):
     """Check that a network keeps the contract of ``TokenNetwork``.
 
-    The network embeds a few random windows of its own ``n_channels`` and ``n_times``, one of
-    them constant. The network itself and the global random state stay as they are.
+    A copy of the network embeds random windows of its own ``n_channels`` and ``n_times``, one of
+    them constant. The network and the global random state stay as they are.
 
     Parameters
     ----------
@@ -176,11 +170,10 @@ def check_network(network):
     TypeError
         If ``network`` is a class, or no ``torch.nn.Module``.
     ValueError
-        If the network breaks the contract. One message lists all that is wrong: missing
-        members; wrong sizes or shapes; NaN; parts in another order than ``n_channels``;
-        embeddings that change from call to call or with the other windows of a batch (in
-        evaluation mode); windows changed in place; no gradients; copies, by deep copy or
-        pickle, that fail or embed differently.
+        If the network breaks the contract. One message lists what is wrong: missing members;
+        wrong sizes or shapes; NaN; parts in another order than ``n_channels``; embeddings
+        that, in evaluation mode, change from call to call or with the other windows of a
+        batch; windows changed in place; no gradients; copies that fail or embed differently.
 
     See Also
     --------
@@ -193,218 +186,106 @@ def check_network(network):
     >>> check_network(torch.nn.Identity())
     Traceback (most recent call last):
     ValueError: Identity breaks the contract of TokenNetwork:
-    - it lacks n_channels, n_times, token_width, token_size, accepts_missing, tokens, embed, ...
+    - it lacks n_channels, n_times, token_width, embedding_size, token_size, ...
     """
     if not isinstance(network, nn.Module):
         raise TypeError(f"check_network needs an instance of a network, got {network!r}.")
-    problems = Problems()
-    lacking = [name for name in _MEMBERS if _lacks(network, name)]
-    if lacking:
-        problems.append(f"it lacks {', '.join(lacking)}")
-    copies = {
-        verb: problems.attempt(f"it cannot be {verb}", make_copy, network)
-        for verb, make_copy in _COPIES.items()
-    }
-    if not {"n_channels", "n_times", "tokens"} & set(lacking) and _has_sizes(network, problems):
-        modes = {module: module.training for module in network.modules()}
-        try:
-            with fixed_seed(network):
-                _check_outputs(network.eval(), copies, lacking, problems)
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
-    problems.report(network, "TokenNetwork")
+    with list_problems(network, "TokenNetwork") as problems:
+        lacking = [name for name in _MEMBERS if name not in dir(network)]
+        if type(network).forward is nn.Module.forward:
+            lacking.append("forward")
+        if lacking:
+            raise Stop(f"it lacks {', '.join(lacking)}")
+        for member in _SIZES:
+            _check_sizes(network, member)
+        pickled = copy_by_pickle(network, "the network", problems)
+        network = attempt("deepcopy", copy.deepcopy, network).eval()
+        signals = draw_windows(network, n_windows=3)
+        for x in signals.values():
+            x[-1] = 0.0  # real signals are constant at times
+        before = copy.deepcopy(signals)
+        with torch.no_grad():
+            _check_outputs(network, pickled, signals, problems)
+        if any(not torch.equal(signals[name], x) for name, x in before.items()):
+            problems.append("it changes the windows in place")
+        embedding = attempt("forward in training mode", network.train(), **signals)
+        # Not a plain sum, which LayerNorm makes constant.
+        attempt("gradient", (embedding * torch.randn_like(embedding)).sum().backward)
+        check_gradients(network, "the network", problems)
 
 
-def _lacks(network, name):
-    """Return whether a member is missing, or only the placeholder of a base class."""
-    kind = type(network)
-    placeholder = {"tokens": TokenNetwork.tokens, "forward": nn.Module.forward}.get(name)
-    if placeholder is not None and getattr(kind, name, None) is placeholder:
-        return name not in vars(network)
-    return not hasattr(kind, name) and not hasattr(network, name)
-
-
-def _are_sizes(sizes):
-    """Return whether an object maps names to positive integers."""
-    return (
+def _check_sizes(network, member):
+    """Stop unless a member maps each modality to a positive integer."""
+    sizes = attempt(member, getattr, network, member)
+    if member == "token_size" and sizes is None:
+        return
+    if not (
         isinstance(sizes, Mapping)
-        and len(sizes) > 0
+        and list(sizes) == list(network.n_channels)
+        and sizes
         and all(isinstance(n, Integral) and n > 0 for n in sizes.values())
-    )
-
-
-def _has_sizes(network, problems):
-    """Return whether windows can be drawn for the network."""
-    n_channels, n_times = network.n_channels, network.n_times
-    if not (_are_sizes(n_channels) and _are_sizes(n_times) and set(n_channels) == set(n_times)):
-        problems.append(
-            "n_channels and n_times must map the same modalities to positive integers, got "
-            f"{n_channels!r} and {n_times!r}"
+    ):
+        raise Stop(
+            f"{member} must map each modality, in the order of n_channels, to a positive integer, "
+            f"got {sizes!r}"
         )
-        return False
-    return True
 
 
-def _check_outputs(network, copies, lacking, problems):
-    """Note what is wrong with tokens, embeddings and ``forward`` on random windows."""
-    signals = draw_windows(network, n_windows=3)
-    for x in signals.values():
-        x[-1] = 0.0  # real signals are constant at times
-    before = {name: x.clone() for name, x in signals.items()}
-    width, size = (
-        {} if member in lacking else _read_sizes(network, member, problems)
-        for member in ("token_width", "embedding_size")
-    )
-    with torch.no_grad():
-        tokens = problems.attempt("tokens fails", network.tokens, **signals)
-        if not _are_parts("tokens", tokens, 3, width, network, problems):
-            return
-        if "token_size" not in lacking and network.token_size is not None:
-            _check_token_size(network, tokens, problems)
-        if {"embed", "forward"} & set(lacking):
-            return
-        parts = problems.attempt("embed fails", network.embed, tokens)
-        if not _are_parts("embed", parts, 2, size, network, problems):
-            return
-        expected = torch.cat([parts[name] for name in network.n_channels], dim=1)
-        if not _check_forward(network, copies, signals, expected, problems):
-            return
-        if "accepts_missing" not in lacking and network.accepts_missing and len(signals) > 1:
-            _check_missing(network, signals, expected, problems)
-    if not all(torch.equal(signals[name], x) for name, x in before.items()):
-        problems.append("it changes the windows in place")
-    _check_gradients(network, copies["deep-copied"], signals, problems)
-
-
-def _read_sizes(network, member, problems):
-    """Return ``token_width`` or ``embedding_size``; an empty dict if it is wrong."""
-    sizes = problems.attempt(f"{member} fails", getattr, network, member)
-    if sizes is FAILED:
-        return {}
-    if not _are_sizes(sizes) or list(sizes) != list(network.n_channels):
-        problems.append(
-            f"{member} must give a positive integer for each of "
-            f"{', '.join(network.n_channels)}, in this order, got {sizes!r}"
-        )
-        return {}
-    return sizes
-
-
-def _are_parts(method, parts, n_dims, sizes, network, problems):
-    """Return whether a method gave one tensor per modality, of the right dimensions."""
-    if parts is FAILED:
-        return False
-    if not isinstance(parts, Mapping) or set(parts) != set(network.n_channels):
-        found = ", ".join(map(str, parts)) if isinstance(parts, Mapping) else type(parts).__name__
-        problems.append(
-            f"{method} must return a dict of {', '.join(network.n_channels)}, got {found}"
-        )
-        return False
-    usable = True
-    for name, part in parts.items():
-        shape = _shape(part)
-        fits = len(shape) == n_dims and shape[0] == 3 and 0 not in shape
-        usable &= fits
-        if not fits or shape[-1] != sizes.get(name, shape[-1]):
-            expected = ["3", "n_tokens", str(sizes.get(name, "width"))]
-            if n_dims == 2:
-                expected = ["3", str(sizes.get(name, "size"))]
+def _check_outputs(network, pickled, signals, problems):
+    """Append what is wrong with tokens and embeddings, or stop if they have no right shape."""
+    tokens = attempt("tokens", network.tokens, **signals)
+    _check_parts("tokens", tokens, "(3, n_tokens, width)", network.token_width, problems)
+    for name, size in (network.token_size or {}).items():
+        expected, found = -(-network.n_times[name] // size), tokens[name].shape[1]
+        if found not in (expected, expected + 1):
             problems.append(
-                f"{method} must give {name!r} of 3 windows the shape ({', '.join(expected)}), "
-                f"got {shape}"
+                f"token_size {size} of {name} must make {expected} tokens (one more may come "
+                f"first), got {found}"
             )
-        elif not torch.isfinite(part).all():
-            problems.append(f"{method} gives NaN or infinite values for {name!r}")
-    return usable
-
-
-def _shape(thing):
-    """Return the shape of a tensor; an empty one for anything else."""
-    return tuple(thing.shape) if isinstance(thing, torch.Tensor) else ()
-
-
-def _check_token_size(network, tokens, problems):
-    sizes = network.token_size
-    if not _are_sizes(sizes) or set(sizes) != set(network.n_channels):
-        problems.append(
-            "token_size must be None or give a positive number of samples for each of "
-            f"{', '.join(network.n_channels)}, got {sizes!r}"
-        )
-        return
-    for name, part in tokens.items():
-        n_tokens = -(-network.n_times[name] // sizes[name])
-        if part.shape[1] not in (n_tokens, n_tokens + 1):
-            problems.append(
-                f"token_size must match the number of tokens: {network.n_times[name]} samples "
-                f"of {name!r} are {n_tokens} tokens of {sizes[name]} (one more may come "
-                f"first), got {part.shape[1]}"
-            )
-
-
-def _check_forward(network, copies, signals, expected, problems):
-    """Note what is wrong with ``forward``; return whether its shape is right."""
-    found = problems.attempt("forward fails", network, **signals)
-    if found is FAILED:
-        return False
-    if _shape(found) != _shape(expected):
-        problems.append(
-            f"forward must return a tensor of shape {_shape(expected)}, got "
-            f"{_shape(found) or type(found).__name__}"
-        )
-        return False
-    if not _are_close(network(**signals), found):
-        problems.append("in evaluation mode, the same windows must give the same embedding")
-        return True
-    if not _are_close(found, expected):
-        problems.append(
-            "forward must join the parts of embed in the order of n_channels, "
-            f"{', '.join(network.n_channels)}, got other values"
-        )
+    parts = attempt("embed", network.embed, tokens)
+    _check_parts("embed", parts, "(3, size)", network.embedding_size, problems)
+    joined = torch.cat([parts[name] for name in network.n_channels], dim=1)
+    embedding = attempt("forward", network, **signals)
+    if describe(embedding) != describe(joined):
+        raise Stop(f"forward must return shape {describe(joined)}, got {describe(embedding)}")
+    if not _are_close(attempt("forward", network, **signals), embedding):
+        raise Stop("in evaluation mode, the same windows must give the same embedding")
+    if not _are_close(embedding, joined):
+        problems.append("forward must join the parts of embed in the order of n_channels")
     first = {name: x[:1] for name, x in signals.items()}
-    alone = problems.attempt("forward fails for one window", network, **first)
-    if alone is not FAILED and not _are_close(alone, found[:1]):
-        problems.append(
-            "in evaluation mode, windows must not influence each other, but a window alone "
-            "gives another embedding than in a batch"
-        )
-    for verb, twin in copies.items():
-        if twin is FAILED:
-            continue
-        again = problems.attempt(f"forward fails when {verb}", twin.eval(), **signals)
-        if again is not FAILED and not _are_close(again, found):
-            problems.append(f"it gives another embedding when {verb}")
-    return True
-
-
-def _check_missing(network, signals, expected, problems):
-    for left_out in signals:
+    if not _are_close(attempt("forward of one window", network, **first), embedding[:1]):
+        problems.append("windows must not influence each other: one alone is embedded differently")
+    if pickled is not None and not _are_close(
+        attempt("forward", pickled.eval(), **signals), embedding
+    ):
+        problems.append("a deep copy and a pickled copy must give the same embedding")
+    for left_out in signals if network.accepts_missing and len(signals) > 1 else ():
+        what = f"forward without {left_out}, although accepts_missing is True,"
         rest = {name: x for name, x in signals.items() if name != left_out}
-        what = f"accepts_missing is True, but forward without {left_out!r}"
-        found = problems.attempt(f"{what} fails", network, **rest)
-        if found is not FAILED and _shape(found) != _shape(expected):
-            problems.append(
-                f"{what} does not return the shape {_shape(expected)}, got {_shape(found)}"
-            )
-        elif found is not FAILED and not torch.isfinite(found).all():
-            problems.append(f"{what} gives NaN or infinite values")
+        lacking = attempt(what, network, **rest)
+        if describe(lacking) != describe(joined) or not lacking.isfinite().all():
+            problems.append(f"{what} gives a wrong shape or NaN: {describe(lacking)}")
 
 
-def _check_gradients(network, twin, signals, problems):
-    # Only a copy is set to training mode, because batch norm then changes its statistics.
-    trained = network if twin is FAILED else twin.train()
-    found = problems.attempt("forward fails in training mode", trained, **signals)
-    if found is FAILED:
-        return
-    # Not a plain sum, which LayerNorm makes constant.
-    gradients = find_gradients((found * torch.randn_like(found)).sum(), trained)
-    if not gradients:
-        problems.append("no gradient of the embedding reaches a parameter")
-    elif not all(torch.isfinite(x).all() for x in gradients):
-        problems.append("gradients of the embedding are NaN or infinite")
+def _check_parts(method, parts, shape, sizes, problems):
+    """Stop unless each modality has a tensor of the shape; append if values are not finite."""
+    n_dims = shape.count(",") + 1
+    if not (
+        isinstance(parts, Mapping)
+        and set(parts) == set(sizes)
+        and all(isinstance(x, torch.Tensor) and x.ndim == n_dims for x in parts.values())
+        and all((len(x), x.shape[-1]) == (3, sizes[name]) for name, x in parts.items())
+    ):
+        raise Stop(
+            f"{method} must give 3 windows of each modality the shape {shape}, with {sizes}, got "
+            f"{describe(parts)}"
+        )
+    bad = [name for name, x in parts.items() if not x.isfinite().all()]
+    if bad:
+        problems.append(f"{method} gives NaN or infinite values for {', '.join(bad)}")
 
 
 def _are_close(x, y):
     """Return whether two tensors are the same but for rounding; NaN equals NaN."""
     tolerance = 1e-4 * float(y.nan_to_num().abs().max())
-    return _shape(x) == _shape(y) and torch.allclose(x, y, 0.0, tolerance, equal_nan=True)
+    return describe(x) == describe(y) and torch.allclose(x, y, 0.0, tolerance, equal_nan=True)
