@@ -45,12 +45,11 @@ class TokenNetwork(nn.Module, ABC):
         Width of the tokens of each modality. Each child sets it or makes it a property.
     token_size : dict from str to int, or None
         Samples per token of each modality, if tokens are consecutive pieces of the window:
-        ``ceil(n_times / token_size)`` of them, and the last piece may be shorter. One more
-        token may come first, such as a CLS token. None, the default: tokens are no such
-        pieces, and ``MaskedPrediction`` refuses the network.
+        ``ceil(n_times / token_size)`` of them, and one more, such as a CLS token, may come
+        first. None, the default, for other tokens, which ``MaskedPrediction`` refuses.
     accepts_missing : bool
-        Whether ``tokens`` and ``forward`` can be called without some of the modalities. They
-        still return the parts of all modalities. False by default.
+        Whether ``tokens`` and ``forward`` can be called without some of the modalities, and
+        still return the parts of all. False by default.
 
     Raises
     ------
@@ -125,12 +124,7 @@ class TokenNetwork(nn.Module, ABC):
         """
 
     def embed(self, tokens):
-        """Turn tokens into the embedding of each modality: by default, their mean.
-
-        Parameters
-        ----------
-        tokens : dict from str to tensor of shape (batch, n_tokens, token_width)
-            What ``tokens`` returned.
+        """Turn what ``tokens`` returned into embeddings: by default, the mean of the tokens.
 
         Returns
         -------
@@ -139,12 +133,7 @@ class TokenNetwork(nn.Module, ABC):
         return {name: part.mean(dim=1) for name, part in tokens.items()}
 
     def forward(self, **signals):
-        """Embed windows and join the parts in the order of ``n_channels``.
-
-        Parameters
-        ----------
-        **signals : tensors of shape (batch, n_channels, n_times)
-            Windows of each modality.
+        """Embed windows, given as to ``tokens``, and join the parts in the order of ``n_channels``.
 
         Returns
         -------
@@ -155,10 +144,9 @@ class TokenNetwork(nn.Module, ABC):
 
 
 def check_network(network):
-    """Check that a network keeps the contract of ``TokenNetwork``.
+    """Check on random windows that a network keeps the contract of ``TokenNetwork``.
 
-    A copy of the network embeds random windows of its own ``n_channels`` and ``n_times``, one of
-    them constant. The network and the global random state stay as they are.
+    The network and the global random state stay as they are.
 
     Parameters
     ----------
@@ -222,13 +210,11 @@ def _check_sizes(network, member):
     if not (
         isinstance(sizes, Mapping)
         and list(sizes) == list(network.n_channels)
-        and sizes
+        and len(sizes)
         and all(isinstance(n, Integral) and n > 0 for n in sizes.values())
     ):
-        raise Stop(
-            f"{member} must map each modality, in the order of n_channels, to a positive integer, "
-            f"got {sizes!r}"
-        )
+        rule = "must map the modalities, in the order of n_channels, to positive integers"
+        raise Stop(f"{member} {rule}, got {sizes!r}")
 
 
 def _check_outputs(network, pickled, signals, problems):
@@ -238,10 +224,7 @@ def _check_outputs(network, pickled, signals, problems):
     for name, size in (network.token_size or {}).items():
         expected, found = -(-network.n_times[name] // size), tokens[name].shape[1]
         if found not in (expected, expected + 1):
-            problems.append(
-                f"token_size {size} of {name} must make {expected} tokens (one more may come "
-                f"first), got {found}"
-            )
+            problems.append(f"token_size {size} of {name} means {expected} tokens, got {found}")
     parts = attempt("embed", network.embed, tokens)
     _check_parts("embed", parts, "(3, size)", network.embedding_size, problems)
     joined = torch.cat([parts[name] for name in network.n_channels], dim=1)
@@ -255,10 +238,10 @@ def _check_outputs(network, pickled, signals, problems):
     first = {name: x[:1] for name, x in signals.items()}
     if not _are_close(attempt("forward of one window", network, **first), embedding[:1]):
         problems.append("windows must not influence each other: one alone is embedded differently")
-    if pickled is not None and not _are_close(
-        attempt("forward", pickled.eval(), **signals), embedding
-    ):
-        problems.append("a deep copy and a pickled copy must give the same embedding")
+    if pickled is not None:
+        again = attempt("forward of a pickled copy", pickled.eval(), **signals)
+        if not _are_close(again, embedding):
+            problems.append("a deep and a pickled copy must give the same embedding")
     for left_out in signals if network.accepts_missing and len(signals) > 1 else ():
         what = f"forward without {left_out}, although accepts_missing is True,"
         rest = {name: x for name, x in signals.items() if name != left_out}
@@ -276,10 +259,8 @@ def _check_parts(method, parts, shape, sizes, problems):
         and all(isinstance(x, torch.Tensor) and x.ndim == n_dims for x in parts.values())
         and all((len(x), x.shape[-1]) == (3, sizes[name]) for name, x in parts.items())
     ):
-        raise Stop(
-            f"{method} must give 3 windows of each modality the shape {shape}, with {sizes}, got "
-            f"{describe(parts)}"
-        )
+        rule = f"must give 3 windows of each modality the shape {shape}, with {sizes}"
+        raise Stop(f"{method} {rule}, got {describe(parts)}")
     bad = [name for name, x in parts.items() if not x.isfinite().all()]
     if bad:
         problems.append(f"{method} gives NaN or infinite values for {', '.join(bad)}")

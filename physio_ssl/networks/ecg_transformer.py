@@ -46,8 +46,7 @@ class ECGTransformer(TokenNetwork):
     Parameters
     ----------
     n_channels, n_times : mapping from str to int
-        Channels (leads), and samples per window, of the one modality. ``SSLEncoder`` fills them
-        in.
+        Leads, and samples per window, of the one modality. ``SSLEncoder`` fills them in.
     patch_size : int, default=1
         Samples per token: the product of the convolutions' strides, which are as equal as
         possible, larger ones first: 16 becomes (4, 2, 2).
@@ -130,28 +129,23 @@ class ECGTransformer(TokenNetwork):
         sizes = [n_channels[self.name], *n_filters, d_model]
         strides = _choose_strides(patch_size, len(kernel_sizes))
         self.convolutions = nn.Sequential()
-        for n_in, n_out, size, stride in zip(
-            sizes[:-1], sizes[1:], kernel_sizes, strides, strict=True
-        ):
-            self.convolutions.append(nn.Conv1d(n_in, n_out, size, stride, padding=size // 2))
-            self.convolutions.append(nn.ReLU())
+        for i, (size, stride) in enumerate(zip(kernel_sizes, strides, strict=True)):
+            conv = nn.Conv1d(sizes[i], sizes[i + 1], size, stride, padding=size // 2)
+            self.convolutions.extend([conv, nn.ReLU()])
         self.norm = nn.LayerNorm(d_model)
         self.cls = nn.Parameter(0.02 * torch.randn(d_model))
         n_tokens = -(-n_times[self.name] // patch_size)
         self.register_buffer("positions", _sinusoids(n_tokens, d_model), persistent=False)
-        self.layers = make_layers(
-            n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
-        )
+        layer = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+        self.layers = make_layers(n_layers, *layer)
 
     def tokens(self, **signals):
         """Turn windows into tokens, (batch, 1 + n_tokens, d_model), the CLS token first."""
         x = self.norm(self.convolutions(signals[self.name]).transpose(1, 2))
         if x.shape[1] > len(self.positions):
-            longest = len(self.positions) * self.token_size[self.name]
+            longest = self.n_times[self.name]
             found = signals[self.name].shape[-1]
-            raise ValueError(
-                f"Windows must have at most {longest} samples, as in fit, got {found}."
-            )
+            raise ValueError(f"Windows must not exceed the {longest} samples of fit, got {found}.")
         x = x + self.positions[: x.shape[1]]
         x = torch.cat([self.cls.expand(len(x), 1, -1), x], dim=1)
         return {self.name: apply_layers(self.layers, fast_dropout(x, self.dropout, self.training))}

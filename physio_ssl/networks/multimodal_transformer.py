@@ -98,10 +98,8 @@ class MultimodalTransformer(TokenNetwork):
         smallest number that gives at most 30 tokens per window: 2 s of a 60 s window.
     d_model : int, default=64
         Width of the tokens and size of each modality's part of the embedding.
-    n_heads : int, default=4
-        Attention heads. The number must divide ``d_model``.
-    n_layers : int, default=1
-        Transformer layers.
+    n_heads, n_layers : int, default=4 and 1
+        Attention heads, a divisor of ``d_model``, and transformer layers.
     dim_feedforward : int, default=128
         Hidden width of a transformer layer.
     n_filters, kernel_size : int, default=16 and 6
@@ -177,9 +175,8 @@ class MultimodalTransformer(TokenNetwork):
                 for name, n in n_channels.items()
             }
         )
-        self.layers = make_layers(
-            n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
-        )
+        layer = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+        self.layers = make_layers(n_layers, *layer)
         self.modality_dropout = modality_dropout
         if modality_dropout:
             self.missing = nn.ParameterDict(
@@ -188,7 +185,12 @@ class MultimodalTransformer(TokenNetwork):
 
     def tokens(self, **signals):
         """Turn windows into tokens, (batch, n_tokens, d_model) for each modality."""
-        self._check_modalities(signals)
+        known, given = set(self.tokenizers), set(signals)
+        if given != known and not (self.modality_dropout and given and given < known):
+            raise ValueError(
+                f"Signals must be {', '.join(self.tokenizers)} (all, without modality_dropout), "
+                f"got {', '.join(signals) or 'none'}."
+            )
         tokens = {
             name: tokenizer(signals[name])
             for name, tokenizer in self.tokenizers.items()
@@ -208,15 +210,6 @@ class MultimodalTransformer(TokenNetwork):
         tokens = tokenizer(torch.zeros(1, self.n_channels[name], self.n_times[name]))
         tokenizer.train()
         return tokens.mean(dim=(0, 1))
-
-    def _check_modalities(self, signals):
-        known, given = set(self.tokenizers), set(signals)
-        if given != known and not (self.modality_dropout and given and given < known):
-            rule = (
-                "some or all of" if self.modality_dropout else "all of, without modality_dropout,"
-            )
-            names = f"{', '.join(self.tokenizers)}, got {', '.join(signals) or 'none'}"
-            raise ValueError(f"Signals must be {rule} the modalities {names}.")
 
     def _drop(self, tokens):
         """Replace the tokens of randomly dropped modalities by the learned token."""
@@ -248,7 +241,7 @@ def _token_sizes(token_size, n_times):
     sizes = dict.fromkeys(n_times, token_size) if isinstance(token_size, Integral) else token_size
     if set(sizes) != set(n_times) or min(sizes.values()) < 1:
         raise ValueError(
-            f"token_size must be a positive number of samples, or one for each of "
+            "token_size must be a positive number of samples, or one for each of "
             f"{', '.join(n_times)}, got {token_size}."
         )
     return {name: sizes[name] for name in n_times}

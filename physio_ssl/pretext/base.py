@@ -78,15 +78,12 @@ class Pretext(BaseEstimator, ABC):
 
     @abstractmethod
     def make_heads(self, network):
-        """Return the trainable layers that the task puts on a network.
-
-        Wrong parameters of the task should raise an error here, before training starts.
+        """Return the task's trainable layers, or raise an error if its parameters are wrong.
 
         Parameters
         ----------
         network : TokenNetwork
-            The network to train. Its ``n_channels``, ``n_times``, ``token_width``,
-            ``token_size`` and ``embedding_size`` give the sizes.
+            The network to train, which gives the sizes.
 
         Returns
         -------
@@ -96,9 +93,7 @@ class Pretext(BaseEstimator, ABC):
 
     @abstractmethod
     def make_views(self, signals, rng):
-        """Turn a batch of windows into inputs of the network and a target.
-
-        The windows must not be changed in place.
+        """Turn a batch of windows, left unchanged, into inputs of the network and a target.
 
         Parameters
         ----------
@@ -121,10 +116,8 @@ class Pretext(BaseEstimator, ABC):
 
         Parameters
         ----------
-        network : TokenNetwork
-            The network to train.
-        heads : torch.nn.Module
-            What ``make_heads`` returned.
+        network, heads : TokenNetwork and torch.nn.Module
+            The network to train, and what ``make_heads`` returned.
         inputs, target : dict and object
             What ``make_views`` returned.
 
@@ -153,10 +146,9 @@ class _PieceNetwork(TokenNetwork):
 
 
 def check_pretext(pretext, network=None):
-    """Check that a pretext task keeps the contract of ``Pretext``.
+    """Check on random windows that a pretext task keeps the contract of ``Pretext``.
 
-    A clone of the task makes views of a few random windows and computes their loss on a copy
-    of the network. The task, the network and the global random state stay as they are.
+    The task, the network and the global random state stay as they are.
 
     Parameters
     ----------
@@ -226,7 +218,15 @@ def _check_training(task, network, problems):
     signals = draw_windows(network, n_windows=4)
     before = copy.deepcopy(signals)
     views = _get_two(task.make_views, signals, np.random.default_rng(0))
-    _check_inputs(views[0], network)
+    inputs, names = views[0], ", ".join(network.n_channels)
+    if not (
+        isinstance(inputs, Mapping)
+        and set(inputs) >= set(network.n_channels)
+        and all(isinstance(x, torch.Tensor) and x.ndim == 3 for x in inputs.values())
+        and len({len(x) for x in inputs.values()}) == 1
+    ):
+        rule = f"must return inputs (n_views, n_channels, n_times), equally many of each of {names}"
+        raise Stop(f"make_views {rule}, got {describe(inputs)}")
     again = _get_two(task.make_views, copy.deepcopy(before), np.random.default_rng(0))
     if not all(map(_are_same, views, again)):
         problems.append("make_views must draw from rng alone: the same seed gives other views")
@@ -255,19 +255,6 @@ def _get_two(method, *args):
     if not (isinstance(result, (tuple, list)) and len(result) == 2):
         raise Stop(f"{method.__name__} must return a tuple of two, got {describe(result)}")
     return result
-
-
-def _check_inputs(inputs, network):
-    if not (
-        isinstance(inputs, Mapping)
-        and set(inputs) >= set(network.n_channels)
-        and all(isinstance(x, torch.Tensor) and x.ndim == 3 for x in inputs.values())
-        and len({len(x) for x in inputs.values()}) == 1
-    ):
-        raise Stop(
-            "make_views must return inputs of shape (n_views, n_channels, n_times) of every "
-            f"modality, {', '.join(network.n_channels)}, equally many, got {describe(inputs)}"
-        )
 
 
 def _are_same(one, other):
