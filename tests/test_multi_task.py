@@ -174,16 +174,6 @@ def test_a_version_that_no_window_shows_is_no_gap_in_the_accuracy():
     assert 0 <= metrics["accuracy_ecg"] <= 1
 
 
-def test_a_number_of_views_shows_each_window_in_so_many_versions():
-    names = torch.arange(1.0, 41).reshape(-1, 1, 1).expand(-1, 1, 80)
-    task = MultiTaskRecognition([Negation(), Scaling(100), Scaling(1000)], n_views=2)
-    inputs, target = task.make_views({"ecg": names}, np.random.default_rng(0))
-    original = inputs["ecg"][:, 0, 0] / torch.tensor([1.0, -1, 100, 1000])[target]
-    shown = set(zip(original.tolist(), target.tolist(), strict=True))
-    assert len(shown) == 80  # no version of a window is shown twice
-    assert_array_equal(np.bincount(original.int()), [0] + [2] * 40)
-
-
 def test_initial_values_of_the_heads_are_those_of_glorot():
     head = MultiTaskRecognition().make_heads(make_network(n_filters=(4, 128)))["ecg"][0]
     limit = (6 / 256) ** 0.5

@@ -331,7 +331,7 @@ def test_every_task_keeps_the_contract_on_every_network():
             if isinstance(task, NeedsOneModality) and len(network.n_channels) > 1:
                 continue
             if isinstance(task, MaskedPrediction) and network.token_size is None:
-                with pytest.raises(ValueError, match="token_size, .* got ConvEncoder"):
+                with pytest.raises(ValueError, match="token_size, got ConvEncoder"):
                     check_pretext(task, network)
             else:
                 check_pretext(task, network)

@@ -111,9 +111,8 @@ class MultimodalTransformer(TokenNetwork):
     attention_dropout : float, default=0.0
         Dropout of attention weights. Above 0, there is no fused attention, which is faster.
     modality_dropout : float, default=0.0
-        Probability that a modality of a window is dropped in training. A window that would
-        lose all modalities keeps one, drawn at random. With 0 (the paper) all modalities are
-        always needed.
+        Probability that a modality of a window is dropped in training; one is always kept, drawn
+        at random. With 0 (the paper) all modalities are needed.
 
     Raises
     ------
@@ -134,7 +133,7 @@ class MultimodalTransformer(TokenNetwork):
 
     Examples
     --------
-    An encoder that still embeds the windows of a device without skin temperature:
+    An encoder that also embeds windows without skin temperature:
 
     >>> import numpy as np
     >>> from physio_ssl import SignalDict, SSLEncoder

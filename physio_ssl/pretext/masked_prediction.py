@@ -8,8 +8,6 @@ from torch.nn import functional as F
 from ._views import check_mask, draw_mask
 from .base import Pretext
 
-_MASK_VALUES = ("zero", "noise")
-
 
 class MaskedPrediction(Pretext):
     """Predict masked samples from the others.
@@ -66,15 +64,11 @@ class MaskedPrediction(Pretext):
     def make_heads(self, network):
         """Return a head of two layers for each modality."""
         check_mask(self.mask_prob, self.mask_length)
-        if self.mask_value not in _MASK_VALUES:
-            raise ValueError(
-                f"mask_value must be one of {', '.join(_MASK_VALUES)}, got {self.mask_value!r}."
-            )
+        if self.mask_value not in ("zero", "noise"):
+            raise ValueError(f"mask_value must be zero or noise, got {self.mask_value!r}.")
         if getattr(network, "token_size", None) is None:
-            raise TypeError(
-                "MaskedPrediction needs a network with token_size, such as ECGTransformer or "
-                f"MultimodalTransformer, got {type(network).__name__}."
-            )
+            name = type(network).__name__
+            raise TypeError(f"MaskedPrediction needs a network with token_size, got {name}.")
         return nn.ModuleDict(
             {
                 name: nn.Sequential(

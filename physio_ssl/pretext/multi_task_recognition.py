@@ -43,16 +43,16 @@ class MultiTaskRecognition(Pretext):
     n_views : int, default=None
         Versions of each window per epoch, drawn at random. None shows all, as in the paper.
     task_weights : list of float, default=None
-        Weight of each head's loss; the unchanged window comes first. None takes the weights of
-        the paper for its transforms (0.0125 for negation and time reversal, 0.195 for all
-        others), and equal weights of sum 1 for other transforms.
+        Weight of each head's loss, first of the unchanged window. None takes those of the paper
+        for its transforms (0.0125 for negation and time reversal, 0.195 for the rest), and equal
+        weights of sum 1 for others.
     head_size : int, default=128
         Hidden units of both layers of each head.
     head_dropout : float, default=0.6
         Dropout of each head.
     l2 : float, default=1e-4
-        Weight of the L2 penalty in the loss: half the sum of squares of all parameters of
-        network and heads with more than one dimension, so not of biases.
+        Weight of the L2 penalty: half the sum of squares of all parameters of network and heads
+        with more than one dimension, so not of biases.
 
     See Also
     --------
