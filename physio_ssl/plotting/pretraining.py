@@ -56,10 +56,8 @@ class PretrainingCurveDisplay:
         ----------
         encoder : SSLEncoder, or FrozenEstimator around one
             A fitted encoder.
-        n_batches : int, default=None
-            Batches per running mean; None takes a twentieth of all.
-        ax : matplotlib Axes or sequence of them, default=None
-            Where to draw; one is divided into panels. None makes a figure.
+        n_batches, ax : default=None
+            As in ``plot``.
 
         Returns
         -------
@@ -83,23 +81,18 @@ class PretrainingCurveDisplay:
                     batches.append((n_windows, batch))
             ends.append(n_windows)
         if not batches:
-            raise ValueError(
-                "The encoder's history holds no batch: it was not trained here (max_epochs=0, "
-                "or weights from a file)."
-            )
-        prefix = "train_"
-        names = [name.removeprefix(prefix) for name in batches[0][1] if name.startswith(prefix)]
+            raise ValueError("The encoder's history holds no batch: it was not trained here.")
         curves = {
-            name: np.array([batch[prefix + name] for _, batch in batches])
-            for name in names
-            if name != "batch_size"
+            name.removeprefix("train_"): np.array([batch[name] for _, batch in batches])
+            for name in batches[0][1]
+            if name.startswith("train_") and name != "train_batch_size"
         }
         valid = {}
         for name in curves:
             rows = zip(ends, encoder.history_, strict=True)
             found = [(end, row[f"valid_{name}"]) for end, row in rows if f"valid_{name}" in row]
             if found:
-                valid[name] = tuple(np.array(column) for column in zip(*found, strict=True))
+                valid[name] = tuple(np.transpose(found))
         display = cls(
             n_windows=np.array([seen for seen, _ in batches]),
             loss=curves.pop("loss"),
@@ -161,23 +154,15 @@ class PretrainingCurveDisplay:
         if valid:
             style = {"linestyle": "--", "marker": "o", "markersize": 4, "color": GREY}
             self.axes_[-1].plot([], [], **style, label="held-out")
-        if metrics or valid:
-            self._add_legend(self.axes_[1:] if metrics else self.axes_, width)
+        if metrics or valid:  # one legend for all panels
+            handles = {
+                label: handle
+                for panel in (self.axes_[1:] if metrics else self.axes_)
+                for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+            }
+            entries = {"handles": handles.values(), "labels": handles.keys()}
+            legend_beside(self.axes_[-1], **entries, title=f"means over\n{width} batches")
         return self
-
-    def _add_legend(self, panels, width):
-        """Put one legend for several panels at the right of the last one."""
-        handles = {
-            label: handle
-            for panel in panels
-            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        legend_beside(
-            panels[-1],
-            handles=handles.values(),
-            labels=handles.keys(),
-            title=f"means over\n{width} batches",
-        )
 
 
 def _split(name):

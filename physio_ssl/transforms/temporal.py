@@ -13,7 +13,9 @@ from ._base import SignalTransform
 
 def _check_pieces(n_pieces, n_times):
     if not 1 <= n_pieces <= n_times:
-        raise ValueError(f"n_pieces must be from 1 to {n_times}, the window, got {n_pieces}.")
+        raise ValueError(
+            f"n_pieces must be from 1 to {n_times}, the window's length, got {n_pieces}."
+        )
 
 
 def _check_range(name, values, last):
