@@ -12,8 +12,7 @@ class Standardize(WindowTransformer):
     Parameters
     ----------
     constant : {"error", "zero"}, default="error"
-        Whether constant channels, which have no spread to divide by, raise an error or become
-        zero.
+        Whether constant channels, which have no spread, raise an error or become zero.
 
     Raises
     ------
@@ -39,14 +38,14 @@ class Standardize(WindowTransformer):
 class NormalScores(WindowTransformer):
     """Replace each sample by the normal quantile of its rank within channel and window.
 
-    The result looks as if drawn from a normal distribution, whatever the signal's own
-    distribution is. Like z-scores it has no unit, but one artefact does not compress all other
-    samples. On a recording, which is one window, ranks are those within the recording.
+    The result looks as if drawn from a normal distribution. Unlike in z-scores, one artefact does
+    not compress all other samples. On a recording, which is one window, ranks are those within
+    the recording.
 
     Parameters
     ----------
     constant : {"error", "zero"}, default="error"
-        Whether constant channels, whose ranks are all equal, raise an error or become zero.
+        Whether constant channels, which have no ranks, raise an error or become zero.
 
     Raises
     ------
@@ -86,8 +85,8 @@ class Clip(WindowTransformer):
 
     Raises
     ------
-    ValueError
-        If not ``low < high``.
+    TypeError, ValueError
+        If the bounds are not numbers with ``low < high``.
 
     See Also
     --------

@@ -35,14 +35,12 @@ def _local_mean(signal, duration, sampling_rate):
 class HeartRateChannels(WindowTransformer):
     """Append heart rate, pulse amplitude and rhythm regularity as channels.
 
-    Each channel becomes four: the signal; its heart rate, in beats per minute; the natural
-    logarithm of the pulse's amplitude; and the regularity of the rhythm, from 1 where intervals
-    between beats are plausible to 0 where they are not, as the band moves or is not worn. All
-    have the sampling rate of the signal. After resampling to 4 Hz, heart rate is still there,
-    but hardly visible in the signal itself.
+    Each channel, a pulse wave of a wristband (BVP, PPG), becomes four: the signal; its heart
+    rate, in beats per minute; the natural logarithm of the pulse's amplitude; and the regularity
+    of the rhythm, from 1 where intervals between beats are plausible to 0 where they are not,
+    because the band moves or is not worn. All have the sampling rate of the signal.
 
-    The signal is the pulse wave of a wristband (BVP, PPG). For the ECG, see
-    ``HandcraftedFeatures`` and ``physio_ssl.quality``.
+    A short window holds few beats: derive the channels of the recording, then cut it.
 
     Parameters
     ----------
@@ -52,7 +50,7 @@ class HeartRateChannels(WindowTransformer):
     Raises
     ------
     TypeError, ValueError
-        If the sampling rate is not a number, or not above 8 Hz.
+        If the sampling rate is not a number above 8 Hz.
 
     See Also
     --------
@@ -64,17 +62,15 @@ class HeartRateChannels(WindowTransformer):
     Beats are peaks of the signal at 0.6-4 Hz, at least 0.33 s apart and with a prominence of 0.7
     of its root mean square in 8 s. Intervals outside 0.33-1.7 s, or that differ by more than
     25 % from the median of the 21 nearest, do not count for heart rate: straight lines bridge
-    them, and heart rate is constant before the first plausible interval and after the last.
-    Regularity shows how far to trust it; in gaps of more than 5 s without a beat it is 0.
+    them. Heart rate is 0 throughout if fewer than six intervals are plausible.
 
-    Heart rate is 0 throughout if fewer than six intervals are plausible; regularity is 0 if there
-    are no beats. All three channels are 0 for a constant signal, so that ``Standardize`` then
-    needs ``constant="zero"``.
+    Regularity is 0 in gaps of more than 5 s without a beat.
 
-    Amplitude is the root mean square at 0.6-4 Hz in 4 s, in the unit of the signal. Its floor is
-    a thousandth of the usual amplitude, which is its value in flat stretches.
+    Amplitude is the root mean square at 0.6-4 Hz in 4 s, in the unit of the signal. In flat
+    stretches it is a thousandth of the usual amplitude.
 
-    A short window holds few beats: derive the channels of the recording, then cut it.
+    All three channels are 0 for a constant signal: ``Standardize`` then needs
+    ``constant="zero"``.
 
     Examples
     --------
@@ -95,8 +91,7 @@ class HeartRateChannels(WindowTransformer):
         lowest = 2 * _PULSE_BAND[1]
         if check_sampling_rate(self.sampling_rate) <= lowest:
             raise ValueError(
-                f"The pulse reaches up to {_PULSE_BAND[1]:g} Hz and needs a sampling rate above "
-                f"{lowest:g} Hz, got {self.sampling_rate}."
+                f"A pulse needs a sampling_rate above {lowest:g} Hz, got {self.sampling_rate}."
             )
 
     def _apply(self, X):
@@ -133,8 +128,8 @@ class HeartRateChannels(WindowTransformer):
 class SlopeChannels(WindowTransformer):
     """Append the slope of each channel, and its activity, as channels.
 
-    Each channel becomes two: the signal and its slope. With ``window`` it becomes three, the last
-    one the natural logarithm of how much the signal changes from sample to sample: skin
+    Each channel becomes two: the signal and its slope. With ``window`` it becomes three: activity
+    is the natural logarithm of how much the signal changes from sample to sample. Skin
     conductance at rest drifts, that of a stressed or moving person fluctuates.
 
     Parameters
@@ -142,11 +137,11 @@ class SlopeChannels(WindowTransformer):
     sampling_rate : float or None
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     smoothing : float
-        Standard deviation of the Gaussian that smooths the signal before its slope is taken, in
-        seconds. The slope is in the unit of ``X`` per second.
+        Standard deviation, in seconds, of the Gaussian that smooths the signal before its slope
+        is taken. The slope is in the unit of ``X`` per second.
     window : float, default=None
-        Length, in seconds, of the sliding window of activity, which is the standard deviation of
-        the differences between samples, in the unit of ``X``. None for no activity.
+        Seconds over which activity takes the standard deviation of the differences between
+        samples, in the unit of ``X``. None for no activity.
 
     Raises
     ------
@@ -159,9 +154,9 @@ class SlopeChannels(WindowTransformer):
 
     Notes
     -----
-    Activity has a floor, added before the logarithm: a ten-thousandth of the channel's standard
-    deviation. A change of unit therefore changes nothing once the channels are standardized.
-    Both channels are 0 throughout for a constant signal.
+    A ten-thousandth of the channel's standard deviation is added before the logarithm, so that a
+    change of unit changes nothing once the channels are standardized. Both channels are 0 for a
+    constant signal.
 
     Examples
     --------
@@ -185,8 +180,8 @@ class SlopeChannels(WindowTransformer):
         check_duration(self.smoothing, "smoothing")
         if self.window is not None and check_duration(self.window, "window") * sampling_rate < 2:
             raise ValueError(
-                f"window must last at least two samples, {2 / sampling_rate:g} s at "
-                f"{sampling_rate:g} Hz, to have a spread, got {self.window} s."
+                f"window must last two samples, {2 / sampling_rate:g} s at {sampling_rate:g} Hz, "
+                f"got {self.window} s."
             )
 
     def _apply(self, X):

@@ -22,16 +22,14 @@ class BandpassFilter(WindowTransformer):
         backwards: 4 gives a band-pass of 8 poles.
     gaps : {"error", "keep"}, default="error"
         What happens to gaps, which are samples of NaN. "keep" filters the stretches between
-        them one by one, and makes NaN of ``1 / low`` seconds on each side of a gap, where the
+        them one by one, and widens each gap by ``1 / low`` seconds on each side, where the
         filter does not know the signal before or after.
 
     Raises
     ------
-    TypeError
-        If the sampling rate or a cut-off is not a number, or the order not an integer.
-    ValueError
-        If not ``0 < low < high < sampling_rate / 2``, the order is not positive, or ``X`` has
-        gaps and ``gaps="error"``.
+    TypeError, ValueError
+        If not ``0 < low < high < sampling_rate / 2``, the order is not a positive integer, or
+        ``X`` has gaps and ``gaps="error"``.
 
     See Also
     --------
@@ -55,13 +53,10 @@ class BandpassFilter(WindowTransformer):
         functional.check_cutoffs(self.sampling_rate, self.low, self.high, self.order)
 
     def _apply(self, X):
-        def keep_band(x):
-            return functional.bandpass(x, self.low, self.high, self.sampling_rate, self.order)
-
-        if not (self._keeps_gaps and np.isnan(X).any()):
-            return keep_band(X)
-        reach = math.ceil(self.sampling_rate / self.low)
-        return _for_each_signal(lambda x: _filter_stretches(x, keep_band, reach), X)
+        settings = self.low, self.high, self.sampling_rate, self.order
+        if not np.isnan(X).any():
+            return functional.bandpass(X, *settings)
+        return np.apply_along_axis(_bandpass_between_gaps, -1, X, *settings)
 
 
 class LowpassFilter(WindowTransformer):
@@ -78,10 +73,8 @@ class LowpassFilter(WindowTransformer):
 
     Raises
     ------
-    TypeError
-        If the sampling rate or the cut-off is not a number, or the order not an integer.
-    ValueError
-        If not ``0 < high < sampling_rate / 2``, or the order is not positive.
+    TypeError, ValueError
+        If not ``0 < high < sampling_rate / 2``, or the order is not a positive integer.
 
     See Also
     --------
@@ -117,10 +110,8 @@ class Resample(WindowTransformer):
 
     Raises
     ------
-    TypeError
-        If a rate is not a number.
-    ValueError
-        If a rate is not positive, the rates have no such ratio, or ``X`` has gaps and
+    TypeError, ValueError
+        If a rate is not a positive number, the rates have no such ratio, or ``X`` has gaps and
         ``gaps="error"``.
 
     See Also
@@ -146,33 +137,28 @@ class Resample(WindowTransformer):
 
     def _apply(self, X):
         rates = self.sampling_rate, self.new_sampling_rate
-        if not (self._keeps_gaps and np.isnan(X).any()):
+        if not np.isnan(X).any():
             return functional.resample(X, *rates)
-        return _for_each_signal(lambda x: _resample_across_gaps(x, *rates), X)
+        return np.apply_along_axis(_resample_across_gaps, -1, X, *rates)
 
 
-def _for_each_signal(function, X):
-    signals = [function(x) for x in X.reshape(-1, X.shape[-1])]
-    return np.stack(signals).reshape(*X.shape[:-1], -1)
-
-
-def _filter_stretches(x, function, reach):
-    """Filter each stretch between gaps of (n_times,), and widen the gaps by ``reach`` samples."""
+def _bandpass_between_gaps(x, low, high, sampling_rate, order):
+    """Filter each stretch between gaps of (n_times,), and widen the gaps by ``1 / low`` s."""
+    reach = math.ceil(sampling_rate / low)
     filtered = np.full_like(x, np.nan)
     edges = np.flatnonzero(np.diff(np.isnan(x), prepend=True, append=True))
     for start, stop in edges.reshape(-1, 2):
-        filtered[start:stop] = function(x[start:stop])
-        if start > 0:
-            filtered[start : start + reach] = np.nan
-        if stop < len(x):
-            filtered[max(stop - reach, start) : stop] = np.nan
+        stretch = functional.bandpass(x[start:stop], low, high, sampling_rate, order)
+        first = reach if start > 0 else 0  # the recording's own ends are kept
+        last = max(len(stretch) - reach, 0) if stop < len(x) else len(stretch)
+        filtered[start + first : start + last] = stretch[first:last]
     return filtered
 
 
 def _resample_across_gaps(x, sampling_rate, new_sampling_rate):
     """Bridge the gaps of (n_times,), resample, and make NaN of what touches a gap."""
     gap = np.isnan(x)
-    if gap.any() and not gap.all():
+    if not gap.all():
         there = np.flatnonzero(~gap)
         x = np.interp(np.arange(len(x)), there, x[there]).astype(x.dtype)
     resampled = functional.resample(x, sampling_rate, new_sampling_rate)
