@@ -18,7 +18,7 @@ PLAUSIBLE = {
     # a short window of an ECG, whose sharp beats show fast hearts reliably
     "ecg": {"limits": (60 / ECG_HEART_RATES[1], 60 / ECG_HEART_RATES[0]), "tolerance": 0.3},
     # a short window of a pulse wave: NeuroKit2 finds no beats closer than 0.3 s
-    "pulse": {"limits": (0.3, 2.0), "tolerance": 0.3},
+    "bvp": {"limits": (0.3, 2.0), "tolerance": 0.3},
     # a long recording of a moving wrist: heart rate drifts, and beats beyond 35 to 182 per
     # minute are mostly movements
     "wrist": {"limits": (0.33, 1.7), "tolerance": 0.25, "n_around": 21},

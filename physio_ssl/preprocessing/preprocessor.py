@@ -210,7 +210,7 @@ class Preprocessor(BaseEstimator):
         elif rate > wanted:
             steps = [Resample(rate, wanted, gaps="keep"), *steps]
         else:
-            raise ValueError(f"{where} must be sampled at {wanted:g} Hz or faster, got {rate:g} Hz.")
+            raise ValueError(f"{where} must have at least {wanted:g} Hz, got {rate:g} Hz.")
         for step, new_rate in self._fill_rates(name, steps, rate):
             expected = signal.shape[-1] * new_rate / rate
             try:
