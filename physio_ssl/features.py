@@ -94,11 +94,6 @@ _SPECIFIC = {
 }
 
 
-def _list_modalities(signals):
-    advice = " (an array: use e.g. SignalDict(bvp=X))" if list(signals) == ["signal"] else ""
-    return ", ".join(signals) + advice
-
-
 class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     """Describe each window by statistics, heart-rate and skin-conductance features.
 
@@ -110,19 +105,16 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
       difference of neighbouring samples; both in units per second, 0 for one sample.
 
     Heart rate, of the modalities ``bvp`` and ``ecg``. In the pulse, NeuroKit2 finds the beats
-    [1]_ in the band of 0.5-8 Hz. In the ECG they are peaks of the power in 8-25 Hz, the band of
-    QRS complexes: sign and scale of the lead do not matter.
+    [1]_ in the band of 0.5-8 Hz. In the ECG they are peaks of the power in 8-25 Hz.
 
     - ``heart_rate``, 60 over the median interval between beats, in beats per minute;
-    - ``rmssd`` and ``sdnn``, in milliseconds, and ``pnn50``, a fraction between 0 and 1. They
-      are rough in one minute of a pulse at 64 Hz on a moving wrist, and in 10 s of an ECG,
-      which hold few beats;
+    - ``rmssd`` and ``sdnn``, in milliseconds, and ``pnn50``, a fraction. They are rough in one
+      minute of a pulse on a moving wrist, and in 10 s of an ECG, which hold few beats;
     - ``n_beats``, the number of beats found.
 
     Intervals below 30 beats per minute or above 200 (in an ECG 220), or that differ by more than
-    30 % from their median in the window, count as missed or extra beats and are left out;
-    arrhythmias therefore look milder than they are. If no two successive intervals remain, e.g.
-    because the sensor was not worn, the first four features are ``missing``.
+    30 % from their median in the window, are left out; arrhythmias therefore look milder than
+    they are. If no two successive intervals remain, the first four features are ``missing``.
 
     Skin conductance, of the modality ``eda``, split at 0.05 Hz as by NeuroKit2's
     ``eda_phasic(method="highpass")`` [2]_:
@@ -153,8 +145,8 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    n_channels_ : dict
-        Number of channels of each modality; an array is the modality ``signal``.
+    n_channels_, sampling_rate_ : dict
+        Of each modality; an array is the modality ``signal``.
     n_features_in_ : int
         Number of samples of a window, if ``X`` was one array of two dimensions.
 
@@ -183,12 +175,6 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     array([33. ,  0.1])
     >>> print(features.get_feature_names_out()[[0, 6]])
     ['temp_mean' 'temp_slope']
-
-    Heart rate and its variability alone, of an ECG:
-
-    >>> heart = HandcraftedFeatures(sampling_rate={"ecg": 128}, statistics=False)
-    >>> print(heart.fit({"ecg": np.zeros((1, 1280))}).get_feature_names_out())
-    ['ecg_heart_rate' 'ecg_rmssd' 'ecg_sdnn' 'ecg_pnn50' 'ecg_n_beats']
     """
 
     def __init__(
@@ -216,18 +202,32 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         """
         if isinstance(self.specific, str) or not set(self.specific) <= set(_SPECIFIC):
             raise ValueError(
-                f"specific must be a tuple of modalities among {', '.join(_SPECIFIC)}, got "
-                f"{self.specific!r}."
+                f"specific must be a tuple of {', '.join(_SPECIFIC)}, got {self.specific!r}."
             )
         if not self.min_scr_amplitude > 0:
             raise ValueError(f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}.")
         signals = SignalDict(as_modalities(X, self, reset=True, check=True))
-        self._check_rates(signals)
+        found = ", ".join(signals)
+        if found == "signal":
+            found += " (an array: use e.g. SignalDict(bvp=X))"
+        rates = self.sampling_rate
+        rates = rates if isinstance(rates, Mapping) else dict.fromkeys(signals, rates)
+        if not set(signals) <= set(rates):
+            raise ValueError(
+                f"sampling_rate must name every modality of X, {found}, got {', '.join(rates)}."
+            )
+        for name in signals:
+            rate = check_sampling_rate(rates[name], f"sampling_rate[{name!r}]")
+            if name in self.specific and rate < _SPECIFIC[name][1]:
+                raise ValueError(
+                    f"Features specific to {name!r} need {_SPECIFIC[name][1]:g} Hz, got {rate:g} "
+                    f"Hz: leave it out of specific={self.specific!r}."
+                )
         if not self.statistics and not set(self.specific) & set(signals):
             raise ValueError(
-                f"Without statistics, X must hold one of {', '.join(self.specific) or 'none'}, got "
-                f"{_list_modalities(signals)}."
+                f"Without statistics, X must hold one of specific={self.specific!r}, got {found}."
             )
+        self.sampling_rate_ = dict(rates)
         self.n_channels_ = {name: signal.shape[1] for name, signal in signals.items()}
         return self
 
@@ -251,15 +251,11 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         signals = SignalDict(as_modalities(X, self, check=True))
-        rates = self._check_rates(signals)
         received = {name: signal.shape[1] for name, signal in signals.items()}
         if received != self.n_channels_:
-            raise ValueError(
-                f"Modalities and numbers of channels must be those of fit, {self.n_channels_}, "
-                f"got {received}."
-            )
+            raise ValueError(f"Channels must be those of fit, {self.n_channels_}, got {received}.")
         batches = gen_batches(len(signals), 256)  # only to bound the memory
-        return np.concatenate([self._compute(signals[rows], rates) for rows in batches])
+        return np.concatenate([self._compute(signals[rows]) for rows in batches])
 
     def get_feature_names_out(self, input_features=None):
         """Name the features: ``bvp_heart_rate``, or ``acc_0_mean`` with several channels.
@@ -277,40 +273,21 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
                 names += [f"{prefix}_{feature}" for feature in features]
         return np.array(names, dtype=object)
 
-    def _compute(self, signals, rates):
+    def _compute(self, signals):
         """Return the features of some windows, of shape (n_windows, n_features)."""
         features = []
         for name in self.n_channels_:
             # contiguous, so that a sum over times is rounded alike in every batch
-            signal, rate = np.ascontiguousarray(signals[name], dtype=np.float64), rates[name]
+            signal = np.ascontiguousarray(signals[name], dtype=np.float64)
+            rate = self.sampling_rate_[name]
             parts = [_compute_statistics(signal, rate)] if self.statistics else []
-            if name in self.specific:
-                if name == "eda":
-                    parts.append(_compute_skin_conductance(signal, rate, self.min_scr_amplitude))
-                else:
-                    parts.append(_compute_heart_rate(signal, rate, name, self.missing))
+            if name in self.specific and name == "eda":
+                parts.append(_compute_skin_conductance(signal, rate, self.min_scr_amplitude))
+            elif name in self.specific:
+                parts.append(_compute_heart_rate(signal, rate, name, self.missing))
             if parts:
                 features.append(np.concatenate(parts, axis=-1).reshape(len(signal), -1))
         return np.concatenate(features, axis=1)
-
-    def _check_rates(self, signals):
-        """Return the sampling rate of each modality, in Hz."""
-        rates = self.sampling_rate
-        if not isinstance(rates, Mapping):
-            rates = dict.fromkeys(signals, rates)
-        if not set(signals) <= set(rates):
-            raise ValueError(
-                f"sampling_rate must name every modality of X, {_list_modalities(signals)}, got "
-                f"{', '.join(rates)}."
-            )
-        for name in signals:
-            rate = check_sampling_rate(rates[name], f"sampling_rate[{name!r}]")
-            if name in self.specific and rate < _SPECIFIC[name][1]:
-                raise ValueError(
-                    f"The features specific to {name!r} need at least {_SPECIFIC[name][1]:g} Hz, "
-                    f"got {rate:g} Hz: leave {name!r} out of specific={self.specific!r}."
-                )
-        return rates
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,7 +1,6 @@
-"""Filters, resampling and standardising, as pure functions on (..., n_times).
+"""Filters, resampling and standardizing, as pure functions on signals of shape (..., n_times).
 
-Time is the last axis, leading axes are free. Floating dtypes are kept, integers become
-float64, the input is not modified.
+Floating dtypes are kept, integers become float64, the input is not modified.
 """
 
 from fractions import Fraction
@@ -40,16 +39,11 @@ def check_cutoffs(sampling_rate, low=None, high=None, order=4):
 
 
 def butterworth(sampling_rate, low=None, high=None, order=4):
-    """Design a Butterworth filter, as second-order sections of shape (n_sections, 6).
-
-    It is a band-pass with both cut-offs, in Hz, a high-pass with only ``low``, and a low-pass
-    with only ``high``.
-    """
+    """Design a band-, high- (no ``high``) or low-pass (no ``low``), as second-order sections."""
     check_cutoffs(sampling_rate, low, high, order)
+    kind, band = "bandpass", (low, high)
     if low is None or high is None:
         kind, band = ("highpass", low) if high is None else ("lowpass", high)
-    else:
-        kind, band = "bandpass", (low, high)
     return signal.butter(order, band, btype=kind, fs=sampling_rate, output="sos")
 
 
@@ -68,17 +62,14 @@ def bandpass(X, low, high, sampling_rate, order=4):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-    low, high : float
-        Cut-off frequencies, in Hz.
-    sampling_rate : float
-        Sampling rate of ``X``, in Hz.
+    low, high : float, in Hz
+    sampling_rate : float, in Hz
     order : int, default=4
         Order of the Butterworth filter, applied forwards and backwards.
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Filtered signals, whose ends are extended by odd reflection.
 
     Raises
     ------
@@ -94,17 +85,14 @@ def lowpass(X, high, sampling_rate, order=4):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-    high : float
-        Cut-off frequency, in Hz.
-    sampling_rate : float
-        Sampling rate of ``X``, in Hz.
+    high : float, in Hz
+    sampling_rate : float, in Hz
     order : int, default=4
         Order of the Butterworth filter, applied forwards and backwards.
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Filtered signals, whose ends are extended by odd reflection.
 
     Raises
     ------
@@ -115,10 +103,7 @@ def lowpass(X, high, sampling_rate, order=4):
 
 
 def resampling_ratio(sampling_rate, new_sampling_rate):
-    """Return new over old sampling rate as a ``Fraction`` of numbers up to 10,000.
-
-    Its filters stay short, and the new clock drifts by at most a millionth.
-    """
+    """Return new over old sampling rate as a short ``Fraction``, right to a millionth."""
     old = check_sampling_rate(sampling_rate)
     new = check_sampling_rate(new_sampling_rate, "new_sampling_rate")
     exact = min(old, new) / max(old, new)
@@ -141,13 +126,11 @@ def resample(X, sampling_rate, new_sampling_rate):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-    sampling_rate, new_sampling_rate : float
-        Sampling rates before and after, in Hz. If they are equal nothing changes.
+    sampling_rate, new_sampling_rate : float, in Hz, before and after
 
     Returns
     -------
-    ndarray of shape (..., n_new_times)
-        Signals of ``ceil(n_times * new_sampling_rate / sampling_rate)`` samples.
+    ndarray of shape (..., ceil(n_times * new_sampling_rate / sampling_rate))
 
     Raises
     ------
@@ -178,8 +161,7 @@ def standardize(X, constant="error"):
 
     Returns
     -------
-    ndarray of shape (..., n_times)
-        Signals without unit.
+    ndarray of shape (..., n_times), without unit
 
     Raises
     ------
@@ -252,8 +234,7 @@ def clip(X, low, high):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-    low, high : float
-        Bounds, in the unit of ``X``; infinite for none.
+    low, high : float, in the unit of ``X``; infinite for no limit
 
     Returns
     -------
@@ -261,7 +242,7 @@ def clip(X, low, high):
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If not ``low < high``.
     """
     check_bounds(low, high)
@@ -287,7 +268,6 @@ def detrend(X):
     Returns
     -------
     ndarray of shape (..., n_times)
-        Signals of zero mean and no linear trend, in the unit of ``X``.
     """
     X = as_floats(X)
     return signal.detrend(X.astype(np.float64), axis=-1).astype(X.dtype, copy=False)

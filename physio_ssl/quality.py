@@ -113,14 +113,6 @@ def find_poor_ecg(
     See Also
     --------
     drop_poor_ecg : Drop these windows of recordings.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl.quality import find_poor_ecg
-    >>> poor = find_poor_ecg(np.zeros((3, 1, 2500)), sampling_rate=250)
-    >>> {reason: int(rows.sum()) for reason, rows in poor.items()}
-    {'flat line': 3, 'clipping': 3, 'no heartbeat': 3}
     """
     sampling_rate = check_sampling_rate(sampling_rate)
     ordered = np.shape(heart_rate) == (2,) and 0 < heart_rate[0] < heart_rate[1]

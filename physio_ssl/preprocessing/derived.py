@@ -36,11 +36,9 @@ class HeartRateChannels(WindowTransformer):
     """Append heart rate, pulse amplitude and rhythm regularity as channels.
 
     Each channel, a pulse wave of a wristband (BVP, PPG), becomes four: the signal; its heart
-    rate, in beats per minute; the natural logarithm of the pulse's amplitude; and the regularity
-    of the rhythm, from 1 where intervals between beats are plausible to 0 where they are not,
-    because the band moves or is not worn. All have the sampling rate of the signal.
-
-    A short window holds few beats: derive the channels of the recording, then cut it.
+    rate, in beats per minute; the natural logarithm of the pulse's amplitude, in its unit; and the
+    regularity of the rhythm, from 1 where intervals between beats are plausible to 0 where they
+    are not. A short window holds few beats: derive the channels of the recording, then cut it.
 
     Parameters
     ----------
@@ -61,16 +59,12 @@ class HeartRateChannels(WindowTransformer):
     -----
     Beats are peaks of the signal at 0.6-4 Hz, at least 0.33 s apart and with a prominence of 0.7
     of its root mean square in 8 s. Intervals outside 0.33-1.7 s, or that differ by more than
-    25 % from the median of the 21 nearest, do not count for heart rate: straight lines bridge
-    them. Heart rate is 0 throughout if fewer than six intervals are plausible.
+    25 % from the median of the 21 nearest, are not plausible: straight lines bridge their heart
+    rate, and fewer than six others give a heart rate of 0. Regularity is 0, too, in more than
+    5 s without a beat. Amplitude is the root mean square at 0.6-4 Hz in 4 s, at least a
+    thousandth of the usual one.
 
-    Regularity is 0 in gaps of more than 5 s without a beat.
-
-    Amplitude is the root mean square at 0.6-4 Hz in 4 s, in the unit of the signal. In flat
-    stretches it is a thousandth of the usual amplitude.
-
-    All three channels are 0 for a constant signal: ``Standardize`` then needs
-    ``constant="zero"``.
+    All three are 0 for a constant signal: ``Standardize`` then needs ``constant="zero"``.
 
     Examples
     --------
@@ -128,9 +122,9 @@ class HeartRateChannels(WindowTransformer):
 class SlopeChannels(WindowTransformer):
     """Append the slope of each channel, and its activity, as channels.
 
-    Each channel becomes two: the signal and its slope. With ``window`` it becomes three: activity
-    is the natural logarithm of how much the signal changes from sample to sample. Skin
-    conductance at rest drifts, that of a stressed or moving person fluctuates.
+    Each channel becomes two, the signal and its slope, or three with ``window``: activity is the
+    natural logarithm of how much the signal changes from sample to sample. Skin conductance at
+    rest drifts, that of a stressed or moving person fluctuates.
 
     Parameters
     ----------
@@ -138,7 +132,7 @@ class SlopeChannels(WindowTransformer):
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     smoothing : float
         Standard deviation, in seconds, of the Gaussian that smooths the signal before its slope
-        is taken. The slope is in the unit of ``X`` per second.
+        is taken, in the unit of ``X`` per second.
     window : float, default=None
         Seconds over which activity takes the standard deviation of the differences between
         samples, in the unit of ``X``. None for no activity.
@@ -154,20 +148,8 @@ class SlopeChannels(WindowTransformer):
 
     Notes
     -----
-    A ten-thousandth of the channel's standard deviation is added before the logarithm, so that a
-    change of unit changes nothing once the channels are standardized. Both channels are 0 for a
-    constant signal.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl.preprocessing import SlopeChannels
-    >>> ramp = np.arange(0, 60, 1 / 4)  # one unit per second
-    >>> channels = SlopeChannels(4, smoothing=2).fit_transform(ramp[np.newaxis, np.newaxis])
-    >>> channels.shape
-    (1, 2, 240)
-    >>> float(channels[0, 1, 120].round(6))
-    1.0
+    Activity has a floor, a ten-thousandth of the channel's standard deviation. Both channels are
+    0 for a constant signal.
     """
 
     def __init__(self, sampling_rate, smoothing, window=None):

@@ -1,4 +1,4 @@
-"""Filters and resampling, as estimators; in signals with gaps, too."""
+"""Filters and resampling, as estimators; in signals with gaps, which are samples of NaN."""
 
 import math
 
@@ -11,6 +11,8 @@ from ._base import WindowTransformer
 class BandpassFilter(WindowTransformer):
     """Keep one frequency band of each channel, without phase shift.
 
+    A short window holds little of a slow rhythm: filter the recording, then cut it.
+
     Parameters
     ----------
     low, high : float
@@ -18,12 +20,10 @@ class BandpassFilter(WindowTransformer):
     sampling_rate : float or None
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     order : int, default=4
-        Order of the Butterworth filter at each end of the band, applied forwards and
-        backwards: 4 gives a band-pass of 8 poles.
+        Order of the Butterworth filter at each end of the band, applied forwards and backwards.
     gaps : {"error", "keep"}, default="error"
-        What happens to gaps, which are samples of NaN. "keep" filters the stretches between
-        them one by one, and widens each gap by ``1 / low`` seconds on each side, where the
-        filter does not know the signal before or after.
+        Whether gaps are refused or kept. "keep" filters the stretches between gaps one by one,
+        and widens gaps by ``1 / low`` seconds on each side, where the filter lacks the signal.
 
     Raises
     ------
@@ -34,11 +34,6 @@ class BandpassFilter(WindowTransformer):
     See Also
     --------
     LowpassFilter : Keep the low frequencies.
-    physio_ssl.functional.bandpass : The same as a function, for signals without gaps.
-
-    Notes
-    -----
-    A short window holds little of a slow rhythm: filter the recording, then cut it.
     """
 
     def __init__(self, low, high, sampling_rate, order=4, gaps="error"):
@@ -79,7 +74,6 @@ class LowpassFilter(WindowTransformer):
     See Also
     --------
     BandpassFilter : Keep one frequency band.
-    physio_ssl.functional.lowpass : The same as a function.
     """
 
     def __init__(self, high, sampling_rate, order=4):
@@ -102,28 +96,15 @@ class Resample(WindowTransformer):
     sampling_rate : float or None
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     new_sampling_rate : float
-        Sampling rate of the result, in Hz. The ratio of the two is rounded to one of whole
-        numbers up to 10,000.
+        Sampling rate of the result, in Hz. The two have a ratio of whole numbers up to 10,000.
     gaps : {"error", "keep"}, default="error"
-        What happens to gaps, which are samples of NaN. "keep" makes NaN of each new sample
-        that touches one.
+        Whether gaps are refused or kept. "keep" makes a gap of each new sample that touches one.
 
     Raises
     ------
     TypeError, ValueError
         If a rate is not a positive number, the rates have no such ratio, or ``X`` has gaps and
         ``gaps="error"``.
-
-    See Also
-    --------
-    physio_ssl.functional.resample : The same as a function, for signals without gaps.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl.preprocessing import Resample
-    >>> Resample(64, 4).fit_transform(np.zeros((2, 1, 3840))).shape
-    (2, 1, 240)
     """
 
     def __init__(self, sampling_rate, new_sampling_rate, gaps="error"):

@@ -18,8 +18,8 @@ class Preprocessor(BaseEstimator):
     """Turn recordings into the windows that an encoder expects.
 
     Each modality goes through its steps as a whole recording, then windows are cut. An encoder
-    keeps its preprocessor, in its file too, so that recordings of another study or device become
-    windows like those that it was trained on.
+    keeps its preprocessor, so that recordings of another device become windows like those that
+    it was trained on.
 
     Parameters
     ----------
@@ -35,9 +35,8 @@ class Preprocessor(BaseEstimator):
         Sampling rate that reaches the first step of each modality, in Hz: faster signals are
         first resampled to it, slower ones are refused. None accepts any rate.
     standardize : {None, "recording", "subject"} or dict of these, default=None
-        Which samples get zero mean and unit standard deviation in each channel after the last
-        step: those of each recording, or those of all recordings of a subject in the same call,
-        which keeps the differences between them. Gaps, which are samples of NaN, do not count.
+        Whether channels get zero mean and unit standard deviation after the last step, over
+        each recording or over all recordings of a subject in a call. Gaps do not count.
 
     See Also
     --------
@@ -47,11 +46,11 @@ class Preprocessor(BaseEstimator):
 
     Notes
     -----
-    Recordings may lack modalities, if those of a call have the same ones. Modalities that are not
-    in ``steps`` are left out.
+    The recordings of a call may lack modalities, but the same ones. Modalities without steps are
+    left out. Subjects are distinguished by name: transform corpora with the same names one by one.
 
     Z-scores use unlabelled data of the test subjects too, which should be reported with the
-    result. Subjects are distinguished by name: transform corpora with the same names one by one.
+    result.
 
     Examples
     --------
@@ -65,8 +64,6 @@ class Preprocessor(BaseEstimator):
     ... )
     >>> noise = np.random.default_rng(0).normal(size=64 * 300)
     >>> recording = Recording({"bvp": noise, "eda": noise[:1200]}, {"bvp": 64, "eda": 4}, "S1")
-    >>> preprocessor.transform(recording)
-    Recording(S1: 300 s, bvp 1 x 4 Hz, eda 1 x 4 Hz)
     >>> preprocessor.make_windows(recording, step=30).X
     SignalDict(9 windows: bvp (1, 240), eda (1, 240))
     >>> preprocessor.n_times
@@ -99,14 +96,13 @@ class Preprocessor(BaseEstimator):
         Returns
         -------
         Recording or list of Recording
-            New recordings, with those of their modalities that are in ``steps``.
+            New recordings, of the modalities that have steps.
 
         Raises
         ------
         TypeError, ValueError
             If the parameters do not fit each other, recordings have none of the modalities or
-            different ones, a signal is sampled too slowly, or a step refuses it, e.g. because it
-            is constant or has gaps.
+            different ones, a signal is too slow, constant or only gaps, or a step refuses it.
         """
         if isinstance(recordings, Recording):
             return self.transform([recordings])[0]
@@ -133,8 +129,7 @@ class Preprocessor(BaseEstimator):
         step : float, default=None
             Time from one window's start to the next, in seconds; None is ``duration``.
         labels, dtype
-            As for ``physio_ssl.make_windows``. There is no ``valid_range``, because the steps may
-            change the unit.
+            As for ``physio_ssl.make_windows``. Steps may change the unit of a ``valid_range``.
 
         Returns
         -------
@@ -153,14 +148,12 @@ class Preprocessor(BaseEstimator):
         """Raise if the parameters do not fit each other."""
         for parameter in ("steps", "output_sampling_rate", "input_sampling_rate", "standardize"):
             value = getattr(self, parameter)
-            if isinstance(value, dict):
-                if not value or set(value) != set(self.steps):
-                    raise ValueError(
-                        f"Parameters must name the same modalities, got steps: {_join(self.steps)} "
-                        f"and {parameter}: {_join(value)}."
-                    )
-            elif parameter in ("steps", "output_sampling_rate"):
+            if not isinstance(value, dict) and parameter in ("steps", "output_sampling_rate"):
                 raise TypeError(f"{parameter} must be a dict by modality, got {value!r}.")
+            if isinstance(value, dict) and (not value or set(value) != set(self.steps)):
+                raise ValueError(
+                    f"Parameters must name the same modalities, got {parameter}: {_join(value)}."
+                )
         for name, steps in self.steps.items():
             if not isinstance(steps, (list, tuple)):
                 raise TypeError(f"The steps of {name!r} must be a list, got {steps!r}.")
@@ -184,8 +177,7 @@ class Preprocessor(BaseEstimator):
                 own = check_sampling_rate(own, f"sampling_rate of {step!r}")
                 if rate is not None and not math.isclose(own, rate):
                     raise ValueError(
-                        "A step's sampling_rate must be None or that of the signal, "
-                        f"{rate:g} Hz for {name!r}, got {step!r}."
+                        f"sampling_rate must be None or that of {name!r}, {rate:g} Hz: {step!r}."
                     )
                 rate = own
             elif hasattr(step, "sampling_rate"):
@@ -195,8 +187,8 @@ class Preprocessor(BaseEstimator):
         wanted = self.output_sampling_rate[name]
         if rate is not None and not math.isclose(rate, wanted):
             raise ValueError(
-                f"The steps of {name!r} must end at output_sampling_rate, {wanted:g} Hz, but end "
-                f"at {rate:g} Hz."
+                f"output_sampling_rate of {name!r} must be that after its steps, {rate:g} Hz, got "
+                f"{wanted:g} Hz."
             )
         return filled
 
@@ -220,14 +212,12 @@ class Preprocessor(BaseEstimator):
             # resampling rounds up to a whole sample, and drifts by up to a millionth
             if abs(signal.shape[-1] - expected) > 1 + 1e-6 * expected:
                 raise ValueError(
-                    f"{step!r} must make {expected:g} samples of {where}, got {signal.shape[-1]}: "
-                    "does it need a new_sampling_rate?"
+                    f"{step!r} must have a new_sampling_rate, or make {expected:g} samples of "
+                    f"{where}, got {signal.shape[-1]}."
                 )
         empty = np.flatnonzero(np.isnan(signal[0]).all(axis=-1))
         if len(empty):
-            raise ValueError(
-                f"{where} has nothing but gaps, which filters widen, in channel {empty[0]}."
-            )
+            raise ValueError(f"{where} has only gaps, which filters widen, in channel {empty[0]}.")
         return signal
 
 
@@ -246,8 +236,8 @@ def _find_modalities(recordings, steps):
     for names, recording in zip(found, recordings, strict=True):
         if not names or names != found[0]:
             raise ValueError(
-                f"Recordings must have some of the modalities {_join(steps)}, and all of them the "
-                f"same, got {_join(recordings[0].signals)} for {recordings[0].subject} and "
+                f"Recordings must have the same of the modalities {_join(steps)}, got "
+                f"{_join(recordings[0].signals)} for {recordings[0].subject} and "
                 f"{_join(recording.signals)} for {recording.subject}."
             )
     return found[0] if found else []
@@ -261,20 +251,18 @@ def _standardize(name, signals, recordings, by):
     for n, recording in enumerate(recordings):
         together.setdefault(recording.subject if by == "subject" else n, []).append(n)
     for rows in together.values():
+        where = f"{name!r} of {recordings[rows[0]].subject}"
         # before the steps, too: a filter leaves rounding errors of a constant signal
         for stage in ([recordings[n].signals[name] for n in rows], [signals[n] for n in rows]):
             constant = [is_constant(signal[0]) for signal in stage]
-            where = f"{name!r} of {recordings[rows[0]].subject}"
-            if len({len(channels) for channels in constant}) > 1:
+            n_channels = set(map(len, constant))
+            if len(n_channels) > 1:
                 raise ValueError(
-                    f"{where} must have the same channels in all recordings, got "
-                    f"{[len(channels) for channels in constant]}: set standardize='recording'."
+                    f"All recordings of {where} must have the same channels, got {n_channels}."
                 )
             flat = np.flatnonzero(np.all(constant, axis=0))
             if len(flat):
-                raise ValueError(
-                    f"{where} must not be constant, to be standardized, but channel {flat[0]} is."
-                )
+                raise ValueError(f"{where} must not be constant, but channel {flat[0]} is.")
         count = sum((~np.isnan(signals[n])).sum(axis=-1, keepdims=True) for n in rows)
         mean = sum(total(signals[n]) for n in rows) / count
         std = np.sqrt(sum(total((signals[n] - mean) ** 2) for n in rows) / count)

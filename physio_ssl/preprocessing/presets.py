@@ -8,15 +8,12 @@ from .preprocessor import Preprocessor
 
 
 def wristband_preprocessor(
-    duration=60,
-    output_sampling_rate=4.0,
-    modalities=("bvp", "eda", "temp"),
-    standardize=True,
+    duration=60, output_sampling_rate=4.0, modalities=("bvp", "eda", "temp"), standardize=True
 ):
     """Bring all signals of a wristband to one rate and scale.
 
-    The rate of 4 Hz is that of [1]_, whose filters are not published. It holds frequencies up to
-    2 Hz: the pulse rate, but not the pulse's shape.
+    The rate of 4 Hz is that of Wu, Daoudi & Amad (2024), whose filters are not published. It
+    holds frequencies up to 2 Hz: the pulse rate, but not the pulse's shape.
 
     Parameters
     ----------
@@ -27,8 +24,7 @@ def wristband_preprocessor(
     modalities : tuple of str, default=("bvp", "eda", "temp")
         Modalities to keep.
     standardize : bool, default=True
-        Whether to give each channel zero mean and unit standard deviation over the whole
-        recording, which then must not be constant.
+        Whether to apply ``Standardize`` to each recording.
 
     Returns
     -------
@@ -38,12 +34,7 @@ def wristband_preprocessor(
     See Also
     --------
     ecg_preprocessor : The same for the ECG.
-
-    References
-    ----------
-    .. [1] Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal
-       representation learning for wearable emotion recognition", IEEE Transactions on
-       Affective Computing 15(1), 2024.
+    physio_ssl.networks.MultimodalTransformer : The encoder of Wu, Daoudi & Amad.
 
     Examples
     --------
@@ -67,8 +58,8 @@ def ecg_preprocessor(
 ):
     """Bring the ECG of all recordings to one band, rate and scale.
 
-    The band, the rate and z-scores per subject are those of [1]_ as far as they are known: its
-    code is not published. The ECG is filtered at its own rate.
+    The band, the rate and z-scores per subject are those of Vazquez-Rodriguez et al. (2022), as
+    far as they are known: their code is not published.
 
     Gaps, which are samples of NaN, grow by ``1 / band[0]`` seconds on each side (1.25 s by
     default); see ``BandpassFilter``. ``make_windows`` drops and counts the windows with a gap.
@@ -82,8 +73,8 @@ def ecg_preprocessor(
     output_sampling_rate : float, default=128.0
         New sampling rate of the ECG, in Hz.
     band : (float, float), default=(0.8, 50.0)
-        Frequencies to keep, in Hz. The recordings must be sampled at more than twice the upper
-        end: for an ECG at 100 Hz or less choose a lower one, for all recordings.
+        Frequencies to keep, in Hz, below half the rate of the recordings: for an ECG at 100 Hz
+        or less choose a lower upper end, for all recordings.
     order : int, default=8
         Order at each end of the band: 8 gives a band-pass of 16 poles. If the paper's
         "8th-order band-pass" is read as 8 poles, set 4.
@@ -103,21 +94,8 @@ def ecg_preprocessor(
     See Also
     --------
     wristband_preprocessor : The same for the signals of a wristband.
+    physio_ssl.networks.ECGTransformer : The encoder of Vazquez-Rodriguez et al.
     physio_ssl.quality.drop_poor_ecg : Drop the windows without a readable heartbeat.
-
-    References
-    ----------
-    .. [1] J. Vazquez-Rodriguez, G. Lefebvre, J. Cumin, J. L. Crowley, "Transformer-based
-       self-supervised learning for emotion recognition", ICPR 2022.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl import Recording
-    >>> from physio_ssl.preprocessing import ecg_preprocessor
-    >>> noise = np.random.default_rng(0).normal(size=30_000)
-    >>> ecg_preprocessor().transform(Recording({"ecg": noise}, {"ecg": 500}, "S1"))
-    Recording(S1: 60 s, ecg 1 x 128 Hz)
     """
     if np.shape(band) != (2,):
         raise ValueError(f"band must be two frequencies, in Hz, got {band!r}.")
