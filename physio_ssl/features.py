@@ -124,8 +124,6 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
       prominence of at least ``min_scr_amplitude``, and ``scr_amplitude``, their mean prominence,
       0 if there are none.
 
-    Features of a window depend on that window alone, and are float64.
-
     Parameters
     ----------
     sampling_rate : float or mapping from str to float
@@ -147,8 +145,6 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     ----------
     n_channels_, sampling_rate_ : dict
         Of each modality; an array is the modality ``signal``.
-    n_features_in_ : int
-        Number of samples of a window, if ``X`` was one array of two dimensions.
 
     See Also
     --------
@@ -202,7 +198,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         """
         if isinstance(self.specific, str) or not set(self.specific) <= set(_SPECIFIC):
             raise ValueError(
-                f"specific must be a tuple of {', '.join(_SPECIFIC)}, got {self.specific!r}."
+                f"specific must be a tuple of {list(_SPECIFIC)}, got {self.specific!r}."
             )
         if not self.min_scr_amplitude > 0:
             raise ValueError(f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}.")
@@ -241,7 +237,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_windows, n_features)
+        ndarray of float64, of shape (n_windows, n_features)
             Features by modality, then by channel, as ``get_feature_names_out`` names them.
 
         Raises

@@ -12,8 +12,7 @@ LOWEST_ECG_RATE = 64.0  # Hz, which holds the band of QRS complexes with room to
 ECG_HEART_RATES = (30.0, 220.0)  # beats per minute
 
 # Which intervals between two beats are plausible: limits in seconds, and the largest deviation
-# from the typical interval, as a fraction of it. The typical interval is the median of the
-# plausible ones, or of the `n_around` nearest ones.
+# from the median of those within, or of the `n_around` nearest ones, as a fraction of it.
 PLAUSIBLE = {
     # a short window of an ECG, whose sharp beats show fast hearts reliably
     "ecg": {"limits": (60 / ECG_HEART_RATES[1], 60 / ECG_HEART_RATES[0]), "tolerance": 0.3},

@@ -81,8 +81,7 @@ def find_poor_ecg(
     Parameters
     ----------
     X : array-like of shape (n_windows, n_channels, n_times) or (n_windows, n_times)
-        Windows as recorded, as filters hide flat lines and clipping. One with a poor channel is
-        poor.
+        Windows as recorded: filters hide flat lines and clipping. One poor channel is enough.
     sampling_rate : float
         Sampling rate of ``X``, in Hz, at least 64.
     max_flat : float, default=0.5
@@ -109,10 +108,6 @@ def find_poor_ecg(
     ValueError
         If a sample is not finite, a threshold is out of range, the rate is too low, or the
         windows are shorter than two of the longest plausible intervals.
-
-    See Also
-    --------
-    drop_poor_ecg : Drop these windows of recordings.
     """
     sampling_rate = check_sampling_rate(sampling_rate)
     ordered = np.shape(heart_rate) == (2,) and 0 < heart_rate[0] < heart_rate[1]
@@ -129,20 +124,14 @@ def find_poor_ecg(
     X = X[:, np.newaxis] if X.ndim == 2 else X
     duration, needed = X.shape[-1] / sampling_rate, 2 * 60 / heart_rate[0]
     if duration < needed:
-        raise ValueError(
-            f"Windows must last two of the slowest beats, {needed:g} s, got {duration:g} s."
-        )
-    rules = {
-        "flat line": (_is_flat, max_flat),
-        "clipping": (_is_clipped, max_clipped),
-        "no heartbeat": (_has_no_heartbeat, heart_rate, min_similarity),
-    }
-    poor = {reason: np.zeros(len(X), dtype=bool) for reason in rules}
+        raise ValueError(f"Windows must last two slow beats, {needed:g} s, got {duration:g} s.")
+    flat, clipped, silent = np.zeros((3, len(X)), dtype=bool)
     for rows in gen_batches(len(X), 256):  # only to bound the memory
         for channel in np.moveaxis(X[rows], 1, 0):
-            for reason, (rule, *thresholds) in rules.items():
-                poor[reason][rows] |= rule(channel, sampling_rate, *thresholds)
-    return poor
+            flat[rows] |= _is_flat(channel, sampling_rate, max_flat)
+            clipped[rows] |= _is_clipped(channel, sampling_rate, max_clipped)
+            silent[rows] |= _has_no_heartbeat(channel, sampling_rate, heart_rate, min_similarity)
+    return {"flat line": flat, "clipping": clipped, "no heartbeat": silent}
 
 
 def drop_poor_ecg(windows, recordings, **thresholds):
@@ -196,8 +185,7 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     number, onset = windows.recording, windows.onset
     if number is None or onset is None or windows.duration is None:
         raise ValueError(
-            "Windows must have a duration and the columns recording and onset, got "
-            f"{', '.join(windows.info)}."
+            f"Windows must have a duration, recording and onset, got {list(windows.info)}."
         )
     recordings = as_recordings(recordings)
     keep = np.ones(len(windows), dtype=bool)
@@ -205,22 +193,16 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     for source in np.unique(number):
         rows = np.flatnonzero(number == source)
         if problem := _find_mismatch(windows, rows, source, recordings):
-            raise ValueError(
-                f"The recordings must be those of the windows, in the same order, but {problem}."
-            )
-        for batch in gen_batches(len(rows), 256):  # only to bound the memory
-            some = rows[batch]
-            raw = _cut_ecg(recordings[source], onset[some], windows.duration)
-            finite = np.isfinite(raw).all(axis=(1, 2))
-            raw[~finite] = 0  # whatever is found there, "non-finite" is counted
-            found = find_poor_ecg(raw, recordings[source].sampling_rate["ecg"], **thresholds)
-            for reason, poor in {"non-finite": ~finite, **found}.items():
-                dropped[reason] += int((keep[some] & poor).sum())
-                keep[some] &= ~poor
+            raise ValueError(f"Recordings must be those of the windows, in order, but {problem}.")
+        raw = _cut_ecg(recordings[source], onset[rows], windows.duration)
+        finite = np.isfinite(raw).all(axis=(1, 2))
+        raw[~finite] = 0  # whatever is found there, "non-finite" is counted
+        found = find_poor_ecg(raw, recordings[source].sampling_rate["ecg"], **thresholds)
+        for reason, poor in {"non-finite": ~finite, **found}.items():
+            dropped[reason] += int((keep[rows] & poor).sum())
+            keep[rows] &= ~poor
     if not keep.any():
-        raise ValueError(
-            f"No window of {len(windows)} shows a readable heartbeat, got {dict(+dropped)}."
-        )
+        raise ValueError(f"No window shows a readable heartbeat, got {dict(+dropped)}.")
     return windows.select(keep, dropped)
 
 

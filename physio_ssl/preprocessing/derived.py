@@ -10,8 +10,6 @@ from ._base import WindowTransformer
 
 _PULSE_BAND = (0.6, 4.0)  # Hz
 _FEWEST = 6  # plausible intervals that a heart rate needs
-_BEAT_SCALE = 8.0  # s of pulse whose amplitude a beat is compared with
-_AMPLITUDE = 4.0  # s of pulse whose amplitude becomes a channel
 _FLOOR = 1e-3  # of the usual amplitude, below which there is no pulse
 _LEAST_ACTIVITY = 1e-4  # of the signal's standard deviation, below which there is no activity
 
@@ -82,11 +80,8 @@ class HeartRateChannels(WindowTransformer):
         self.sampling_rate = sampling_rate
 
     def _check(self):
-        lowest = 2 * _PULSE_BAND[1]
-        if check_sampling_rate(self.sampling_rate) <= lowest:
-            raise ValueError(
-                f"A pulse needs a sampling_rate above {lowest:g} Hz, got {self.sampling_rate}."
-            )
+        if check_sampling_rate(self.sampling_rate) <= 2 * _PULSE_BAND[1]:
+            raise ValueError(f"sampling_rate must be above 8 Hz, got {self.sampling_rate}.")
 
     def _apply(self, X):
         return _append_channels(X, 3, self._derive)
@@ -102,7 +97,7 @@ class HeartRateChannels(WindowTransformer):
         floor = max(_FLOOR**2 * typical, np.finfo(float).eps ** 2)
         usual, local = (
             np.sqrt(np.maximum(_local_mean(power, duration, self.sampling_rate), 0) + floor)
-            for duration in (_BEAT_SCALE, _AMPLITUDE)
+            for duration in (8.0, 4.0)  # s
         )
         channels = np.zeros((3, len(signal)))
         channels[1] = np.log(local) + np.log(scale)
@@ -123,8 +118,8 @@ class SlopeChannels(WindowTransformer):
     """Append the slope of each channel, and its activity, as channels.
 
     Each channel becomes two, the signal and its slope, or three with ``window``: activity is the
-    natural logarithm of how much the signal changes from sample to sample. Skin conductance at
-    rest drifts, that of a stressed or moving person fluctuates.
+    natural logarithm of how much the signal changes from sample to sample, at least a
+    ten-thousandth of its standard deviation. Both are 0 for a constant signal.
 
     Parameters
     ----------
@@ -145,11 +140,6 @@ class SlopeChannels(WindowTransformer):
     See Also
     --------
     HeartRateChannels : Append heart rate, pulse amplitude and regularity.
-
-    Notes
-    -----
-    Activity has a floor, a ten-thousandth of the channel's standard deviation. Both channels are
-    0 for a constant signal.
     """
 
     def __init__(self, sampling_rate, smoothing, window=None):
@@ -158,13 +148,10 @@ class SlopeChannels(WindowTransformer):
         self.window = window
 
     def _check(self):
-        sampling_rate = check_sampling_rate(self.sampling_rate)
+        shortest = 2 / check_sampling_rate(self.sampling_rate)
         check_duration(self.smoothing, "smoothing")
-        if self.window is not None and check_duration(self.window, "window") * sampling_rate < 2:
-            raise ValueError(
-                f"window must last two samples, {2 / sampling_rate:g} s at {sampling_rate:g} Hz, "
-                f"got {self.window} s."
-            )
+        if self.window is not None and check_duration(self.window, "window") < shortest:
+            raise ValueError(f"window must last two samples, {shortest:g} s, got {self.window} s.")
 
     def _apply(self, X):
         return _append_channels(X, 1 if self.window is None else 2, self._derive)

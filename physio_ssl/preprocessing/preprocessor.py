@@ -48,24 +48,16 @@ class Preprocessor(BaseEstimator):
     -----
     The recordings of a call may lack modalities, but the same ones. Modalities without steps are
     left out. Subjects are distinguished by name: transform corpora with the same names one by one.
-
-    Z-scores use unlabelled data of the test subjects too, which should be reported with the
-    result.
+    Z-scores use unlabelled data of the test subjects too, which should be reported.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from physio_ssl import Recording
+    >>> from physio_ssl.datasets import simulate_wristband
     >>> from physio_ssl.preprocessing import Preprocessor, Resample, Standardize
-    >>> preprocessor = Preprocessor(
-    ...     {"bvp": [Resample(None, 4), Standardize()], "eda": [Standardize()]},
-    ...     output_sampling_rate={"bvp": 4, "eda": 4},
-    ...     duration=60,
-    ... )
-    >>> noise = np.random.default_rng(0).normal(size=64 * 300)
-    >>> recording = Recording({"bvp": noise, "eda": noise[:1200]}, {"bvp": 64, "eda": 4}, "S1")
-    >>> preprocessor.make_windows(recording, step=30).X
-    SignalDict(9 windows: bvp (1, 240), eda (1, 240))
+    >>> steps = {"bvp": [Resample(None, 4), Standardize()], "eda": [Standardize()]}
+    >>> preprocessor = Preprocessor(steps, {"bvp": 4, "eda": 4}, duration=60)
+    >>> preprocessor.make_windows(simulate_wristband(2, random_state=0), step=30).X
+    SignalDict(52 windows: bvp (1, 240), eda (1, 240))
     >>> preprocessor.n_times
     {'bvp': 240, 'eda': 240}
     """
@@ -91,7 +83,6 @@ class Preprocessor(BaseEstimator):
         Parameters
         ----------
         recordings : Recording or list of Recording
-            With at least one of the modalities.
 
         Returns
         -------
@@ -125,7 +116,6 @@ class Preprocessor(BaseEstimator):
         Parameters
         ----------
         recordings : Recording or list of Recording
-            With at least one of the modalities.
         step : float, default=None
             Time from one window's start to the next, in seconds; None is ``duration``.
         labels, dtype
@@ -134,7 +124,6 @@ class Preprocessor(BaseEstimator):
         Returns
         -------
         Windows
-            Their ``X`` is what the encoder takes.
 
         Raises
         ------
@@ -152,7 +141,7 @@ class Preprocessor(BaseEstimator):
                 raise TypeError(f"{parameter} must be a dict by modality, got {value!r}.")
             if isinstance(value, dict) and (not value or set(value) != set(self.steps)):
                 raise ValueError(
-                    f"Parameters must name the same modalities, got {parameter}: {_join(value)}."
+                    f"Parameters must name the same modalities, got {list(value)} in {parameter}."
                 )
         for name, steps in self.steps.items():
             if not isinstance(steps, (list, tuple)):
@@ -166,10 +155,7 @@ class Preprocessor(BaseEstimator):
         check_duration(self.duration)
 
     def _fill_rates(self, name, steps, rate):
-        """Return copies of the steps that know the rate before them, and the rates after them.
-
-        Rates are in Hz; ``rate``, before the first step, is None if any is accepted.
-        """
+        """Return copies of the steps that know their rate (None for any), and the rates after."""
         filled = []
         for step in map(clone, steps):
             own = getattr(step, "sampling_rate", None)
@@ -177,7 +163,7 @@ class Preprocessor(BaseEstimator):
                 own = check_sampling_rate(own, f"sampling_rate of {step!r}")
                 if rate is not None and not math.isclose(own, rate):
                     raise ValueError(
-                        f"sampling_rate must be None or that of {name!r}, {rate:g} Hz: {step!r}."
+                        f"{step!r} of {name!r} must have a sampling_rate of {rate:g} Hz or None."
                     )
                 rate = own
             elif hasattr(step, "sampling_rate"):
@@ -226,19 +212,15 @@ def _of(setting, name):
     return setting[name] if isinstance(setting, dict) else setting
 
 
-def _join(names):
-    return ", ".join(map(str, names)) or "none"
-
-
 def _find_modalities(recordings, steps):
     """Return the modalities to transform, which must be the same in all recordings."""
     found = [[name for name in steps if name in r.signals] for r in recordings]
     for names, recording in zip(found, recordings, strict=True):
         if not names or names != found[0]:
             raise ValueError(
-                f"Recordings must have the same of the modalities {_join(steps)}, got "
-                f"{_join(recordings[0].signals)} for {recordings[0].subject} and "
-                f"{_join(recording.signals)} for {recording.subject}."
+                f"Recordings must have the same of the modalities {list(steps)}, at least one, got "
+                f"{list(recordings[0].signals)} for {recordings[0].subject} and "
+                f"{list(recording.signals)} for {recording.subject}."
             )
     return found[0] if found else []
 
@@ -262,7 +244,7 @@ def _standardize(name, signals, recordings, by):
                 )
             flat = np.flatnonzero(np.all(constant, axis=0))
             if len(flat):
-                raise ValueError(f"{where} must not be constant, but channel {flat[0]} is.")
+                raise ValueError(f"{where} cannot be standardized: channel {flat[0]} is constant.")
         count = sum((~np.isnan(signals[n])).sum(axis=-1, keepdims=True) for n in rows)
         mean = sum(total(signals[n]) for n in rows) / count
         std = np.sqrt(sum(total((signals[n] - mean) ** 2) for n in rows) / count)

@@ -29,7 +29,6 @@ def wristband_preprocessor(
     Returns
     -------
     Preprocessor
-        For recordings at any rate that have some of the modalities.
 
     See Also
     --------
@@ -84,7 +83,6 @@ def ecg_preprocessor(
     Returns
     -------
     Preprocessor
-        For recordings with the modality ``ecg``.
 
     Raises
     ------
