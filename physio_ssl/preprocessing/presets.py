@@ -24,7 +24,7 @@ def wristband_preprocessor(
     modalities : tuple of str, default=("bvp", "eda", "temp")
         Modalities to keep.
     standardize : bool, default=True
-        Whether to apply ``Standardize`` to each recording.
+        Whether to apply ``Standardize`` to each recording; see the notes of ``Preprocessor``.
 
     Returns
     -------
