@@ -1,11 +1,11 @@
 """Measure the memory that pre-training on files takes, against the size of the files.
 
-    python benchmarks/memory.py [--gigabytes 1.5] [--share 0.1] [--folder FOLDER]
+    python benchmarks/memory.py [--gigabytes 1.5] [--fraction 0.1] [--folder FOLDER]
 
 A corpus of noise is written to files, recording by recording; an encoder with a tiny network is
 trained on it for some steps, with weighted draws and held-out subjects, and embeds all of it.
 Each runs in a process of its own that may take, beyond what it has after a training on a few
-windows, no more private memory than a share of the corpus (RLIMIT_DATA; pages of the files are
+windows, no more private memory than a fraction of the corpus (RLIMIT_DATA; pages of the files are
 not the process's own, the kernel can drop them at any time). A third process, which copies the
 corpus, shows that the limit bites. Linux only.
 """
@@ -157,7 +157,7 @@ def run_child(name, folder, number, limit):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=1.5, help="size of the corpus")
-    parser.add_argument("--share", type=float, default=0.1, help="share of it that may be taken")
+    parser.add_argument("--fraction", type=float, default=0.1, help="limit, of the corpus")
     parser.add_argument("--steps", type=int, default=300, help="training steps")
     parser.add_argument("--folder", help="where to write the corpus, for a while")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
@@ -169,7 +169,7 @@ def main():
     bytes_per_recording = WINDOWS_PER_RECORDING * DURATION * RATE * 4
     n_recordings = max(10, round(arguments.gigabytes * 1e9 / bytes_per_recording))
     size = n_recordings * bytes_per_recording
-    limit = round(arguments.share * size)
+    limit = round(arguments.fraction * size)
     print(f"Corpus: {size / 1e6:.0f} MB; limit of new private memory: {limit / 1e6:.0f} MB.\n")
     print("| process | anonymous memory, peak (MB) | of it new (MB) | of corpus | within | s |")
     print("| --- | --- | --- | --- | --- | --- |")

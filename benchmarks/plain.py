@@ -1,4 +1,4 @@
-"""The yardstick: both papers' pre-training as one would write it without a library.
+"""The yardstick: the pre-training of both papers as one would write it without a library.
 
 Signal transforms loop over windows in Python, the networks are made of stock PyTorch layers,
 with dropout on the attention weights as published.

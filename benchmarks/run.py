@@ -5,7 +5,8 @@
 The two sides take turns, so that a slow spell of the machine hits both; the table shows the
 median rate of each and the median of the ratios. Windows are 60 s of three modalities at
 4 Hz. "Plain" is always the published network with attention dropout and six views; for ECG, 10 s
-at 128 Hz, the one of the second paper. With PHYSIO_SSL_DATA set, reading WESAD is timed too.
+at 128 Hz, that of Vazquez-Rodriguez et al. (2022). With PHYSIO_SSL_DATA set, reading WESAD is
+timed too.
 """
 
 import argparse

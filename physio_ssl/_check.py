@@ -37,7 +37,7 @@ def check_finite(array, name="", estimator=None, allow_nan=False):
 
 
 def has_modalities(X):
-    """Return whether ``X`` holds arrays by name, one per modality, instead of one array."""
+    """Return whether ``X`` holds arrays by modality instead of one array."""
     return isinstance(X, Mapping) and not issparse(X)  # SciPy's dok_array is a Mapping
 
 
@@ -49,8 +49,7 @@ def check_windows(X, estimator=None, *, reset=False, allow_nan=False):
     X : array-like of shape (n_windows, n_channels, n_times) or (n_windows, n_times)
         Windows; two dimensions count as one channel.
     estimator : estimator, default=None
-        Named in error messages; its ``n_features_in_`` is set (``reset=True``) or
-        compared where ``X`` has two dimensions.
+        Named in errors; keeps ``n_features_in_`` of two-dimensional windows.
     reset : bool, default=False
         Whether this is a call from ``fit``.
     allow_nan : bool, default=False
@@ -66,14 +65,12 @@ def check_windows(X, estimator=None, *, reset=False, allow_nan=False):
     TypeError
         If ``X`` holds several modalities or is sparse.
     ValueError
-        If ``X`` has other than two or three dimensions, an empty axis, or samples that
-        are NaN, infinite or complex.
+        If ``X`` has a wrong shape, or samples that are NaN, infinite or complex.
     """
     if has_modalities(X):
         raise TypeError(
-            "Expected the array of one modality, got several "
-            f"({', '.join(map(str, X))}): select one modality first, e.g. "
-            f"X[{next(iter(X), 'bvp')!r}], or use PerModality."
+            f"Expected the array of one modality, got several ({', '.join(map(str, X))}): select "
+            f"one, e.g. X[{next(iter(X), 'bvp')!r}], or use PerModality."
         )
     dtype = (np.float64, np.float32)
     finite = "allow-nan" if allow_nan else True
@@ -84,10 +81,7 @@ def check_windows(X, estimator=None, *, reset=False, allow_nan=False):
     X = check_array(X, dtype=dtype, allow_nd=True, estimator=estimator, ensure_all_finite=False)
     check_finite(X, estimator=estimator, allow_nan=allow_nan)
     if 0 in X.shape:
-        raise ValueError(
-            "Windows need at least one channel and one sample, got an array of shape "
-            f"{X.shape} for (n_windows, n_channels, n_times)."
-        )
+        raise ValueError(f"Windows need a channel and a sample, got an array of shape {X.shape}.")
     return X
 
 
@@ -104,10 +98,7 @@ def check_generator(random_state):
 
 
 class StatelessMixin:
-    """Declare that an estimator of windows learns nothing in ``fit``.
-
-    To be listed before ``TransformerMixin`` and ``BaseEstimator``.
-    """
+    """Declare that an estimator of windows learns nothing in ``fit``; to be listed first."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -147,16 +147,10 @@ class SSLClassifier(HeadClassifier):
             check_is_fitted(encoder)
             encoder = encoder.estimator
         if encoder is not None and not isinstance(encoder, SSLEncoder):
-            raise TypeError(
-                "encoder must be an SSLEncoder, a FrozenEstimator around a fitted one, or None, "
-                f"got {encoder!r}."
-            )
+            raise TypeError(f"encoder must be an SSLEncoder, fitted if frozen, got {encoder!r}.")
         has_weights = isinstance(getattr(encoder, "module", None), torch.nn.Module)
         if self.mode == "supervised" and has_weights:
-            raise ValueError(
-                "mode='supervised' starts from random weights, but the encoder's module is a "
-                "network with weights: give its class, with arguments module__..."
-            )
+            raise ValueError("mode='supervised' needs the class of the network, not an instance.")
 
     def _start(self, X, groups):
         """Set ``encoder_``, the network's start, and return the windows, checked."""
@@ -229,10 +223,7 @@ class SSLClassifier(HeadClassifier):
         inner = [name for name in params if name.startswith("encoder__")]
         if inner:
             if not hasattr(self.encoder, "set_params"):
-                raise ValueError(
-                    f"{', '.join(inner)} needs an encoder to set it on, but encoder is "
-                    f"{self.encoder!r}."
-                )
+                raise ValueError(f"{inner[0]} needs an encoder, got encoder={self.encoder!r}.")
             self.encoder.set_params(
                 **{name.removeprefix("encoder__"): params.pop(name) for name in inner}
             )

@@ -1,4 +1,4 @@
-"""Estimators of one modality, put to work on several."""
+"""Estimators of one modality, applied to several."""
 
 from collections.abc import Mapping
 
@@ -10,17 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 from ._check import StatelessMixin, check_windows, has_modalities
 from .containers import SignalDict, as_modalities
 
-_REMAINDERS = ("passthrough", "drop")
-
 
 def _check_known(names, signals):
     """Raise if one of ``names`` is not a modality of ``signals``."""
-    unknown = [name for name in names if name not in signals]
+    unknown = ", ".join(repr(name) for name in names if name not in signals)
     if unknown:
-        note = "" if list(signals) != ["signal"] else " (as a plain array is called)"
-        raise ValueError(
-            f"No modality {', '.join(map(repr, unknown))}, only {', '.join(signals)}{note}."
-        )
+        raise ValueError(f"No modality {unknown}, only {', '.join(signals)}.")
 
 
 class SelectModality(StatelessMixin, TransformerMixin, BaseEstimator):
@@ -53,20 +48,18 @@ class SelectModality(StatelessMixin, TransformerMixin, BaseEstimator):
         return self._select(X)
 
     def _select(self, X, reset=False):
-        signals = as_modalities(X, self, reset=reset)
+        signals = SignalDict(X) if has_modalities(X) else {"signal": X}
         _check_known([self.name], signals)
-        if not has_modalities(X):
-            return signals[self.name]
         return check_windows(signals[self.name], self, reset=reset)
 
 
 def _all_name_their_features(estimator):
+    """Return whether all modalities have transformers, which name their features."""
     transformers = getattr(estimator, "transformers_", None) or dict(estimator._pairs)
-    modalities = getattr(estimator, "modalities_", transformers)
-    passes = estimator.remainder == "passthrough" and set(modalities) > set(transformers)
-    return not passes and all(
-        hasattr(transformer, "get_feature_names_out") for transformer in transformers.values()
-    )
+    names = transformers
+    if estimator.remainder == "passthrough":
+        names = getattr(estimator, "modalities_", transformers)
+    return all(hasattr(transformers.get(name), "get_feature_names_out") for name in names)
 
 
 class PerModality(TransformerMixin, _BaseComposition):
@@ -75,17 +68,17 @@ class PerModality(TransformerMixin, _BaseComposition):
     Parameters
     ----------
     transformers : mapping from str to transformer, or list of (str, transformer)
-        Transformer of each modality; copies of them are fitted. Their parameters are
-        reached as ``bvp__low``. A plain array counts as one modality called ``"signal"``.
+        Transformer of each modality; copies are fitted. Parameters are set as ``bvp__low``. A
+        plain array counts as one modality called ``"signal"``.
     remainder : {"passthrough", "drop"}, default="passthrough"
         Whether the other modalities are kept as they are or left out.
 
     Attributes
     ----------
-    transformers_ : dict from str to transformer
-        Fitted transformers, in the order of the modalities seen in ``fit``.
     modalities_ : list of str
         Names of the modalities seen in ``fit``, those of the remainder too.
+    transformers_ : dict from str to transformer
+        Fitted transformers, in the order of ``modalities_``.
 
     Examples
     --------
@@ -103,15 +96,14 @@ class PerModality(TransformerMixin, _BaseComposition):
 
     @property
     def _pairs(self):
-        """The transformers as the list of pairs that scikit-learn's machinery wants."""
+        """The transformers as pairs, as scikit-learn's base class reads and sets them."""
         if isinstance(self.transformers, Mapping):
             return list(self.transformers.items())
         return self.transformers
 
     @_pairs.setter
     def _pairs(self, pairs):
-        kind = dict if isinstance(self.transformers, Mapping) else list
-        self.transformers = kind(pairs)
+        self.transformers = dict(pairs) if isinstance(self.transformers, Mapping) else pairs
 
     def get_params(self, deep=True):
         """Return the parameters, with those of the transformers if ``deep``."""
@@ -125,14 +117,10 @@ class PerModality(TransformerMixin, _BaseComposition):
 
     def fit(self, X, y=None):
         """Fit a copy of each transformer on the windows of its modality."""
-        if self.remainder not in _REMAINDERS:
-            raise ValueError(
-                f"remainder must be one of {', '.join(_REMAINDERS)}, got {self.remainder!r}."
-            )
-        pairs = self._pairs
-        self._validate_names([name for name, _ in pairs])
-        signals = as_modalities(X, self, reset=True)
-        transformers = dict(pairs)
+        if self.remainder not in ("passthrough", "drop"):
+            raise ValueError(f"remainder must be passthrough or drop, got {self.remainder!r}.")
+        self._validate_names([name for name, _ in self._pairs])
+        transformers, signals = dict(self._pairs), as_modalities(X, self, reset=True)
         _check_known(transformers, signals)
         self.transformers_ = {
             name: clone(transformers[name]).fit(signal, y)
@@ -143,66 +131,52 @@ class PerModality(TransformerMixin, _BaseComposition):
         return self
 
     def transform(self, X):
-        """Transform the windows of each modality.
-
-        Parameters
-        ----------
-        X : SignalDict or array of shape (n_windows, n_channels, n_times)
-            Windows of the modalities seen in ``fit``.
+        """Transform the windows of the modalities seen in ``fit``.
 
         Returns
         -------
         SignalDict or ndarray
-            A ``SignalDict`` in the order of the modalities in ``fit``. Where all
-            transformers give features, of shape (n_windows, n_features), these side by
-            side, in the same order. For a plain array, its transform.
+            Modalities in the order of ``fit``. If all transformers give features, of shape
+            (n_windows, n_features), they are concatenated. A plain array gives an array.
 
         Raises
         ------
         ValueError
-            If the modalities differ from those in ``fit``, or only some transformers
-            give features.
+            If the modalities differ from those in ``fit``, or only some give features.
         """
         check_is_fitted(self)
         signals = as_modalities(X, self)
         if set(signals) != set(self.modalities_):
-            raise ValueError(
-                "The modalities must be those seen in fit, "
-                f"{', '.join(self.modalities_)}, got {', '.join(signals)}."
-            )
-        transformed = {
-            name: self.transformers_[name].transform(signals[name])
-            if name in self.transformers_
-            else signals[name]
-            for name in self.modalities_
-            if name in self.transformers_ or self.remainder == "passthrough"
-        }
+            expected, found = ", ".join(self.modalities_), ", ".join(signals)
+            raise ValueError(f"The modalities must be those of fit, {expected}, got {found}.")
+        transformed = {}
+        for name in self.modalities_:
+            if name in self.transformers_:
+                transformed[name] = self.transformers_[name].transform(signals[name])
+            elif self.remainder == "passthrough":
+                transformed[name] = signals[name]
         if not has_modalities(X):
             return transformed["signal"]
-        n_dims = {name: np.ndim(array) for name, array in transformed.items()}
-        if set(n_dims.values()) == {2}:
-            return np.hstack(list(transformed.values()))
-        if 2 in n_dims.values():
-            features = [name for name, n_dim in n_dims.items() if n_dim == 2]
+        features = [name for name, array in transformed.items() if np.ndim(array) == 2]
+        if not features:
+            return SignalDict(transformed)
+        if len(features) < len(transformed):
             raise ValueError(
-                "Features and signals cannot be put side by side, got features of "
-                f"{', '.join(features)} only: give each modality a transformer to "
+                f"Got features of {', '.join(features)} only: give all modalities a transformer to "
                 "features, or set remainder='drop'."
             )
-        return SignalDict(transformed)
+        return np.hstack(list(transformed.values()))
 
     @available_if(_all_name_their_features)
     def get_feature_names_out(self, input_features=None):
         """Return the names of the features, after the modality and two underscores."""
         check_is_fitted(self)
-        return np.array(
-            [
-                f"{name}__{feature}"
-                for name, transformer in self.transformers_.items()
-                for feature in transformer.get_feature_names_out()
-            ],
-            dtype=object,
-        )
+        names = [
+            f"{name}__{feature}"
+            for name, transformer in self.transformers_.items()
+            for feature in transformer.get_feature_names_out()
+        ]
+        return np.array(names, dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

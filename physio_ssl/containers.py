@@ -1,7 +1,7 @@
 """Containers: windows of several modalities, and one continuous recording."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -13,7 +13,7 @@ class SignalDict(Mapping):
     """Windows of several modalities, each at its own sampling rate.
 
     An immutable mapping from modality to array that scikit-learn can split: its length is
-    the number of *windows*, and indexing with rows gives a ``SignalDict`` of those windows.
+    the number of *windows*, and rows index a ``SignalDict`` of those windows.
 
     Parameters
     ----------
@@ -51,14 +51,12 @@ class SignalDict(Mapping):
             if not (isinstance(name, str) and name.isidentifier()):
                 raise TypeError(f"A modality's name must be an identifier, got {name!r}.")
             array = np.asanyarray(array)
-            if array.ndim == 2:
-                array = array[:, np.newaxis]
-            if array.ndim != 3:
+            if array.ndim not in (2, 3):
                 raise ValueError(
-                    f"Modality {name!r} must have the shape (n_windows, n_channels, "
-                    f"n_times) or (n_windows, n_times), got {array.shape}."
+                    f"Modality {name!r} must have the shape (n_windows, n_channels, n_times) or "
+                    f"(n_windows, n_times), got {array.shape}."
                 )
-            arrays[name] = array
+            arrays[name] = array if array.ndim == 3 else array[:, np.newaxis]
         if not arrays:
             raise ValueError("A SignalDict needs at least one modality, got none.")
         if len({len(array) for array in arrays.values()}) > 1:
@@ -80,10 +78,7 @@ class SignalDict(Mapping):
         if isinstance(key, tuple):  # scikit-learn indexes rows as X[rows, ...]
             key, *rest = key
             if rest != [...]:
-                raise IndexError(
-                    "A SignalDict is indexed by modality or by windows; to reach "
-                    f"channels or times select one modality first, e.g. {self._advice}."
-                )
+                raise IndexError(f"Index a SignalDict by modality or by windows; {self._advice}.")
         if np.ndim(key) == 0 and not isinstance(key, slice):
             key = [key]  # one window stays a SignalDict of windows
         return type(self)({name: array[key] for name, array in self._signals.items()})
@@ -107,10 +102,7 @@ class SignalDict(Mapping):
     __hash__ = None
 
     def __array__(self, dtype=None, copy=None):
-        raise TypeError(
-            "A SignalDict holds several modalities and is not one array: select one "
-            f"modality first, e.g. {self._advice}."
-        )
+        raise TypeError(f"A SignalDict is not one array; {self._advice}.")
 
     def __repr__(self):
         parts = ", ".join(f"{name} {array.shape[1:]}" for name, array in self.items())
@@ -123,7 +115,7 @@ class SignalDict(Mapping):
 
     @property
     def _advice(self):
-        return f"X[{next(iter(self))!r}]"
+        return f"select one modality first, e.g. X[{next(iter(self))!r}]"
 
 
 def _check_annotations(annotations):
@@ -136,22 +128,19 @@ def _check_annotations(annotations):
             "Annotations need the columns onset, duration and description, or time and "
             f"one column per rating scale, got {', '.join(columns) or 'none'}."
         )
-    if len({column.shape for column in columns.values()}) > 1 or any(
-        column.ndim != 1 for column in columns.values()
-    ):
-        shapes = ", ".join(f"{name}: {column.shape}" for name, column in columns.items())
+    shapes = {name: column.shape for name, column in columns.items()}
+    if len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 1:
         raise ValueError(f"Annotation columns must be 1-D and equally long, got {shapes}.")
     for name in ("onset", "duration", "time"):
         if name in columns:
             columns[name] = columns[name].astype(float)
             if not np.isfinite(columns[name]).all():
                 raise ValueError(f"Annotation column {name!r} must be finite, in seconds.")
-    if "time" in columns and (np.diff(columns["time"]) < 0).any():
+    if (np.diff(columns.get("time", ())) < 0).any():
         raise ValueError("Annotation column 'time' must not go back, in seconds.")
     if "duration" in columns and (columns["duration"] < 0).any():
-        raise ValueError(
-            f"Annotation durations must not be negative, got {columns['duration'].min()} s."
-        )
+        shortest = columns["duration"].min()
+        raise ValueError(f"Annotation durations must not be negative, got {shortest} s.")
     return MappingProxyType(columns)
 
 
@@ -182,7 +171,7 @@ class Recording:
     sampling_rate: Mapping
     subject: str
     annotations: Mapping | None = None
-    start_time: float | None = field(default=None)
+    start_time: float | None = None
 
     def __post_init__(self):
         signals = {}
@@ -190,18 +179,16 @@ class Recording:
             signal = np.asanyarray(signal)
             if signal.ndim < 3:
                 signal = signal.reshape((1,) * (3 - signal.ndim) + signal.shape)
-            signals[name] = signal
             if len(signal) != 1 or signal.ndim != 3:
                 raise ValueError(
-                    f"A recording's signal is one window, of shape (1, n_channels, "
-                    f"n_times), got {signal.shape} for {name!r}."
+                    f"Signal {name!r} must be one window, of shape (1, n_channels, n_times), got "
+                    f"{signal.shape}."
                 )
+            signals[name] = signal
         signals = SignalDict(signals)
         if set(self.sampling_rate) != set(signals):
-            raise ValueError(
-                "sampling_rate must name the same modalities as signals, got "
-                f"{', '.join(self.sampling_rate)} for {', '.join(signals)}."
-            )
+            names = ", ".join(self.sampling_rate)
+            raise ValueError(f"sampling_rate must name {', '.join(signals)}, got {names}.")
         rates = {
             name: check_sampling_rate(self.sampling_rate[name], f"sampling_rate[{name!r}]")
             for name in signals
@@ -237,28 +224,18 @@ def as_modalities(X, estimator=None, *, reset=False, check=False):
     Parameters
     ----------
     X : SignalDict, mapping from str to array, or array-like
-        Windows. A plain array, of shape (n_windows, n_channels, n_times) or
-        (n_windows, n_times), is one modality called ``"signal"``.
+        Windows, as for ``check_windows``. A plain array is one modality called ``"signal"``.
     estimator : estimator, default=None
-        Named in error messages about a plain array; see ``check_windows``.
+        Named in errors about a plain array.
     reset : bool, default=False
         Whether this is a call from ``fit``.
     check : bool, default=False
-        Whether ``check_windows`` also checks the arrays of a mapping, and returns them as
-        floats. A plain array is always checked.
+        Whether to check the arrays of a mapping, too, with ``check_windows``.
 
     Returns
     -------
     dict from str to ndarray
-        Arrays of three dimensions; a plain array keeps its two. Without ``check``, the arrays
-        of a mapping are not copied.
-
-    Raises
-    ------
-    TypeError
-        If a modality's name is not an identifier.
-    ValueError
-        If an array has a wrong shape, or samples that ``check_windows`` refuses.
+        Arrays of three dimensions; a plain array keeps its two.
     """
     if not has_modalities(X):
         return {"signal": check_windows(X, estimator, reset=reset)}
@@ -272,31 +249,11 @@ def as_modalities(X, estimator=None, *, reset=False, check=False):
 
 
 def as_recordings(recordings):
-    """Return a list of recordings, given one recording or several.
-
-    Parameters
-    ----------
-    recordings : Recording or iterable of Recording
-        One or many.
-
-    Returns
-    -------
-    list of Recording
-        A new list, which may be empty.
-
-    Raises
-    ------
-    TypeError
-        If ``recordings`` is something else, or holds something else.
-    """
-    if isinstance(recordings, Recording):
-        return [recordings]
-    if isinstance(recordings, (str, bytes, Mapping)) or not isinstance(recordings, Iterable):
-        raise TypeError(
-            f"Expected a Recording or a list of recordings, got a {type(recordings).__name__}."
-        )
-    recordings = list(recordings)
+    """Return a new list of recordings, given one or an iterable of them."""
+    many = isinstance(recordings, Iterable) and not isinstance(recordings, (str, bytes, Mapping))
+    recordings = list(recordings) if many else [recordings]
     for recording in recordings:
         if not isinstance(recording, Recording):
-            raise TypeError(f"Expected recordings only, got a {type(recording).__name__}.")
+            kind = type(recording).__name__
+            raise TypeError(f"recordings must be a Recording or several, got a {kind}.")
     return recordings

@@ -28,32 +28,25 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     Parameters
     ----------
     module : class or instance of torch.nn.Module, default=MultimodalTransformer
-        The network, built with the arguments ``module__...``; ``n_channels`` and
-        ``n_times`` of each modality are filled in from the windows. See ``TokenNetwork`` for
-        what a network must offer.
+        The network, see ``TokenNetwork``, built with the arguments ``module__...``;
+        ``n_channels`` and ``n_times`` of each modality are filled in from the windows.
     pretext : class or instance, default=TransformRecognition
         The pretext task, with the arguments ``pretext__...``. See ``Pretext``.
     max_epochs : int, default=15
         Epochs of training.
     lr : float, default=1e-3
-        Initial learning rate. It decays linearly to 0 at the last step, see ``WarmupDecay``:
-        ``callbacks__lr_schedule__warmup=0.06`` adds a warm-up over that fraction of all
-        steps, ``callbacks__lr_schedule__decay="cosine"`` changes the shape,
+        Initial learning rate. It decays linearly to 0 at the last step. ``WarmupDecay`` says what
+        ``callbacks__lr_schedule__warmup`` and ``callbacks__lr_schedule__decay`` change;
         ``callbacks__lr_schedule=None`` keeps the rate constant.
     batch_size : int, default=16
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
-        Optimizer, with the arguments ``optimizer__...``. Wu, Daoudi & Amad use
-        ``torch.optim.SGD`` with ``lr=5e-3``, ``optimizer__momentum=0.9``,
-        ``optimizer__weight_decay=5e-7``, batches of 32 and a constant rate.
+        Optimizer, with the arguments ``optimizer__...``.
     standardize : bool, default=True
-        Whether to centre and scale each channel by its mean and standard deviation over
-        all windows given to ``fit``. There is one pair of numbers per channel, so differences
-        between windows remain. Use False for windows that are standardized already.
+        Whether to centre and scale each channel by its mean and standard deviation over all
+        windows given to ``fit``, so that differences between windows remain.
     preprocessor : Preprocessor, default=None
-        What makes such windows from recordings. It is kept with the encoder, also in its file,
-        for users of the encoder. ``fit`` raises ``ValueError`` for windows of other modalities
-        or lengths.
+        What makes such windows from recordings. It is kept with the encoder, also in its file.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, batches, dropout and views. The same seed gives the same
         embedding to the last bit on the CPU of one machine and torch version.
@@ -61,17 +54,15 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         Where to compute, e.g. "cuda".
     n_threads : int, default=1
         Threads of PyTorch on the CPU during ``fit``. Fixed rather than PyTorch's default, as
-        results depend on the number of threads. 1 suits several processes (``n_jobs``); for
-        one long training use the number of cores.
+        results depend on it. 1 suits several processes (``n_jobs``), more one long training.
     precision : {"float32", "bfloat16"}, default="float32"
-        Precision of the network's computations during ``fit``; weights, and all of
-        ``transform``, are float32. "bfloat16" pays off for wide networks with many tokens, on
-        processors that support it (AVX512-BF16, AMX) and on GPUs.
+        Precision of the network's computations during ``fit``; weights and ``transform`` are
+        float32. "bfloat16" pays off for wide networks with many tokens, on GPUs and on
+        processors with AVX512-BF16 or AMX.
     train_split : callable or None, default=None
         None trains on all windows. ``skorch.dataset.ValidSplit(GroupKFold(5))`` holds out
-        subjects, with ``fit(X, groups=groups)``;
-        ``skorch.helper.predefined_split(skorch.dataset.Dataset(X_valid))`` evaluates on other
-        windows.
+        subjects, with ``fit(X, groups=groups)``; ``skorch.helper.predefined_split`` evaluates on
+        other windows.
     callbacks : list of skorch callbacks, default=None
         E.g. ``EarlyStopping``, ``Checkpoint``, ``GradientNormClipping(1.0)``. An
         ``LRScheduler`` replaces the learning rate schedule described above.
@@ -104,10 +95,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     Raises
     ------
     ValueError
-        ``fit`` and ``transform`` raise it for NaN or infinite samples, for windows shorter
-        than the network's receptive field, and for modalities, channels or lengths other than
-        those of ``fit``; ``fit`` also for a channel that is constant over all windows, if it
-        is to be scaled.
+        If samples are not finite, windows are shorter than the network's receptive field, a
+        channel to be scaled is constant over all windows, or modalities, channels or lengths are
+        not those of ``fit`` or of the preprocessor.
 
     See Also
     --------
@@ -117,13 +107,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
 
     Notes
     -----
-    Windows are one array, of shape (n_windows, n_channels, n_times) or (n_windows,
-    n_times), or a mapping of several, such as ``SignalDict``.
-
     Fitted with ``module__modality_dropout`` above 0, ``transform`` and ``partial_fit`` accept
-    windows that lack some of the modalities. The embedding has the same width but other
-    values: a model fitted on embeddings of complete windows does not suit those of
-    incomplete ones.
+    windows that lack some modalities. The embedding keeps its width but has other values: a model
+    fitted on embeddings of complete windows does not suit those of incomplete ones.
 
     Windows may be ``np.memmap`` arrays larger than the memory, as from ``open_windows``: they are
     read in blocks. Put an array that is neither float32 nor float64 in a ``SignalDict``, which
@@ -190,17 +176,16 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
 
         Parameters
         ----------
-        X : SignalDict, or array of shape (n_windows, n_channels, n_times)
+        X : SignalDict, or array of shape (n_windows, n_channels, n_times) or (n_windows, n_times)
             Windows.
         y : ignored
             Present for scikit-learn.
         groups : array-like of shape (n_windows,), default=None
             Subject of each window, for ``train_split``; remembered as ``groups_seen_``.
         sampling_weight : array-like of shape (n_windows,), default=None
-            How often each window is drawn, relative to the others, e.g. from
-            ``corpus_weights``. An epoch then draws as many windows as there are to train on,
-            with replacement. None shows each window once per epoch. The weights affect
-            neither the scaling nor held-out windows.
+            How often each window is drawn, relative to the others, e.g. ``corpus_weights``. An
+            epoch then draws as many windows as there are to train on, with replacement; None
+            shows each once. Neither the scaling nor held-out windows are weighted.
         **fit_params
             Passed to ``train_split``.
 

@@ -1,7 +1,6 @@
 """Hand-crafted features of windows: the baseline that learned embeddings have to beat."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 from scipy.signal import find_peaks
@@ -59,7 +58,7 @@ def _describe_beats(beats, kind, missing):
     )
 
 
-def _compute_heart_rate(kind, X, sampling_rate, missing, min_scr_amplitude):
+def _compute_heart_rate(X, sampling_rate, kind, missing):
     """Return heart rate and variability: (..., n_times) to (..., n_features)."""
     X, shape = X.reshape(-1, X.shape[-1]), X.shape[:-1]
     if kind == "ecg":
@@ -72,7 +71,7 @@ def _compute_heart_rate(kind, X, sampling_rate, missing, min_scr_amplitude):
     return np.array(features, dtype=float).reshape(*shape, len(_HEART_RATE))
 
 
-def _compute_skin_conductance(X, sampling_rate, missing, min_scr_amplitude):
+def _compute_skin_conductance(X, sampling_rate, min_scr_amplitude):
     """Return tonic and phasic features: (..., n_times) to (..., n_features)."""
     # order 2 and 0.05 Hz, as in NeuroKit2
     tonic = functional.lowpass(X, 0.05, sampling_rate, order=2)
@@ -87,11 +86,11 @@ def _compute_skin_conductance(X, sampling_rate, missing, min_scr_amplitude):
     return np.concatenate([np.stack(levels, axis=-1), responses], axis=-1)
 
 
-# names, function and lowest sampling rate (Hz) of the features of one modality only
+# names of the features of one modality only, and the lowest sampling rate (Hz) that they need
 _SPECIFIC = {
-    "bvp": (_HEART_RATE, partial(_compute_heart_rate, "pulse"), 32.0),
-    "ecg": (_HEART_RATE, partial(_compute_heart_rate, "ecg"), heartbeats.LOWEST_ECG_RATE),
-    "eda": (_SKIN_CONDUCTANCE, _compute_skin_conductance, 1.0),
+    "bvp": (_HEART_RATE, 32.0),
+    "ecg": (_HEART_RATE, heartbeats.LOWEST_ECG_RATE),
+    "eda": (_SKIN_CONDUCTANCE, 1.0),
 }
 
 
@@ -106,20 +105,16 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
       difference of neighbouring samples; both in units per second, 0 for one sample.
 
     Heart rate, of the modalities ``bvp`` and ``ecg``. In the pulse, NeuroKit2 finds the beats
-    [1]_ in the band of 0.5-8 Hz. In the ECG they are peaks of the power in 8-25 Hz, the band of
-    QRS complexes: sign and scale of the lead do not matter.
+    [1]_ in the band of 0.5-8 Hz. In the ECG they are peaks of the power in 8-25 Hz.
 
     - ``heart_rate``, 60 over the median interval between beats, in beats per minute;
-    - ``rmssd`` and ``sdnn``, in milliseconds, and ``pnn50``, a fraction between 0 and 1. They
-      are rough in one minute of a pulse at 64 Hz on a moving wrist, and in 10 s of an ECG,
-      which hold few beats;
+    - ``rmssd`` and ``sdnn``, in milliseconds, and ``pnn50``, a fraction. They are rough in one
+      minute of a pulse on a moving wrist, and in 10 s of an ECG, which hold few beats;
     - ``n_beats``, the number of beats found.
 
-    Intervals below 30 beats per minute or above 200 (in an ECG 220, as in ``find_poor_ecg``), or
-    that differ by more than 30 % from their median in the window, count as missed or extra beats
-    and are left out; arrhythmias therefore look milder than they are. If no two successive
-    intervals remain, e.g. because the sensor was not worn, there is no heart rate: the first
-    four features are then ``missing``, and ``n_beats`` is what was counted.
+    Intervals below 30 beats per minute or above 200 (in an ECG 220), or that differ by more than
+    30 % from their median in the window, are left out; arrhythmias therefore look milder than
+    they are. If no two successive intervals remain, the first four features are ``missing``.
 
     Skin conductance, of the modality ``eda``, split at 0.05 Hz as by NeuroKit2's
     ``eda_phasic(method="highpass")`` [2]_:
@@ -129,14 +124,10 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
       prominence of at least ``min_scr_amplitude``, and ``scr_amplitude``, their mean prominence,
       0 if there are none.
 
-    Features of a window depend on that window alone, and are float64. ``fit`` learns only the
-    modalities and their numbers of channels.
-
     Parameters
     ----------
     sampling_rate : float or mapping from str to float
-        Sampling rate, in Hz, of each modality; a number counts for all. It may name
-        modalities that ``X`` does not hold.
+        Sampling rate, in Hz, of each modality, and perhaps of others; a number counts for all.
     specific : tuple of str, default=("bvp", "ecg", "eda")
         Modalities that get their own features in addition to the statistics, if ``X`` holds
         them. ``bvp`` then needs at least 32 Hz (below, NeuroKit2 misses fast beats),
@@ -145,23 +136,20 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         Smallest skin conductance response to count, in the unit of ``eda``:
         microsiemens, or standard deviations if it was standardized.
     missing : float, default=nan
-        Value of heart rate and variability if there is no pulse. NaN passes through
-        ``StandardScaler`` but most classifiers refuse it: put ``SimpleImputer`` into the same
-        pipeline, so that imputed values come from the training subjects.
+        Value of heart rate and variability if there is no pulse. Most classifiers refuse NaN:
+        put ``SimpleImputer`` into the same pipeline.
     statistics : bool, default=True
-        Whether to compute the statistics of every modality. False keeps only the specific
-        features, such as heart rate and its variability.
+        Whether to compute the statistics of every modality, or only the specific features.
 
     Attributes
     ----------
-    n_channels_ : dict
-        Number of channels of each modality; an array is the modality ``signal``.
-    n_features_in_ : int
-        Number of samples of a window, if ``X`` was one array of two dimensions.
+    n_channels_, sampling_rate_ : dict
+        Of each modality; an array is the modality ``signal``.
 
     See Also
     --------
     physio_ssl.preprocessing.HeartRateChannels : Heart rate as a channel of long recordings.
+    physio_ssl.evaluation.make_baselines : A random forest of these features.
     physio_ssl.quality.find_poor_ecg : Find windows of an ECG without a readable heartbeat.
 
     References
@@ -183,25 +171,6 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     array([33. ,  0.1])
     >>> print(features.get_feature_names_out()[[0, 6]])
     ['temp_mean' 'temp_slope']
-
-    With pulse features, a pipeline imputes those that are missing:
-
-    >>> from sklearn.impute import SimpleImputer
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> baseline = make_pipeline(
-    ...     HandcraftedFeatures(sampling_rate={"bvp": 64, "eda": 4, "temp": 4}),
-    ...     SimpleImputer(keep_empty_features=True),
-    ...     StandardScaler(),
-    ...     LogisticRegression(),
-    ... )
-
-    Heart rate and its variability alone, of an ECG:
-
-    >>> heart = HandcraftedFeatures(sampling_rate={"ecg": 128}, statistics=False)
-    >>> print(heart.fit({"ecg": np.zeros((1, 1280))}).get_feature_names_out())
-    ['ecg_heart_rate' 'ecg_rmssd' 'ecg_sdnn' 'ecg_pnn50' 'ecg_n_beats']
     """
 
     def __init__(
@@ -224,28 +193,37 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a modality has no sampling rate, or one too low for its own features, or no
-            modality has features.
+            If a modality has no sampling rate, or one too low for its own features, no modality
+            has features, or another parameter is wrong.
         """
-        unknown = [name for name in self.specific if name not in _SPECIFIC]
-        if isinstance(self.specific, str) or unknown:
+        if isinstance(self.specific, str) or not set(self.specific) <= set(_SPECIFIC):
             raise ValueError(
-                f"specific must be a tuple of modalities among {', '.join(_SPECIFIC)}, got "
-                f"{self.specific!r}."
+                f"specific must be a tuple of {list(_SPECIFIC)}, got {self.specific!r}."
             )
         if not self.min_scr_amplitude > 0:
-            raise ValueError(
-                f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}: every wiggle "
-                "of the noise would count as a response."
-            )
+            raise ValueError(f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}.")
         signals = SignalDict(as_modalities(X, self, reset=True, check=True))
-        self._check_rates(signals)
+        found = ", ".join(signals)
+        if found == "signal":
+            found += " (an array: use e.g. SignalDict(bvp=X))"
+        rates = self.sampling_rate
+        rates = rates if isinstance(rates, Mapping) else dict.fromkeys(signals, rates)
+        if not set(signals) <= set(rates):
+            raise ValueError(
+                f"sampling_rate must name every modality of X, {found}, got {', '.join(rates)}."
+            )
+        for name in signals:
+            rate = check_sampling_rate(rates[name], f"sampling_rate[{name!r}]")
+            if name in self.specific and rate < _SPECIFIC[name][1]:
+                raise ValueError(
+                    f"Features specific to {name!r} need {_SPECIFIC[name][1]:g} Hz, got {rate:g} "
+                    f"Hz: leave it out of specific={self.specific!r}."
+                )
         if not self.statistics and not set(self.specific) & set(signals):
             raise ValueError(
-                f"Without statistics, X must hold one of {', '.join(self.specific) or 'none'}, "
-                f"got {', '.join(signals)} (an array is named 'signal': pass e.g. "
-                "SignalDict(ecg=X))."
+                f"Without statistics, X must hold one of specific={self.specific!r}, got {found}."
             )
+        self.sampling_rate_ = dict(rates)
         self.n_channels_ = {name: signal.shape[1] for name, signal in signals.items()}
         return self
 
@@ -255,12 +233,11 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : SignalDict, mapping from str to array, or array
-            Windows, each modality of shape (n_windows, n_channels, n_times) or
-            (n_windows, n_times), which counts as one channel.
+            Windows, of shape (n_windows, n_channels, n_times) or (n_windows, n_times).
 
         Returns
         -------
-        ndarray of shape (n_windows, n_features)
+        ndarray of float64, of shape (n_windows, n_features)
             Features by modality, then by channel, as ``get_feature_names_out`` names them.
 
         Raises
@@ -270,73 +247,43 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         signals = SignalDict(as_modalities(X, self, check=True))
-        rates = self._check_rates(signals)
         received = {name: signal.shape[1] for name, signal in signals.items()}
         if received != self.n_channels_:
-            raise ValueError(
-                f"Modalities and numbers of channels must be those of fit, {self.n_channels_}, "
-                f"got {received}."
-            )
-        # batches only bound the memory of intermediate results
-        batches = gen_batches(len(signals), 256)
-        return np.concatenate([self._compute(signals[rows], rates) for rows in batches])
+            raise ValueError(f"Channels must be those of fit, {self.n_channels_}, got {received}.")
+        batches = gen_batches(len(signals), 256)  # only to bound the memory
+        return np.concatenate([self._compute(signals[rows]) for rows in batches])
 
     def get_feature_names_out(self, input_features=None):
         """Name the features: ``bvp_heart_rate``, or ``acc_0_mean`` with several channels.
 
-        Parameters
-        ----------
-        input_features : ignored
-            Exists for scikit-learn's interface.
+        ``input_features`` is ignored.
         """
         check_is_fitted(self)
         names = []
         for modality, n_channels in self.n_channels_.items():
             features = _STATISTICS if self.statistics else ()
-            if modality in self._specific_modalities():
+            if modality in self.specific:
                 features += _SPECIFIC[modality][0]
             for channel in range(n_channels):
                 prefix = f"{modality}_{channel}" if n_channels > 1 else modality
                 names += [f"{prefix}_{feature}" for feature in features]
         return np.array(names, dtype=object)
 
-    def _compute(self, signals, rates):
+    def _compute(self, signals):
+        """Return the features of some windows, of shape (n_windows, n_features)."""
         features = []
         for name in self.n_channels_:
             # contiguous, so that a sum over times is rounded alike in every batch
             signal = np.ascontiguousarray(signals[name], dtype=np.float64)
-            parts = [_compute_statistics(signal, rates[name])] if self.statistics else []
-            if name in self._specific_modalities():
-                _, compute, _ = _SPECIFIC[name]
-                parts.append(compute(signal, rates[name], self.missing, self.min_scr_amplitude))
+            rate = self.sampling_rate_[name]
+            parts = [_compute_statistics(signal, rate)] if self.statistics else []
+            if name in self.specific and name == "eda":
+                parts.append(_compute_skin_conductance(signal, rate, self.min_scr_amplitude))
+            elif name in self.specific:
+                parts.append(_compute_heart_rate(signal, rate, name, self.missing))
             if parts:
                 features.append(np.concatenate(parts, axis=-1).reshape(len(signal), -1))
         return np.concatenate(features, axis=1)
-
-    def _specific_modalities(self):
-        return [name for name in self.n_channels_ if name in self.specific]
-
-    def _check_rates(self, signals):
-        """Return the sampling rate of each modality, in Hz."""
-        rates = self.sampling_rate
-        if not isinstance(rates, Mapping):
-            rates = dict.fromkeys(signals, rates)
-        if not set(signals) <= set(rates):
-            raise ValueError(
-                f"sampling_rate must name every modality of X, {', '.join(signals)}, got "
-                f"{', '.join(rates)} (an array is named 'signal': pass e.g. SignalDict(bvp=X))."
-            )
-        rates = {
-            name: check_sampling_rate(rates[name], f"sampling_rate[{name!r}]") for name in signals
-        }
-        for name in self.specific:
-            if name in rates and rates[name] < _SPECIFIC[name][2]:
-                raise ValueError(
-                    f"The features specific to {name!r} need at least {_SPECIFIC[name][2]:g} Hz, "
-                    f"got {rates[name]:g} Hz: keep the original rate, or leave {name!r} out of "
-                    f"specific={self.specific!r}."
-                )
-        return rates
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

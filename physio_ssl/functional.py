@@ -1,17 +1,16 @@
-"""Filters, resampling and standardising, as pure functions on (..., n_times).
+"""Filters, resampling and standardizing, as pure functions on signals of shape (..., n_times).
 
-Time is the last axis, leading axes are free. Floating dtypes are kept, integers become
-float64, the input is not modified.
+Floating dtypes are kept, integers become float64, the input is not modified.
 """
 
 from fractions import Fraction
-from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import signal
 from scipy.special import ndtri
 from scipy.stats import rankdata
+from sklearn.utils import check_scalar
 
 from ._check import check_sampling_rate
 
@@ -27,34 +26,24 @@ def as_floats(X):
 def check_cutoffs(sampling_rate, low=None, high=None, order=4):
     """Raise if ``butterworth`` cannot design a filter with these parameters."""
     nyquist = check_sampling_rate(sampling_rate) / 2
-    cutoffs = {name: value for name, value in (("low", low), ("high", high)) if value is not None}
+    cutoffs = {"low": low, "high": high}
+    cutoffs = {name: value for name, value in cutoffs.items() if value is not None}
     for name, value in cutoffs.items():
-        if not isinstance(value, Real) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a frequency, in Hz, got {value!r}.")
-    edges = [0, *cutoffs.values(), nyquist]
-    if not all(left < right for left, right in pairwise(edges)):
+        check_scalar(value, name, Real)
+    if not np.all(np.diff([0, *cutoffs.values(), nyquist]) > 0):
         raise ValueError(
             f"Cut-offs must satisfy 0 < {' < '.join(cutoffs)} < {nyquist:g} Hz (half the "
-            "sampling rate), got "
-            f"{' and '.join(f'{name}={value}' for name, value in cutoffs.items())}."
+            f"sampling rate), got {cutoffs}."
         )
-    if not isinstance(order, Integral) or isinstance(order, bool):
-        raise TypeError(f"order must be an integer, got {order!r}.")
-    if order < 1:
-        raise ValueError(f"order must be at least 1, got {order}.")
+    check_scalar(order, "order", Integral, min_val=1)
 
 
 def butterworth(sampling_rate, low=None, high=None, order=4):
-    """Design a Butterworth filter, as second-order sections of shape (n_sections, 6).
-
-    It is a band-pass with both cut-offs, in Hz, a high-pass with only ``low``, and a low-pass
-    with only ``high``.
-    """
+    """Design a band-, high- (no ``high``) or low-pass (no ``low``), as second-order sections."""
     check_cutoffs(sampling_rate, low, high, order)
+    kind, band = "bandpass", (low, high)
     if low is None or high is None:
         kind, band = ("highpass", low) if high is None else ("lowpass", high)
-    else:
-        kind, band = "bandpass", (low, high)
     return signal.butter(order, band, btype=kind, fs=sampling_rate, output="sos")
 
 
@@ -73,19 +62,14 @@ def bandpass(X, low, high, sampling_rate, order=4):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-        Signals.
-    low, high : float
-        Cut-off frequencies, in Hz.
-    sampling_rate : float
-        Sampling rate of ``X``, in Hz.
+    low, high : float, in Hz
+    sampling_rate : float, in Hz
     order : int, default=4
         Order of the Butterworth filter, applied forwards and backwards.
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Filtered signals. Their ends are extended by odd reflection, by at most the length of
-        the signal.
 
     Raises
     ------
@@ -101,18 +85,14 @@ def lowpass(X, high, sampling_rate, order=4):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-        Signals.
-    high : float
-        Cut-off frequency, in Hz.
-    sampling_rate : float
-        Sampling rate of ``X``, in Hz.
+    high : float, in Hz
+    sampling_rate : float, in Hz
     order : int, default=4
         Order of the Butterworth filter, applied forwards and backwards.
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Filtered signals, their ends extended as in `bandpass`.
 
     Raises
     ------
@@ -123,24 +103,15 @@ def lowpass(X, high, sampling_rate, order=4):
 
 
 def resampling_ratio(sampling_rate, new_sampling_rate):
-    """Return new over old sampling rate as a ``Fraction``, for polyphase resampling.
-
-    Both of its numbers are at most 10,000, so that filters stay short; the new clock drifts by
-    at most a millionth. Other rates are an error.
-    """
+    """Return new over old sampling rate as a short ``Fraction``, right to a millionth."""
     old = check_sampling_rate(sampling_rate)
     new = check_sampling_rate(new_sampling_rate, "new_sampling_rate")
     exact = min(old, new) / max(old, new)
     ratio = Fraction(exact).limit_denominator(10_000)
-    if ratio and abs(float(ratio) / exact - 1) > 1e-6:
+    if abs(float(ratio) / exact - 1) > 1e-6:
         raise ValueError(
-            "The ratio of sampling rates must be one of whole numbers up to 10000, to a "
-            f"millionth, got sampling_rate={old!r} and new_sampling_rate={new!r} Hz."
-        )
-    if not ratio:
-        raise ValueError(
-            "Sampling rates must not differ by more than a factor of 10000, got "
-            f"sampling_rate={old:g} and new_sampling_rate={new:g} Hz."
+            "The ratio of sampling rates must be one of whole numbers up to 10000, got "
+            f"sampling_rate={old!r} and new_sampling_rate={new!r} Hz."
         )
     return ratio if new < old else 1 / ratio
 
@@ -148,26 +119,23 @@ def resampling_ratio(sampling_rate, new_sampling_rate):
 def resample(X, sampling_rate, new_sampling_rate):
     """Change the sampling rate, filtering out what the new one cannot hold.
 
-    Sample ``k`` of the result lies ``k / new_sampling_rate`` seconds after the first
-    sample of ``X``. The line through the first and last samples is subtracted before and
-    added after, so that an offset or trend leaves no ripple and no transients.
+    Sample ``k`` of the result lies ``k / new_sampling_rate`` seconds after the first sample of
+    ``X``. The line through its first and last samples does not go through the filter, so that an
+    offset or trend leaves no ripple.
 
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-        Signals.
-    sampling_rate, new_sampling_rate : float
-        Sampling rates before and after, in Hz. If they are equal nothing changes.
+    sampling_rate, new_sampling_rate : float, in Hz, before and after
 
     Returns
     -------
-    ndarray of shape (..., n_new_times)
-        Signals of ``ceil(n_times * new_sampling_rate / sampling_rate)`` samples.
+    ndarray of shape (..., ceil(n_times * new_sampling_rate / sampling_rate))
 
     Raises
     ------
     ValueError
-        If a rate is not positive, or one is more than 10,000 times the other.
+        If a rate is not positive, or their ratio is not one of whole numbers up to 10,000.
     """
     ratio = resampling_ratio(sampling_rate, new_sampling_rate)
     X = as_floats(X)
@@ -188,29 +156,24 @@ def standardize(X, constant="error"):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-        Signals.
     constant : {"error", "zero"}, default="error"
-        Whether constant signals, which have no spread to divide by, raise an error or
-        become zero.
+        Whether constant signals, which have no spread, raise an error or become zero.
 
     Returns
     -------
-    ndarray of shape (..., n_times)
-        Signals without unit.
+    ndarray of shape (..., n_times), without unit
 
     Raises
     ------
     ValueError
         If a signal is constant, up to rounding, and ``constant="error"``.
     """
-    check_choice("constant", constant, ("error", "zero"))
     X = as_floats(X)
     # float64, as a float32 mean would leave an offset on signals far from zero
     centred = X - X.mean(axis=-1, keepdims=True, dtype=np.float64)
     std = centred.std(axis=-1, keepdims=True)
     flat = is_constant(X)[..., np.newaxis] | (std == 0)
-    if constant == "error":
-        _refuse_constant(flat, "Standardizing divides by the standard deviation and needs spread")
+    _check_constant(flat, constant)
     centred = np.divide(centred, std, out=np.zeros_like(centred), where=~flat)
     return centred.astype(X.dtype, copy=False)
 
@@ -221,26 +184,22 @@ def normal_scores(X, constant="error"):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-        Signals.
     constant : {"error", "zero"}, default="error"
-        Whether constant signals, whose ranks are all equal, raise an error or become zero.
+        Whether constant signals, which have no ranks, raise an error or become zero.
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Signals without unit: the quantile of ``(rank - 0.5) / n_times``. Equal samples get
-        their average rank.
+        The quantile of ``(rank - 0.5) / n_times``. Equal samples get their average rank.
 
     Raises
     ------
     ValueError
         If a signal is constant, up to rounding, and ``constant="error"``.
     """
-    check_choice("constant", constant, ("error", "zero"))
     X = as_floats(X)
     flat = is_constant(X)[..., np.newaxis]
-    if constant == "error":
-        _refuse_constant(flat, "Normal scores compare samples by their ranks and need spread")
+    _check_constant(flat, constant)
     scores = ndtri((rankdata(X, axis=-1) - 0.5) / X.shape[-1])
     return np.where(flat, 0, scores).astype(X.dtype, copy=False)
 
@@ -252,15 +211,14 @@ def is_constant(X):
     return high - low <= 4 * np.finfo(X.dtype).eps * np.maximum(np.abs(low), np.abs(high))
 
 
-def _refuse_constant(flat, rule):
-    """Raise if a signal is constant, by a mask of shape (..., 1)."""
-    if flat.any():
-        where = [tuple(map(int, index[:-1])) for index in np.argwhere(flat)]
-        shown = ", ".join(map(str, where[:5])) + (", ..." if len(where) > 5 else "")
-        axes = {2: "(window,)", 3: "(window, channel)"}.get(flat.ndim, "index")
+def _check_constant(flat, constant):
+    """Raise if ``constant`` is unknown or forbids the flat signals, a mask of shape (..., 1)."""
+    check_choice("constant", constant, ("error", "zero"))
+    if constant == "error" and flat.any():
+        where = np.argwhere(flat[..., 0]).tolist()
         raise ValueError(
-            f"{rule}, but {len(where)} of {flat.size} signals are constant, at {axes} {shown}. "
-            "Leave them out, or set constant='zero'."
+            f"Signals must not be constant, but {len(where)} of {flat.size} are, such as those at "
+            f"{where[:5]}: leave them out, or set constant='zero'."
         )
 
 
@@ -276,18 +234,15 @@ def clip(X, low, high):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-        Signals.
-    low, high : float
-        Bounds, in the unit of ``X``; infinite for none.
+    low, high : float, in the unit of ``X``; infinite for no limit
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Limited signals.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If not ``low < high``.
     """
     check_bounds(low, high)
@@ -296,10 +251,9 @@ def clip(X, low, high):
 
 
 def check_bounds(low, high):
-    """Raise if ``low`` and ``high`` are not two bounds in order."""
-    for name, bound in (("low", low), ("high", high)):
-        if not isinstance(bound, Real) or isinstance(bound, bool):
-            raise TypeError(f"{name} must be a number, in the unit of X, got {bound!r}.")
+    """Raise if ``low`` and ``high`` are not two numbers in order."""
+    check_scalar(low, "low", Real)
+    check_scalar(high, "high", Real)
     if not low < high:
         raise ValueError(f"Bounds must satisfy low < high, got low={low} and high={high}.")
 
@@ -310,12 +264,10 @@ def detrend(X):
     Parameters
     ----------
     X : array-like of shape (..., n_times)
-        Signals.
 
     Returns
     -------
     ndarray of shape (..., n_times)
-        Signals of zero mean and no linear trend, in the unit of ``X``.
     """
     X = as_floats(X)
     return signal.detrend(X.astype(np.float64), axis=-1).astype(X.dtype, copy=False)

@@ -43,8 +43,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         Smallest number of training steps. If ``max_epochs`` epochs have fewer, because few
         windows are labelled, epochs are added.
     lr : float, default=1e-3
-        Initial learning rate; it decays linearly to 0 at the last step. See ``SSLEncoder``
-        for ``callbacks__lr_schedule__...``.
+        Initial learning rate; it decays linearly to 0 at the last step, see ``WarmupDecay``.
     batch_size : int, default=32
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
@@ -60,18 +59,10 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         Fraction of the training subjects to hold out for ``early_stopping``.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, batches and dropout.
-    device : str, default="cpu"
-        Where to compute, e.g. "cuda".
-    n_threads : int, default=1
-        Threads of PyTorch on the CPU during ``fit``, as in ``SSLEncoder``.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Precision of the computations during ``fit``, as in ``SSLEncoder``.
+    device, n_threads, precision, callbacks, verbose
+        As in ``SSLEncoder``.
     train_split : callable or None, default=None
         Another way to hold out windows, as in skorch; not with ``early_stopping``.
-    callbacks : list of skorch callbacks, default=None
-        More callbacks.
-    verbose : int, default=0
-        Whether to show a progress bar.
     **kwargs
         Arguments ``head__...``, ``optimizer__...`` and those of
         ``skorch.NeuralNetClassifier``.
@@ -203,8 +194,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
             raise ValueError("Give early_stopping or train_split, not both.")
         if groups is None or len(np.unique(groups)) < 2:
             raise ValueError(
-                "early_stopping holds out training subjects: call fit(X, y, groups=groups) "
-                f"with at least two subjects, got {groups if groups is None else 'one'}."
+                "early_stopping needs fit(X, y, groups=groups) with at least two subjects."
             )
 
     def _check_labels(self, X, y, groups):
@@ -215,10 +205,8 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         check_classification_targets(y)
         self.classes_inferred_, y = np.unique(y, return_inverse=True)
         if len(self.classes_inferred_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs two classes or more, but {len(y)} windows hold one "
-                f"class: {', '.join(map(repr, self.classes_inferred_.tolist())) or 'none'}."
-            )
+            found = self.classes_inferred_.tolist()
+            raise ValueError(f"y needs two classes or more, got one class: {found}.")
         self.groups_seen_ = None if groups is None else np.unique(groups)
         return y
 
@@ -228,9 +216,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         unknown = np.setdiff1d(y, self.classes_inferred_)
         if len(unknown):
             raise ValueError(
-                "Held-out windows must have labels of the training windows, "
-                f"{', '.join(map(str, self.classes_inferred_))}, got "
-                f"{', '.join(map(str, unknown))}."
+                f"Labels of held-out windows must be of {self.classes_inferred_}, got {unknown}."
             )
         return np.searchsorted(self.classes_inferred_, y)
 
@@ -252,7 +238,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         if isinstance(X, SignalDict) or getattr(X, "ndim", 2) == 3:
             raise ValueError(
                 "HeadClassifier takes features, of shape (n_windows, n_features), got windows: put "
-                "an encoder in front, make_pipeline(FrozenEstimator(encoder), HeadClassifier())."
+                "an encoder in front of it in a pipeline."
             )
         X = validate_data(self, X, reset=reset, dtype=np.float32)
         return SignalDict(features=X)

@@ -1,7 +1,4 @@
-"""Heart beats of the ECG and of the pulse wave (BVP, PPG): when they occur, and how regularly.
-
-What finds beats returns the places of their extremes, in samples and fractions of a sample.
-"""
+"""Heart beats of the ECG and of the pulse wave (BVP, PPG), in samples and fractions of one."""
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
@@ -15,13 +12,12 @@ LOWEST_ECG_RATE = 64.0  # Hz, which holds the band of QRS complexes with room to
 ECG_HEART_RATES = (30.0, 220.0)  # beats per minute
 
 # Which intervals between two beats are plausible: limits in seconds, and the largest deviation
-# from the typical interval, as a fraction of it. The typical interval is the median of the
-# plausible ones, or of the `n_around` nearest ones.
+# from the median of those within, or of the `n_around` nearest ones, as a fraction of it.
 PLAUSIBLE = {
     # a short window of an ECG, whose sharp beats show fast hearts reliably
     "ecg": {"limits": (60 / ECG_HEART_RATES[1], 60 / ECG_HEART_RATES[0]), "tolerance": 0.3},
     # a short window of a pulse wave: NeuroKit2 finds no beats closer than 0.3 s
-    "pulse": {"limits": (0.3, 2.0), "tolerance": 0.3},
+    "bvp": {"limits": (0.3, 2.0), "tolerance": 0.3},
     # a long recording of a moving wrist: heart rate drifts, and beats beyond 35 to 182 per
     # minute are mostly movements
     "wrist": {"limits": (0.33, 1.7), "tolerance": 0.25, "n_around": 21},
@@ -42,22 +38,10 @@ def filter_beats(X, band, sampling_rate):
 
 
 def find_ecg_beats(qrs, sampling_rate):
-    """Find the beats in windows of one ECG lead, of any sign and scale.
+    """Find the beats of windows (n_windows, n_times) of one ECG lead, filtered to ``QRS_BAND``.
 
     A beat is a peak of the signal's power, within the duration of a QRS complex, that is
     nearly as high as is usual in its window. All extremes of a window have the same sign.
-
-    Parameters
-    ----------
-    qrs : ndarray of shape (n_windows, n_times)
-        Windows filtered by ``filter_beats`` to ``QRS_BAND``.
-    sampling_rate : float
-        Sampling rate of ``qrs``, in Hz.
-
-    Returns
-    -------
-    list of ndarray of shape (n_beats,)
-        The beats of each window, in samples.
     """
     heights = _heights(qrs, sampling_rate)
     reach = round(_REFRACTORY * sampling_rate)
@@ -137,22 +121,10 @@ def find_plausible(intervals, limits, tolerance, n_around=None):
 
 
 def measure_regularity(beats, plausible, times):
-    """Return how plausible the intervals between beats on a wrist are around some times.
+    """Return how plausible the intervals between beats on a wrist are at each time, in seconds.
 
-    Parameters
-    ----------
-    beats : ndarray of shape (n_beats,)
-        Times of the beats, in seconds.
-    plausible : ndarray of bool, of shape (n_beats - 1,)
-        Which intervals between them are plausible.
-    times : ndarray of shape (n_times,)
-        Times of the result, in seconds, from the recording's start to its end.
-
-    Returns
-    -------
-    ndarray of shape (n_times,)
-        1 in the middle of plausible intervals, 0 in the middle of others and in gaps of more
-        than 5 s without a beat, straight lines in between.
+    It is 1 in the middle of plausible intervals, 0 in the middle of others and in gaps of more
+    than 5 s without a beat, with straight lines in between.
     """
     # the intervals on both sides of a gap are not joined by a line across it
     ends = np.concatenate([times[:1], beats, times[-1:]])

@@ -75,16 +75,13 @@ def find_poor_ecg(
     """Find ECG windows that show no readable heartbeat, and say why.
 
     Heartbeats are found by their sharp QRS complexes, in 8-25 Hz: their typical interval must be
-    plausible, and they must look alike. Sign and scale of the lead do not matter, nor do
-    irregular intervals: atrial fibrillation is kept.
-
-    Flat lines and clipping are visible only in the signal as recorded: filters and resampling
-    hide both.
+    plausible, and they must look alike. Sign and scale of the lead do not matter. Irregular
+    intervals, as in atrial fibrillation, are kept.
 
     Parameters
     ----------
     X : array-like of shape (n_windows, n_channels, n_times) or (n_windows, n_times)
-        Windows as recorded, in any unit. One with a poor channel is poor.
+        Windows as recorded: filters hide flat lines and clipping. One poor channel is enough.
     sampling_rate : float
         Sampling rate of ``X``, in Hz, at least 64.
     max_flat : float, default=0.5
@@ -111,71 +108,43 @@ def find_poor_ecg(
     ValueError
         If a sample is not finite, a threshold is out of range, the rate is too low, or the
         windows are shorter than two of the longest plausible intervals.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl.quality import find_poor_ecg
-    >>> poor = find_poor_ecg(np.zeros((3, 1, 2500)), sampling_rate=250)
-    >>> {reason: int(rows.sum()) for reason, rows in poor.items()}
-    {'flat line': 3, 'clipping': 3, 'no heartbeat': 3}
     """
     sampling_rate = check_sampling_rate(sampling_rate)
-    _check_thresholds(max_flat, max_clipped, heart_rate, min_similarity)
+    ordered = np.shape(heart_rate) == (2,) and 0 < heart_rate[0] < heart_rate[1]
+    for name, value, valid, rule in [
+        ("sampling_rate", sampling_rate, sampling_rate >= LOWEST_ECG_RATE, "at least 64 Hz"),
+        ("max_flat", max_flat, max_flat > 0, "positive, in seconds"),
+        ("max_clipped", max_clipped, 0 <= max_clipped <= 1, "a fraction between 0 and 1"),
+        ("heart_rate", heart_rate, ordered, "the lowest and the highest one, per minute"),
+        ("min_similarity", min_similarity, -1 <= min_similarity <= 1, "between -1 and 1"),
+    ]:
+        if not valid:
+            raise ValueError(f"{name} must be {rule}, got {value!r}.")
     X = check_windows(X)
     X = X[:, np.newaxis] if X.ndim == 2 else X
-    if sampling_rate < LOWEST_ECG_RATE:
-        raise ValueError(
-            f"Heartbeats are found in an ECG of at least {LOWEST_ECG_RATE:g} Hz, got "
-            f"{sampling_rate:g} Hz."
-        )
     duration, needed = X.shape[-1] / sampling_rate, 2 * 60 / heart_rate[0]
     if duration < needed:
-        raise ValueError(
-            f"Windows must last two beats at the lowest heart rate, {needed:g} s at "
-            f"{heart_rate[0]:g} beats per minute, got {duration:g} s."
-        )
-    rules = {
-        "flat line": (_is_flat, max_flat),
-        "clipping": (_is_clipped, max_clipped),
-        "no heartbeat": (_has_no_heartbeat, heart_rate, min_similarity),
-    }
-    poor = {reason: np.zeros(len(X), dtype=bool) for reason in rules}
+        raise ValueError(f"Windows must last two slow beats, {needed:g} s, got {duration:g} s.")
+    flat, clipped, silent = np.zeros((3, len(X)), dtype=bool)
     for rows in gen_batches(len(X), 256):  # only to bound the memory
         for channel in np.moveaxis(X[rows], 1, 0):
-            for reason, (rule, *thresholds) in rules.items():
-                poor[reason][rows] |= rule(channel, sampling_rate, *thresholds)
-    return poor
-
-
-def _check_thresholds(max_flat, max_clipped, heart_rate, min_similarity):
-    if not max_flat > 0:
-        raise ValueError(f"max_flat must be positive, in seconds, got {max_flat}.")
-    if not 0 <= max_clipped <= 1:
-        raise ValueError(f"max_clipped must be a fraction between 0 and 1, got {max_clipped}.")
-    if np.shape(heart_rate) != (2,) or not 0 < heart_rate[0] < heart_rate[1]:
-        raise ValueError(
-            "heart_rate must be the lowest and the highest one, in beats per minute, got "
-            f"{heart_rate!r}."
-        )
-    if not -1 <= min_similarity <= 1:
-        raise ValueError(
-            f"min_similarity must be a correlation, between -1 and 1, got {min_similarity}."
-        )
+            flat[rows] |= _is_flat(channel, sampling_rate, max_flat)
+            clipped[rows] |= _is_clipped(channel, sampling_rate, max_clipped)
+            silent[rows] |= _has_no_heartbeat(channel, sampling_rate, heart_rate, min_similarity)
+    return {"flat line": flat, "clipping": clipped, "no heartbeat": silent}
 
 
 def drop_poor_ecg(windows, recordings, **thresholds):
     """Drop the windows whose ECG showed no readable heartbeat when it was recorded.
 
-    The windows may come from a preprocessor, whose filters hide flat lines and clipping. What is
-    judged are the recordings as read, at the times of the windows. If the windows hold the ECG,
-    in the same number of channels and at 64 Hz or more, a few of them are compared with their
-    recording, in 8-25 Hz, to find recordings in another order.
+    The windows may come from a preprocessor. Its filters hide flat lines and clipping, so the
+    recordings are judged, at the times of the windows. To find recordings in another order, a few
+    windows that hold the ECG at 64 Hz or more are compared with their recording, in 8-25 Hz.
 
     Parameters
     ----------
     windows : Windows
-        Windows of these recordings, from ``make_windows``.
+        Windows of these recordings.
     recordings : Recording or list of Recording
         The recordings as read, in the order in which the windows number them.
     **thresholds : arguments
@@ -184,16 +153,14 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     Returns
     -------
     Windows
-        Those that are left. ``dropped``, which their repr shows, counts the others by the
-        first reason that applies: ``"non-finite"`` (samples missing in the recording),
-        ``"flat line"``, ``"clipping"`` or ``"no heartbeat"``.
+        Those that are left. ``dropped`` counts the others by the first reason that applies:
+        ``"non-finite"`` (samples missing in the recording), ``"flat line"``, ``"clipping"`` or
+        ``"no heartbeat"``.
 
     Raises
     ------
-    TypeError
-        If the windows are not ``Windows``, or a recording is not a ``Recording``.
-    ValueError
-        If the recordings are not those of the windows, or no window is left.
+    TypeError, ValueError
+        If the windows are not ``Windows``, the recordings are not theirs, or no window is left.
 
     See Also
     --------
@@ -213,74 +180,62 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     >>> drop_poor_ecg(windows, recordings)
     Windows(3 of 10 s, 1 subjects; dropped 3 flat line)
     """
+    if not isinstance(windows, Windows):
+        raise TypeError(f"windows must be Windows, got a {type(windows).__name__}.")
+    number, onset = windows.recording, windows.onset
+    if number is None or onset is None or windows.duration is None:
+        raise ValueError(
+            f"Windows must have a duration, recording and onset, got {list(windows.info)}."
+        )
     recordings = as_recordings(recordings)
-    _check_match(windows, recordings)
     keep = np.ones(len(windows), dtype=bool)
     dropped = Counter()
-    number, onset = windows.recording, windows.onset
     for source in np.unique(number):
         rows = np.flatnonzero(number == source)
-        for batch in gen_batches(len(rows), 256):
-            some = rows[batch]
-            raw = _cut_ecg(recordings[source], onset[some], windows.duration)
-            for reason, poor in _find_reasons(raw, recordings[source], thresholds):
-                dropped[reason] += int((keep[some] & poor).sum())
-                keep[some] &= ~poor
+        if problem := _find_mismatch(windows, rows, source, recordings):
+            raise ValueError(f"Recordings must be those of the windows, in order, but {problem}.")
+        raw = _cut_ecg(recordings[source], onset[rows], windows.duration)
+        finite = np.isfinite(raw).all(axis=(1, 2))
+        raw[~finite] = 0  # whatever is found there, "non-finite" is counted
+        found = find_poor_ecg(raw, recordings[source].sampling_rate["ecg"], **thresholds)
+        for reason, poor in {"non-finite": ~finite, **found}.items():
+            dropped[reason] += int((keep[rows] & poor).sum())
+            keep[rows] &= ~poor
     if not keep.any():
-        raise ValueError(
-            f"None of {len(windows)} windows shows a readable heartbeat, got {dict(+dropped)}."
-        )
+        raise ValueError(f"No window shows a readable heartbeat, got {dict(+dropped)}.")
     return windows.select(keep, dropped)
 
 
-def _check_match(windows, recordings):
-    """Raise if the windows cannot have been cut from the recordings."""
-    if not isinstance(windows, Windows):
-        raise TypeError(f"Expected what make_windows returns, got a {type(windows).__name__}.")
-    number, subjects, onset = windows.recording, windows.groups, windows.onset
-    if number is None or onset is None or windows.duration is None:
-        raise ValueError(
-            "Windows must have a duration and the columns recording and onset, which make_windows "
-            f"gives them, got {windows!r} with {', '.join(windows.info)}."
-        )
-    for source in np.unique(number):
-        rows = np.flatnonzero(number == source)
-        problem = f"there is no recording {source} among {len(recordings)}"
-        if source < len(recordings):
-            recording, end = recordings[source], onset[rows].max() + windows.duration
-            problem = _find_mismatch(recording, source, subjects[rows[0]], end, windows)
-            likeness = None if problem else _likeness(windows, rows, onset, recording)
-            if likeness is not None and likeness <= _ALIKE:
-                problem = (
-                    f"the ECG of the windows of {recording.subject} differs from that of recording "
-                    f"{source}: in 8-25 Hz they correlate by at most {likeness:.2f}"
-                )
-        if problem:
-            raise ValueError(
-                f"The recordings must be those of the windows, in the same order, but {problem}."
-            )
-
-
-def _find_mismatch(recording, source, subject, end, windows):
-    """Return why windows of a subject cannot have been cut from a recording, or None."""
+def _find_mismatch(windows, rows, source, recordings):
+    """Return why some windows cannot have been cut from recording ``source``, or None."""
+    if source >= len(recordings):
+        return f"there is no recording {source} among {len(recordings)}"
+    recording, subject = recordings[source], windows.groups[rows[0]]
     if "ecg" not in recording.signals:
         return f"recording {source} has no modality 'ecg', only {', '.join(recording.signals)}"
     rate = recording.sampling_rate["ecg"]
+    end = windows.onset[rows].max() + windows.duration
     # resampling rounds the duration up to a whole sample
     slack = 1 / rate + 1 / (windows.sampling_rate or {}).get("ecg", rate)
     if recording.subject != subject or recording.duration + slack < end:
         return f"windows of {subject} end at {end:g} s and recording {source} is {recording!r}"
+    likeness = _likeness(windows, rows, windows.onset, recording)
+    if likeness <= _ALIKE:
+        return (
+            f"the ECG of {subject} differs from that of recording {source}, with a correlation of "
+            f"at most {likeness:.2f}"
+        )
     return None
 
 
 def _likeness(windows, rows, onset, recording):
-    """Return the best correlation of a few windows with the recording, None if none can be had."""
+    """Return the best correlation of a few windows with the recording, 1 if none can be had."""
     rate, old_rate = (windows.sampling_rate or {}).get("ecg", 0), recording.sampling_rate["ecg"]
     if not has_modalities(windows.X) or min(rate, old_rate) < LOWEST_ECG_RATE:
-        return None
+        return 1
     X, n_channels = windows.X["ecg"], recording.signals["ecg"].shape[1]
     if X.shape[1:] != (n_channels, round(windows.duration * rate)):
-        return None
+        return 1
     found = []
     for row in rows:
         start = start_samples(onset[[row]], rate) / rate  # where the window was cut
@@ -297,7 +252,7 @@ def _likeness(windows, rows, onset, recording):
         # one that fits is enough; one that does not may have been changed, e.g. by clipping
         if found[-1] > _ALIKE or len(found) == 3:
             break
-    return max(found, default=None)
+    return max(found, default=1)
 
 
 def _cut_ecg(recording, onset, duration):
@@ -306,15 +261,3 @@ def _cut_ecg(recording, onset, duration):
     n_times = min(round(duration * rate), signal.shape[-1])
     start = np.minimum(start_samples(onset, rate), signal.shape[-1] - n_times)
     return np.moveaxis(signal[:, start[:, np.newaxis] + np.arange(n_times)], 0, 1)
-
-
-def _find_reasons(raw, recording, thresholds):
-    """Yield reasons to drop windows, and which ones have them."""
-    finite = np.isfinite(raw).all(axis=(1, 2))
-    yield "non-finite", ~finite
-    if finite.any():
-        found = find_poor_ecg(raw[finite], recording.sampling_rate["ecg"], **thresholds)
-        for reason, rows in found.items():
-            poor = np.zeros(len(raw), dtype=bool)
-            poor[finite] = rows
-            yield reason, poor

@@ -208,7 +208,7 @@ def test_settings_that_do_not_fit_are_refused(classifier, X, change, match):
 
 @both
 def test_one_class_is_refused(classifier, X):
-    with pytest.raises(ValueError, match="60 windows hold one class: 'rest'"):
+    with pytest.raises(ValueError, match="two classes or more, got .*'rest'"):
         clone(classifier).fit(X, np.full(60, "rest"))
 
 
@@ -236,7 +236,7 @@ def test_a_head_may_be_linear():
 
 @pytest.mark.parametrize("windows", [X, X["bvp"]])
 def test_a_head_refuses_windows(windows):
-    with pytest.raises(ValueError, match="features, .* got windows: put an encoder in front"):
+    with pytest.raises(ValueError, match="features, .* got windows"):
         make_head().fit(windows, Y)
 
 

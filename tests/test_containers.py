@@ -17,8 +17,7 @@ from physio_ssl.containers import as_modalities, as_recordings
 
 
 def test_length_and_shape_count_windows(signals):
-    assert len(signals) == 12
-    assert signals.shape == (12,)
+    assert signals.shape == (len(signals),) == (12,)
 
 
 def test_keys_values_and_items_are_those_of_the_modalities(signals):
@@ -26,24 +25,11 @@ def test_keys_values_and_items_are_those_of_the_modalities(signals):
     assert [array.shape[1] for array in signals.values()] == [1, 1, 3]
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [3, 1],
-        np.array([3, 1]),
-        slice(2, 4),
-        np.arange(12) % 5 == 1,
-        (np.array([3, 1]), ...),
-    ],
-)
-def test_rows_give_a_signal_dict_of_those_windows(signals, rows):
-    plain = rows[0] if isinstance(rows, tuple) else rows
-    chosen = signals[rows]
-    assert isinstance(chosen, SignalDict)
-    assert_array_equal(chosen["acc"], signals["acc"][plain])
-
-
-def test_one_row_is_one_window(signals):
+def test_rows_give_a_signal_dict_of_those_windows(signals):
+    for rows in ([3, 1], np.array([3, 1]), slice(2, 4), np.arange(12) % 5 == 1):
+        for chosen in (signals[rows], signals[rows, ...]):
+            assert isinstance(chosen, SignalDict)
+            assert_array_equal(chosen["acc"], signals["acc"][rows])
     assert signals[-1].shape == (1,)
     assert_array_equal(signals[np.int64(4)]["eda"], signals["eda"][4:5])
 
@@ -119,12 +105,15 @@ def test_grid_search_and_pipeline_cache_take_it(signals, tmp_path):
     assert search.predict(signals).shape == (12,)
 
 
+STAGES = {"onset": [1.0], "duration": [4.0], "description": ["stress"]}
+
+
 def make_recording(**changes):
     parts = {
         "signals": {"bvp": np.arange(640.0), "acc": np.zeros((3, 320))},
         "sampling_rate": {"bvp": 64, "acc": 32},
         "subject": "S2",
-        "annotations": {"onset": [1.0], "duration": [4.0], "description": ["stress"]},
+        "annotations": STAGES,
     }
     return Recording(**{**parts, **changes})
 
@@ -145,34 +134,14 @@ def test_pickling_keeps_a_recording():
 @pytest.mark.parametrize(
     "changes, error, match",
     [
-        ({"sampling_rate": {"bvp": 64}}, ValueError, "got bvp for bvp, acc"),
-        (
-            {"sampling_rate": {"bvp": 64, "acc": 0}},
-            ValueError,
-            r"sampling_rate\['acc'\] .* 0",
-        ),
+        ({"sampling_rate": {"bvp": 64}}, ValueError, "bvp, acc, got bvp"),
+        ({"sampling_rate": {"bvp": 64, "acc": 0}}, ValueError, r"sampling_rate\['acc'\] .* 0"),
         ({"sampling_rate": {"bvp": "64", "acc": 32}}, TypeError, "'64'"),
-        (
-            {"signals": {"bvp": np.zeros((2, 1, 9)), "acc": np.zeros(9)}},
-            ValueError,
-            "one window",
-        ),
+        ({"signals": {"bvp": np.zeros((2, 1, 9)), "acc": np.zeros(9)}}, ValueError, r"\(2, 1, 9\)"),
         ({"annotations": {"onset": [1.0]}}, ValueError, "got onset"),
-        (
-            {"annotations": {"onset": [1.0, 2.0], "duration": [1.0], "description": ["a"]}},
-            ValueError,
-            "equally long",
-        ),
-        (
-            {"annotations": {"onset": [1.0], "duration": [-1.0], "description": ["a"]}},
-            ValueError,
-            "not be negative",
-        ),
-        (
-            {"annotations": {"time": [np.nan], "arousal": [1]}},
-            ValueError,
-            "'time' .* finite",
-        ),
+        ({"annotations": {**STAGES, "onset": [1.0, 2.0]}}, ValueError, "equally long"),
+        ({"annotations": {**STAGES, "duration": [-1.0]}}, ValueError, "negative, got -1.0"),
+        ({"annotations": {"time": [np.nan], "arousal": [1]}}, ValueError, "'time' .* finite"),
         ({"annotations": {"time": [2, 1], "arousal": [1, 1]}}, ValueError, "not go back"),
     ],
 )
@@ -181,11 +150,10 @@ def test_bad_recordings_are_refused(changes, error, match):
         make_recording(**changes)
 
 
-@pytest.mark.parametrize("shape", [(5, 20), (5, 2, 20)])
-def test_a_plain_array_is_the_modality_signal(shape):
-    X = np.ones(shape)
-    assert list(as_modalities(X)) == ["signal"]
-    assert_array_equal(as_modalities(X)["signal"], X)
+def test_a_plain_array_is_the_modality_signal():
+    for X in (np.ones((5, 20)), np.ones((5, 2, 20))):
+        assert list(as_modalities(X)) == ["signal"]
+        assert_array_equal(as_modalities(X)["signal"], X)
 
 
 def test_a_sparse_array_that_is_a_mapping_is_no_mapping_of_modalities():
@@ -207,7 +175,7 @@ def test_one_recording_or_many_become_a_list():
     assert as_recordings([]) == []
 
 
-@pytest.mark.parametrize("recordings", [3, None, "S1", {"S1": 3}, [3], [make_recording(), "S1"]])
-def test_anything_but_recordings_is_refused(recordings):
-    with pytest.raises(TypeError, match="recordings"):
-        as_recordings(recordings)
+def test_anything_but_recordings_is_refused():
+    for recordings in (3, None, "", {}, [3], [make_recording(), "S1"]):
+        with pytest.raises(TypeError, match="recordings"):
+            as_recordings(recordings)

@@ -89,7 +89,7 @@ def test_labels_are_kept_only_where_all_windows_have_them():
 
 
 @pytest.mark.parametrize("in_files", [False, True])
-def test_columns_of_ones_own_are_kept_where_all_have_them(in_files, tmp_path):
+def test_columns_that_all_windows_have_are_kept(in_files, tmp_path):
     columns = {"file": "x y", "a/../b": pd.Timestamp("2026-01-01"), "sex": True}
     one = change_info(ONE, **columns, age=30, bmi=22.5)
     two = change_info(TWO, **columns, arousal=np.arange(12) / 2, onset=None)
@@ -139,10 +139,10 @@ def test_a_part_without_windows_still_counts_what_it_dropped():
         ([], "'b' has none"),
     ],
 )
-@pytest.mark.parametrize("in_files", [False, True])
-def test_windows_that_do_not_fit_are_refused(other, match, in_files, tmp_path):
-    with pytest.raises(ValueError, match=match):
-        concatenate_windows({"a": ONE, "b": other}, tmp_path / "corpus" if in_files else None)
+def test_windows_that_do_not_fit_are_refused(other, match, tmp_path):
+    for folder in (None, tmp_path / "corpus"):
+        with pytest.raises(ValueError, match=match):
+            concatenate_windows({"a": ONE, "b": other}, folder)
     assert not list(tmp_path.iterdir())
 
 
@@ -150,9 +150,9 @@ def test_windows_that_do_not_fit_are_refused(other, match, in_files, tmp_path):
     "corpora, error, match",
     [
         ([ONE, TWO], TypeError, "mapping.* got a list"),
-        ({}, ValueError, "one corpus"),
-        ({"a/b": ONE}, ValueError, "'/'.* got 'a/b'"),
-        ({"": ONE}, ValueError, "got ''"),
+        ({}, ValueError, r"names.* got \[\]"),
+        ({"a/b": ONE}, ValueError, "'/'.* got .'a/b'"),
+        ({"": ONE}, ValueError, "got .''"),
         ({"a": ONE.X}, TypeError, "'a' .* SignalDict"),
         ({"a": [ONE, ONE.X]}, TypeError, "'a' .* SignalDict"),
         ({"a": [replace(ONE, X=ONE.X["ecg"])]}, TypeError, "signals.* ndarray"),
@@ -228,48 +228,28 @@ def test_a_write_that_is_killed_does_not_look_finished(tmp_path):
     (part,) = tmp_path.iterdir()
     assert part.name.startswith("corpus.") and part.suffix == ".part"
     for name in (folder, part):
-        with pytest.raises(FileNotFoundError, match="No windows in"):
+        with pytest.raises(FileNotFoundError, match="No windows"):
             open_windows(name)
     assert len(concatenate_windows({"a": ONE}, folder)) == len(ONE)
 
 
-def shorten(folder):
-    path = folder / "ecg.npy"
-    path.write_bytes(path.read_bytes()[:-4])
+def rewrite(name, change):
+    """Return a function that changes the bytes of a file in a folder."""
+    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
 
 
-def lengthen(folder):
-    path = folder / "ecg.npy"
-    path.write_bytes(path.read_bytes() + bytes(4))
-
-
-def swap(folder):
-    np.save(folder / "ecg.npy", np.zeros((8, 1, 320)))
-
-
-def pickled(folder):
-    np.save(folder / "ecg.npy", np.array([{}], dtype=object), allow_pickle=True)
+def save(array):
+    return lambda folder: np.save(folder / "ecg.npy", array, allow_pickle=True)
 
 
 def remove(folder):
     (folder / "eda.npy").unlink()
 
 
-def garble(folder):
-    (folder / "windows.npz").write_bytes(b"PK garbage")
-
-
 def change(**changes):
-    def edit(folder):
-        path = folder / "windows.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-    return edit
-
-
-def cut(folder):
-    path = folder / "windows.json"
-    path.write_text(path.read_text()[:-20])
+    return rewrite(
+        "windows.json", lambda text: json.dumps({**json.loads(text), **changes}).encode()
+    )
 
 
 def fewer_subjects(folder):
@@ -296,13 +276,13 @@ def test_columns_of_objects_are_not_written(tmp_path):
 @pytest.mark.parametrize(
     "damage, match",
     [
-        (shorten, "."),
-        (lengthen, "ecg.npy must hold"),
-        (swap, "ecg.npy must hold .*f4.*, got .*f8"),
-        (pickled, "."),
+        (rewrite("ecg.npy", lambda data: data[:-4]), "."),
+        (rewrite("ecg.npy", lambda data: data + bytes(4)), "ecg.npy must hold"),
+        (save(np.zeros((8, 1, 320))), "ecg.npy must hold .*f4.*, got .*f8"),
+        (save(np.array([{}], dtype=object)), "object"),
         (remove, "eda.npy"),
-        (garble, "."),
-        (cut, "."),
+        (rewrite("windows.npz", lambda data: b"PK garbage"), "."),
+        (rewrite("windows.json", lambda text: text[:-20]), "."),
         (change(version=1), "version 2, got physio_ssl.windows, version 1"),
         (change(signals={"../ecg": {}}), "must be an identifier, got '../ecg'"),
         (change(signals=3), "."),
@@ -331,9 +311,9 @@ def test_weights_give_each_corpus_its_proportion():
 @pytest.mark.parametrize(
     "corpus, proportions, match",
     [
-        (["a/S1", "a/S1"], None, "got 'a/S1'"),
-        (["a", None], None, "got None"),
-        ([], None, "at least one window"),
+        (["a/S1", "a/S1"], None, "got .'a/S1'"),
+        (["a", None], None, "got .*None"),
+        ([], None, r"got \[\]"),
         (["a", "b"], {"a": 1}, r"a, b a finite .* got \{'a': 1\}"),
         (["a"], {"a": 1, "b": 1}, "each of a a"),
         (["a"], {"a": -1}, "-1"),

@@ -130,19 +130,19 @@ def test_bad_arguments_are_refused():
         ({"dropout": 1.0}, "dropout .* got 1.0 and 0.0"),
         ({"kernel_sizes": (65, 32, 17)}, r"odd .* got \(65, 32, 17\)"),
         ({"kernel_sizes": (65, 33)}, r"one more .* got \(65, 33\)"),
-        ({"patch_size": 16.0}, "patch_size .* integer .* got 16.0 for 128"),
-        ({"patch_size": 0}, "patch_size .* got 0 for 128"),
-        ({"patch_size": 129}, "patch_size .* got 129 for 128"),
+        ({"patch_size": 16.0}, "patch_size .* not float"),
+        ({"patch_size": 0}, "patch_size == 0"),
+        ({"patch_size": 129}, "patch_size == 129, must be <= 128"),
     ]:
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises((TypeError, ValueError), match=match):
             make_network(**kwargs)
 
 
 def test_several_modalities_are_refused():
-    with pytest.raises(ValueError, match="one modality, got ecg, eda"):
+    with pytest.raises(ValueError, match="one modality, .* got ecg, eda"):
         ECGTransformer({"ecg": 1, "eda": 1}, {"ecg": 128, "eda": 128})
 
 
 def test_windows_longer_than_the_positions_are_refused():
-    with pytest.raises(ValueError, match="128 samples, got 256"):
+    with pytest.raises(ValueError, match="128 samples .* got 256"):
         make_network(**SMALL)(ecg=make_ecg(n_times=256))

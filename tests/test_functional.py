@@ -52,11 +52,10 @@ def test_integers_count_as_floats(function, X):
 
 
 @every_function
-def test_the_input_is_neither_modified_nor_shared(function, X):
+def test_the_result_is_a_copy(function, X):
     before = X.copy()
-    result = function(X)
+    function(X)[:] = 0
     np.testing.assert_array_equal(X, before)
-    assert not np.shares_memory(result, X)
 
 
 @every_function
@@ -113,11 +112,11 @@ def test_a_lone_low_cut_off_is_a_high_pass():
 @pytest.mark.parametrize(
     "low, high, rule",
     [
-        (0, 8, "0 < low < high < 32 Hz .* low=0 and high=8"),
-        (8, 8, "low=8 and high=8"),
-        (0.5, 32, "low=0.5 and high=32"),
-        (None, 40, "0 < high < 32 Hz .* high=40"),
-        (float("nan"), 8, "low=nan"),
+        (0, 8, "0 < low < high < 32 Hz .*'low': 0, 'high': 8"),
+        (8, 8, "'low': 8, 'high': 8"),
+        (0.5, 32, "'low': 0.5, 'high': 32"),
+        (None, 40, "0 < high < 32 Hz .*'high': 40"),
+        (float("nan"), 8, "'low': nan"),
     ],
 )
 def test_cut_offs_must_lie_in_order_below_half_the_rate(low, high, rule):
@@ -125,17 +124,13 @@ def test_cut_offs_must_lie_in_order_below_half_the_rate(low, high, rule):
         butterworth(64, low, high)
 
 
-@pytest.mark.parametrize(
-    "parameters, error, rule",
-    [
-        ({"high": "8"}, TypeError, "high .* got '8'"),
-        ({"high": 8, "order": 2.5}, TypeError, "order .* got 2.5"),
-        ({"high": 8, "order": 0}, ValueError, "order .* got 0"),
-    ],
-)
-def test_filter_parameters_are_checked(parameters, error, rule):
-    with pytest.raises(error, match=rule):
-        butterworth(64, **parameters)
+def test_filters_need_a_frequency_and_a_positive_integer_as_order():
+    with pytest.raises(TypeError, match="high .* not str"):
+        butterworth(64, high="8")
+    with pytest.raises(TypeError, match="order .* not float"):
+        butterworth(64, high=8, order=2.5)
+    with pytest.raises(ValueError, match="order == 0"):
+        butterworth(64, high=8, order=0)
 
 
 @pytest.mark.parametrize("old, new", [(64, 4), (4, 64), (700, 64), (31.25, 4), (4, 4)])
@@ -160,11 +155,6 @@ def test_resample_keeps_an_offset_with_a_trend(new):
     np.testing.assert_allclose(resample(line, 64, new), expected)
 
 
-def test_resample_refuses_rates_without_a_close_ratio():
-    with pytest.raises(ValueError, match="ratio .*667.53125"):
-        resample(np.ones(67), 1.0, 667.53125)
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 200), st.integers(1, 1000), st.integers(1, 1000))
 def test_resample_keeps_the_duration(n_times, old, new):
@@ -178,6 +168,7 @@ def test_resample_keeps_the_duration(n_times, old, new):
         (0, 4, "sampling_rate must be positive .* got 0"),
         (64, -4, "new_sampling_rate must be positive .* got -4"),
         (64, 1e-4, "10000, got .*new_sampling_rate=0.0001 Hz"),
+        (1.0, 667.53125, "ratio .*667.53125"),
     ],
 )
 def test_resample_checks_its_rates(old, new, rule):
@@ -198,15 +189,12 @@ def test_standardize_forgets_scale_and_offset(X):
     np.testing.assert_allclose(standardize(1e-6 * X + 33), standardize(X), atol=1e-8)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_standardize_names_the_constant_signals(dtype, X):
+def test_standardize_names_the_first_constant_signals(X):
     X[1, 0], X[3, 1] = 0.1, 0
-    with pytest.raises(ValueError, match=r"2 of 8 .* \(1, 0\), \(3, 1\)\."):
-        standardize(X.astype(dtype))
-
-
-def test_standardize_shortens_a_long_list_of_constant_signals():
-    with pytest.raises(ValueError, match=r"9 of 9 .* \(window,\) \(0,\), .* \(4,\), \.\.\."):
+    for dtype in (np.float32, np.float64):
+        with pytest.raises(ValueError, match=r"2 of 8 .* \[\[1, 0\], \[3, 1\]\]"):
+            standardize(X.astype(dtype))
+    with pytest.raises(ValueError, match=r"9 of 9 .* \[4\]\]"):
         standardize(np.ones((9, 5)))
 
 
@@ -217,10 +205,10 @@ def test_standardize_can_turn_constant_signals_to_zero(X):
     np.testing.assert_array_equal(standardized[[0, 2, 3]], standardize(X[[0, 2, 3]]))
 
 
-@pytest.mark.parametrize("function", [standardize, normal_scores])
-def test_an_unknown_treatment_of_constant_signals_is_refused(function, X):
-    with pytest.raises(ValueError, match="constant .* got 'drop'"):
-        function(X, constant="drop")
+def test_an_unknown_treatment_of_constant_signals_is_refused(X):
+    for function in (standardize, normal_scores):
+        with pytest.raises(ValueError, match="constant .* got 'drop'"):
+            function(X, constant="drop")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -238,16 +226,11 @@ def test_clip_limits_only_what_lies_outside():
     np.testing.assert_array_equal(clip(X, -np.inf, 2), [-3, -1, 0, 2, 2])
 
 
-@pytest.mark.parametrize(
-    "low, high, error, rule",
-    [
-        (2, 1, ValueError, "low < high, got low=2 and high=1"),
-        (None, 1, TypeError, "low .* got None"),
-    ],
-)
-def test_clip_checks_its_bounds(low, high, error, rule):
-    with pytest.raises(error, match=rule):
-        clip(np.zeros(5), low, high)
+def test_clip_checks_its_bounds():
+    with pytest.raises(ValueError, match="low=2 and high=1"):
+        clip(np.zeros(5), 2, 1)
+    with pytest.raises(TypeError, match="low .* not NoneType"):
+        clip(np.zeros(5), None, 1)
 
 
 def test_detrend_leaves_nothing_of_a_line():

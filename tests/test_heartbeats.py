@@ -45,7 +45,7 @@ def test_missed_and_extra_beats_are_not_plausible(kind):
     assert_array_equal(find_plausible(intervals, **PLAUSIBLE[kind]), expected)
 
 
-@pytest.mark.parametrize("kind, slowest, fastest", [("ecg", 30, 220), ("pulse", 30, 200)])
+@pytest.mark.parametrize("kind, slowest, fastest", [("ecg", 30, 220), ("bvp", 30, 200)])
 def test_limits_of_heart_rate_are_plausible_and_what_is_beyond_is_not(kind, slowest, fastest):
     for rate, expected in [(slowest, True), (fastest, True), (29, False), (221, False)]:
         found = find_plausible(np.full(9, 60 / rate), **PLAUSIBLE[kind])
@@ -53,7 +53,7 @@ def test_limits_of_heart_rate_are_plausible_and_what_is_beyond_is_not(kind, slow
 
 
 def test_no_intervals_are_no_error():
-    assert len(find_plausible(np.empty(0), **PLAUSIBLE["pulse"])) == 0
+    assert len(find_plausible(np.empty(0), **PLAUSIBLE["bvp"])) == 0
 
 
 def test_the_rhythm_is_regular_but_for_implausible_intervals_and_gaps():

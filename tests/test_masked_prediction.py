@@ -157,14 +157,14 @@ def test_bad_parameters_are_refused():
     for task, match in [
         (MaskedPrediction(mask_prob=0), "mask_prob .* got 0"),
         (MaskedPrediction(mask_prob=1.1), "mask_prob .* got 1.1"),
-        (MaskedPrediction(mask_length=0), "mask_length .* got 0"),
-        (MaskedPrediction(mask_length=2.5), "mask_length .* got 2.5"),
-        (MaskedPrediction(mask_value="mean"), "mask_value .* zero, noise, got 'mean'"),
+        (MaskedPrediction(mask_length=0), "mask_length == 0"),
+        (MaskedPrediction(mask_length=2.5), "mask_length .* not float"),
+        (MaskedPrediction(mask_value="mean"), "mask_value .* zero or noise, got 'mean'"),
     ]:
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises((TypeError, ValueError), match=match):
             task.make_heads(make_network())
 
 
 def test_a_network_without_token_size_is_refused():
-    with pytest.raises(TypeError, match="token_size, .* got Linear"):
+    with pytest.raises(TypeError, match="token_size, got Linear"):
         MaskedPrediction().make_heads(nn.Linear(3, 3))

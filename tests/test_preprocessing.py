@@ -28,15 +28,14 @@ PAIRS = [
     (Detrend(), functional.detrend),
 ]
 MISTAKES = [
-    (BandpassFilter(0.5, 32, sampling_rate=64), r"< 32 Hz .* low=0.5 and high=32"),
+    (BandpassFilter(0.5, 32, sampling_rate=64), "< 32 Hz .*'low': 0.5, 'high': 32"),
     (BandpassFilter(0.5, 8, sampling_rate=64, gaps="fill"), "gaps must be .* got 'fill'"),
-    (LowpassFilter(2.0, sampling_rate=4), "< 2 Hz .* high=2.0"),
+    (LowpassFilter(2.0, sampling_rate=4), "< 2 Hz .*'high': 2.0"),
     (Resample(64, 0), "new_sampling_rate must be positive"),
     (Standardize(constant="ignore"), "constant must be .* got 'ignore'"),
     (NormalScores(constant="ignore"), "constant must be .* got 'ignore'"),
     (Clip(1, -1), "low < high, got low=1 and high=-1"),
 ]
-every_pair = pytest.mark.parametrize("estimator, function", PAIRS, ids=lambda x: None)
 
 
 @pytest.fixture
@@ -49,26 +48,23 @@ def noise():
     return np.random.default_rng(0).normal(size=1200)
 
 
-@every_pair
-def test_the_estimator_is_its_function_with_or_without_fit(estimator, function, X):
-    assert_array_equal(clone(estimator).fit_transform(X), function(X))
-    assert_array_equal(clone(estimator).transform(X), function(X))
-    assert not hasattr(estimator, "get_feature_names_out")
+def test_the_estimator_is_its_function_with_or_without_fit(X):
+    for estimator, function in PAIRS:
+        assert_array_equal(clone(estimator).fit_transform(X), function(X))
+        assert_array_equal(clone(estimator).transform(X), function(X))
+        assert not hasattr(estimator, "get_feature_names_out")
 
 
-@pytest.mark.parametrize("estimator, rule", MISTAKES)
-def test_wrong_parameters_are_an_error_in_fit_and_in_transform(estimator, rule, X):
-    for method in (clone(estimator).fit, clone(estimator).transform):
-        with pytest.raises(ValueError, match=rule):
-            method(X)
+def test_wrong_parameters_are_an_error_in_fit_and_in_transform(X):
+    for estimator, rule in MISTAKES:
+        for method in (clone(estimator).fit, clone(estimator).transform):
+            with pytest.raises(ValueError, match=rule):
+                method(X)
 
 
-def test_steps_make_a_pipeline(X):
+def test_steps_make_a_pipeline_if_they_know_their_rate(X):
     steps = make_pipeline(BandpassFilter(0.5, 8, 64), Resample(64, 16), Standardize())
     assert steps.fit_transform(X).shape == (4, 2, 160)
-
-
-def test_a_rate_to_be_filled_in_is_an_error_outside_a_preprocessor(X):
     with pytest.raises(TypeError, match="sampling_rate must be a number, .* None"):
         Resample(None, 4).fit(X)
 
@@ -86,7 +82,7 @@ def test_gaps_are_an_error_unless_they_are_kept(X):
 @pytest.mark.parametrize(
     "step", [BandpassFilter(2, 20, 64, gaps="keep"), Resample(64, 24, gaps="keep")]
 )
-def test_signals_without_gaps_are_the_same_beside_others_with_gaps(step, dtype, X):
+def test_gaps_of_other_signals_do_not_matter(step, dtype, X):
     X = X.astype(dtype)
     expected = clone(step).set_params(gaps="error").transform(X)
     X[1, 0, 300:310] = X[2, 1] = np.nan
@@ -107,7 +103,7 @@ def test_stretches_between_gaps_are_filtered_one_by_one_without_their_ends():
     assert_array_equal(after[3314:6687], expected[313:-313])
 
 
-def test_what_is_kept_beside_a_gap_is_nearly_as_without_the_gap(draw_ecg):
+def test_what_is_kept_near_a_gap_is_nearly_as_without_the_gap(draw_ecg):
     wander = np.sin(2 * np.pi * 0.2 * np.arange(7500) / 250)
     signal = draw_ecg(np.arange(0.3, 30, 0.8), 250, 30) + wander
     gappy = np.where(abs(np.arange(7500) - 3750) < 50, np.nan, signal)
@@ -146,7 +142,7 @@ def test_a_monotonic_change_changes_no_normal_scores(noise):
 def test_normal_scores_of_constant_channels_are_an_error_or_zeros(noise):
     X = noise.reshape(3, 2, 200).copy()
     X[1, 0] = 0.1
-    with pytest.raises(ValueError, match=r"1 of 6 .* \(1, 0\)"):
+    with pytest.raises(ValueError, match=r"1 of 6 .*\[1, 0\]"):
         NormalScores().transform(X)
     scores = NormalScores(constant="zero").transform(X)
     assert not scores[1, 0].any()

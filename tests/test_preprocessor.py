@@ -130,13 +130,18 @@ def test_frequencies_that_the_input_rate_cannot_hold_are_filtered_out():
     assert spectrum[[24, 480]] == pytest.approx([1, 0], abs=0.02)
 
 
-@pytest.mark.parametrize("input_rate", [None, {"bvp": None}])
-@pytest.mark.parametrize("rate", [2, 4, 64, 700])
-def test_without_an_input_rate_any_rate_is_accepted(rate, input_rate):
-    preprocessor = one_step(Resample(None, 4), input_sampling_rate=input_rate)
-    after = preprocessor.transform(record(bvp=rate)).signals["bvp"]
-    assert_array_equal(after, functional.resample(record(bvp=rate).signals["bvp"], rate, 4))
-    assert after.shape[-1] == 480
+def test_without_an_input_rate_any_rate_is_accepted():
+    for rate, input_rate in [(2, None), (4, {"bvp": None}), (64, {"bvp": None}), (700, None)]:
+        preprocessor = one_step(Resample(None, 4), input_sampling_rate=input_rate)
+        after = preprocessor.transform(record(bvp=rate)).signals["bvp"]
+        assert_array_equal(after, functional.resample(record(bvp=rate).signals["bvp"], rate, 4))
+        assert after.shape[-1] == 480
+
+
+def test_one_input_rate_counts_for_all_modalities():
+    after = one_step(Resample(None, 4), input_sampling_rate=64).transform(record(bvp=128))
+    expected = one_step(Resample(None, 4), input_sampling_rate={"bvp": 64})
+    assert after.signals == expected.transform(record(bvp=128)).signals
 
 
 def test_steps_take_the_rate_of_what_reaches_them_unless_they_name_it():
@@ -145,7 +150,7 @@ def test_steps_take_the_rate_of_what_reaches_them_unless_they_name_it():
     filled = one_step(*steps, rate=8).transform(record(bvp=64)).signals["bvp"]
     assert_array_equal(filled, one_step(*named, rate=8).transform(record(bvp=64)).signals["bvp"])
     assert steps[0].sampling_rate is None
-    with pytest.raises(ValueError, match=r"BandpassFilter\(.* gets 32 Hz"):
+    with pytest.raises(ValueError, match=r"BandpassFilter\(.* 32 Hz"):
         one_step(*named, rate=8).transform(record(bvp=32))
 
 
@@ -166,20 +171,24 @@ def test_a_step_of_ones_own_needs_a_rate_only_if_it_changes_it():
     doubled = one_step(FunctionTransformer(np.negative), rate=64).transform(record(bvp=64))
     assert_array_equal(doubled.signals["bvp"], -record(bvp=64).signals["bvp"])
     assert one_step(Halve(32), rate=32).transform(record(bvp=64)).sampling_rate == {"bvp": 32}
-    with pytest.raises(ValueError, match=r"Halve\(\) made 3840 of 7680 .* new_sampling_rate"):
+    with pytest.raises(ValueError, match=r"Halve\(\) .* new_sampling_rate, .* got 3840"):
         one_step(Halve(), rate=64).transform(record(bvp=64))
 
 
 def test_a_signal_that_is_too_slow_is_an_error(preprocessor):
-    with pytest.raises(ValueError, match=r"'bvp' .* 64 Hz or faster, .* S2 .* 32 Hz"):
+    with pytest.raises(ValueError, match=r"'bvp' of S2 .* 64 Hz, got 32 Hz"):
         preprocessor.transform([record(), record("S2", bvp=32, eda=4, temp=4)])
 
 
 @pytest.mark.parametrize(
     "recordings, error, rule",
     [
-        ([record(acc=32, resp=8)], ValueError, "bvp, eda, temp, .* S1 has acc, resp"),
-        ([record(bvp=64, eda=4), record("S2")], ValueError, "bvp, eda for S1 .* temp for S2"),
+        ([record(acc=32, resp=8)], ValueError, "temp'.* got .'acc', 'resp'. for S1"),
+        (
+            [record(bvp=64, eda=4), record("S2")],
+            ValueError,
+            "'bvp', 'eda'. for S1 .*'temp'.* for S2",
+        ),
         ([{"bvp": np.zeros(100)}], TypeError, "got a dict"),
         ([], ValueError, "at least one recording"),
     ],
@@ -199,25 +208,24 @@ def test_an_error_of_a_step_names_subject_and_modality(sample, rule, preprocesso
 @pytest.mark.parametrize(
     "changes, error, rule",
     [
-        ({"steps": {}}, ValueError, "same modalities, got steps: none"),
-        ({"input_sampling_rate": {"eda": 64}}, ValueError, "input_sampling_rate: eda"),
-        ({"output_sampling_rate": {"eda": 4}}, ValueError, "output_sampling_rate: eda"),
+        ({"steps": {}}, ValueError, r"same modalities, got \[\] in steps"),
+        ({"input_sampling_rate": {"eda": 64}}, ValueError, "'eda'. in input_sampling_rate"),
+        ({"output_sampling_rate": {"eda": 4}}, ValueError, "'eda'. in output_sampling_rate"),
         ({"steps": [Standardize()]}, TypeError, "steps must be a dict"),
         ({"output_sampling_rate": 4}, TypeError, "output_sampling_rate must be a dict"),
         ({"steps": {"bvp": Standardize()}}, TypeError, "'bvp' must be a list"),
-        ({"steps": {"bvp": [Standardize]}}, TypeError, "transformer, got <class"),
-        ({"steps": {"bvp": [functional.detrend]}}, TypeError, "transformer, got <func"),
-        ({"steps": {"bvp": [Resample(32, 4)]}}, ValueError, r"Resample\(.* gets 64 Hz"),
-        ({"steps": {"bvp": []}}, ValueError, "'bvp' .* 4 Hz, .* 64 Hz"),
+        ({"steps": {"bvp": [Standardize]}}, TypeError, "estimator instead of a class"),
+        ({"steps": {"bvp": [functional.detrend]}}, TypeError, "<func.* estimator"),
+        ({"steps": {"bvp": [Resample(32, 4)]}}, ValueError, r"Resample\(.* 64 Hz"),
+        ({"steps": {"bvp": []}}, ValueError, "'bvp' .* 64 Hz, got 4 Hz"),
         ({"steps": {"bvp": [Resample("64", 4)]}}, TypeError, r"sampling_rate of Resample\("),
         ({"input_sampling_rate": {"bvp": "64"}}, TypeError, r"\['bvp'\] must be a number"),
         ({"output_sampling_rate": {"bvp": -4}}, ValueError, r"\['bvp'\] must be positive"),
         ({"duration": "60 s"}, TypeError, "duration must be a number"),
         ({"duration": 0}, ValueError, "duration .* got 0"),
-        ({"duration": np.inf}, ValueError, "duration .* got inf"),
         ({"standardize": True}, ValueError, "standardize .* got True"),
         ({"standardize": {"bvp": "subjects"}}, ValueError, "standardize .* got 'subjects'"),
-        ({"standardize": {"eda": "subject"}}, ValueError, "standardize: eda"),
+        ({"standardize": {"eda": "subject"}}, ValueError, "'eda'. in standardize"),
     ],
 )
 def test_parameters_that_do_not_fit_are_an_error(changes, error, rule):
@@ -274,7 +282,7 @@ def test_gaps_do_not_count_in_the_scale():
     assert np.nanstd(after) == pytest.approx(1)
 
 
-def test_a_modality_can_be_kept_as_it_is_beside_a_standardized_one():
+def test_one_modality_can_be_standardized_and_another_not():
     signals = {"ecg": noise(), "eda": np.arange(120)}
     recording = Recording(signals, {"ecg": 250, "eda": 4}, "S7")
     ecg = ecg_preprocessor()
@@ -291,7 +299,7 @@ def test_a_modality_can_be_kept_as_it_is_beside_a_standardized_one():
 @pytest.mark.parametrize(
     "signal, rule",
     [
-        (np.full(7500, 0.3), "'ecg' of S1 is constant in channel 0"),
+        (np.full(7500, 0.3), "'ecg' of S1 .* channel 0 is constant"),
         (np.full(7500, np.nan), "gaps.* channel 0"),
         (np.where(np.arange(7500) % 600, 1.0, np.nan), "gaps.* channel 0"),  # all near a gap
         (np.where(np.arange(7500) == 5, np.inf, 1.0), "infinity"),
@@ -308,7 +316,7 @@ def test_a_flat_recording_is_scaled_by_the_others_of_its_subject():
 
 
 def test_recordings_of_a_subject_with_other_channels_are_refused():
-    with pytest.raises(ValueError, match="same channels, got {1, 2} .* S1"):
+    with pytest.raises(ValueError, match="S1 .* same channels, got {1, 2}"):
         ecg_preprocessor().transform([record_ecg(), record_ecg(noise(n_channels=2))])
 
 
@@ -333,7 +341,7 @@ def test_an_ecg_keeps_only_its_band(frequency, gain):
 
 
 def test_an_ecg_below_twice_its_band_is_refused():
-    with pytest.raises(ValueError, match=r"S9 \(recording 1\) .* < 32 Hz .* high=50"):
+    with pytest.raises(ValueError, match=r"S9 \(recording 1\) .* < 32 Hz .*'high': 50"):
         ecg_preprocessor().transform([record_ecg(), record_ecg(rate=64, subject="S9")])
     after = ecg_preprocessor(band=(0.8, 30)).transform(record_ecg(rate=64))
     assert after.sampling_rate == {"ecg": 128}
@@ -438,14 +446,10 @@ def test_fit_refuses_windows_that_the_preprocessor_does_not_make(keep, got, prep
     assert encoder.set_params(preprocessor=None).fit(X).preprocessor_ is None
 
 
-def test_fit_refuses_what_is_no_preprocessor(preprocessor):
+def test_a_preprocessor_may_be_set_after_fit(preprocessor):
     X = preprocessor.make_windows(record()).X
     with pytest.raises(TypeError, match="Preprocessor .* got 'wristband'"):
         SSLEncoder(preprocessor="wristband", **SMALL).fit(X)
-
-
-def test_a_preprocessor_may_be_set_after_fit(preprocessor):
-    X = preprocessor.make_windows(record()).X
     encoder = SSLEncoder(**SMALL).fit(X)
     encoder.preprocessor_ = preprocessor
     with pytest.raises(ValueError, match="10 s at 4 Hz"):

@@ -121,22 +121,17 @@ def test_it_learns_to_tell_a_scaling_from_the_window():
 
 def test_bad_parameters_are_refused():
     for task, match in [
-        (TransformRecognition(n_views="two"), "n_views .* from 1 to 6, got 'two'"),
-        (TransformRecognition(n_views=7), "n_views .* from 1 to 6, got 7"),
+        (TransformRecognition(n_views="two"), "n_views .* not str"),
+        (TransformRecognition(n_views=7), "n_views == 7, must be <= 6"),
         (TransformRecognition([]), "at least one transform"),
     ]:
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises((TypeError, ValueError), match=match):
             task.make_heads(make_network())
 
 
 def test_chance_is_one_over_the_number_of_classes():
     assert TransformRecognition().chance == 1 / 6
     assert TransformRecognition([Negation()], n_views=1).chance == 1 / 2
-
-
-def test_tasks_without_accuracies_have_no_chance():
-    assert MaskedPrediction().chance is None
-    assert StatisticsPrediction().chance is None
 
 
 # The contract
@@ -336,7 +331,7 @@ def test_every_task_keeps_the_contract_on_every_network():
             if isinstance(task, NeedsOneModality) and len(network.n_channels) > 1:
                 continue
             if isinstance(task, MaskedPrediction) and network.token_size is None:
-                with pytest.raises(ValueError, match="token_size, .* got ConvEncoder"):
+                with pytest.raises(ValueError, match="token_size, got ConvEncoder"):
                     check_pretext(task, network)
             else:
                 check_pretext(task, network)
@@ -354,31 +349,30 @@ def test_the_check_leaves_task_network_and_random_state_alone():
 
 
 def test_all_that_is_missing_is_listed_at_once():
-    with pytest.raises(ValueError, match="lacks make_heads, make_views, loss$"):
-        check_pretext(Pretext())
-    with pytest.raises(ValueError, match="lacks make_heads, make_views, loss, chance\n.*cloned"):
+    with pytest.raises(TypeError, match="abstract .* loss, make_heads, make_views$"):
+        Pretext()
+    with pytest.raises(ValueError, match="lacks make_heads, make_views, loss, chance$"):
         check_pretext(object())
 
 
-@pytest.mark.parametrize(
-    "task, match",
-    [
-        (ChangesItsParameters(), "cannot be cloned"),
-        (MeanPrediction(noise=lambda: 1.0), "cannot be pickled"),
+def test_each_defect_is_named():
+    for task, match in [
+        (ChangesItsParameters(), "clone fails"),
+        (MeanPrediction(noise=lambda: 1.0), "task cannot be pickled"),
         (TransformRecognition([]), "make_heads fails: ValueError: .* one transform"),
         (HeadsInADict(), "make_heads must .*Module, got dict"),
         (HeadsWithoutPickle(), "heads cannot be pickled"),
         (MeanPrediction(noise="much"), "make_views fails"),
-        (ViewsWithoutTarget(), "make_views must .* inputs and target, got dict"),
-        (ViewsOfOneModality(), "inputs .* dict of bvp, acc .* got .*bvp"),
-        (ViewsInAList(), "inputs .* dict .* got list"),
-        (UnequalViews(), r"same number of views, got .*\(2, 1, 160\), .*\(4, 3, 80\)"),
+        (ViewsWithoutTarget(), "make_views must .* two, got bvp"),
+        (ViewsOfOneModality(), r"each of bvp, acc, got bvp: \(4, 2, 160\)$"),
+        (ViewsInAList(), "inputs .* got list"),
+        (UnequalViews(), r"equally many .* got bvp: \(2, 2, 160\), acc: \(4, 3, 240\)"),
         (DrawsFromTorch(), "from rng alone"),
-        (ChangesWindows(), "make_views must not change"),
-        (ChangesWindowsInLoss(), "loss must not change"),
+        (ChangesWindows(), "make_views and loss must not change"),
+        (ChangesWindowsInLoss(), "make_views and loss must not change"),
         (LossRaises(), "loss fails: RuntimeError: no loss today"),
-        (FailsOnHeldOutWindows(), "loss fails in evaluation mode"),
-        (LossAlone(), "loss must .* got Tensor"),
+        (FailsOnHeldOutWindows(), "loss in evaluation mode fails"),
+        (LossAlone(), r"loss must .* got \(\)"),
         (LossOfEachWindow(), "loss must .* finite number"),
         (InfiniteLoss(), "loss must .* finite number, got tensor.inf"),
         (LossAsFloat(), "loss must be a tensor .* got "),
@@ -386,11 +380,9 @@ def test_all_that_is_missing_is_listed_at_once():
         (NetworkIsFrozen(), "no gradient .* the network"),
         (HeadsAreUnused(), "no gradient .* the heads"),
         (ChanceAsPercentage(), "chance .* from 0 to 1, got 50.0"),
-    ],
-)
-def test_each_defect_is_named(task, match):
-    with pytest.raises(ValueError, match=match):
-        check_pretext(task)
+    ]:
+        with pytest.raises(ValueError, match=match):
+            check_pretext(task)
 
 
 def test_a_class_is_no_task():

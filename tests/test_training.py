@@ -193,7 +193,7 @@ def test_the_loss_on_labelled_windows_set_aside_is_that_of_the_predictions(make_
 
 def test_unknown_labels_of_windows_set_aside_are_refused():
     split = predefined_split(Dataset(X[:2], np.array(["rest", "sleep"])))
-    with pytest.raises(ValueError, match="rest, stress, got sleep"):
+    with pytest.raises(ValueError, match="rest. .stress.*, got .*sleep"):
         make_classifier(train_split=split).fit(X, Y)
 
 

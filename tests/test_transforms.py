@@ -77,21 +77,14 @@ def test_numpy_and_torch_agree(function, dtype, shape):
 
 
 @pytest.mark.parametrize("as_kind", KINDS)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_shape_and_dtype_are_kept(function, dtype, as_kind):
-    X = as_kind(make_windows((4, 3, 57), dtype))
-    view = function(X, rng=np.random.default_rng(0))
-    assert tuple(view.shape) == (4, 3, 57)
-    assert view.dtype == X.dtype
-
-
-@pytest.mark.parametrize("as_kind", KINDS)
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_input_is_left_alone(function, as_kind):
-    X = as_kind(make_windows())
-    function(X, rng=np.random.default_rng(0))
-    assert_array_equal(np.asarray(X), make_windows())
+def test_shape_dtype_and_input_are_kept(function, as_kind):
+    for dtype in (np.float32, np.float64):
+        X = as_kind(make_windows((4, 3, 57), dtype))
+        view = function(X, rng=np.random.default_rng(0))
+        assert tuple(view.shape) == (4, 3, 57)
+        assert view.dtype == X.dtype
+        assert_array_equal(np.asarray(X), make_windows((4, 3, 57), dtype))
 
 
 @pytest.mark.parametrize(
@@ -229,14 +222,16 @@ def test_a_squeezed_time_warp_begins_anywhere_in_the_spare():
 @pytest.mark.parametrize(
     "kwargs, match",
     [
-        ({"squeeze": 0.0}, "above 0 and at most 1, or None, got 0.0"),
-        ({"squeeze": 1.05}, "at most 1, or None, got 1.05"),
-        ({"squeeze": 0.5}, "240 samples become 198: use a larger squeeze or stretch"),
-        ({"squeeze": 1.0, "start": [0, 17]}, "start must be from 0 to 10, got 0 to 17"),
-        ({"squeeze": 1.0, "start": [-1, 0]}, "got -1 to 0"),
+        ({"squeeze": 0.0}, "above 0 .* 0.0"),
+        ({"squeeze": 1.05}, "at most 1.* 1.05"),
+        ({"squeeze": 0.5}, "240 samples become 198"),
+        ({"squeeze": 1.0, "start": [0, 17]}, "start .* 0 to 10, got 0 to 17"),
+        ({"squeeze": 1.0, "start": [-1, 0]}, "start .* got -1 to 0"),
+        ({"stretch": 2.5}, "5 of 9 pieces of 26 samples by 2.5"),
+        ({"stretch": 0.9}, "stretch .* 0.9"),
     ],
 )
-def test_a_squeeze_that_does_not_fit_is_refused(kwargs, match):
+def test_a_time_warp_that_does_not_fit_is_refused(kwargs, match):
     with pytest.raises(ValueError, match=match):
         tf.time_warp(make_windows((2, 1, 240)), **kwargs, rng=np.random.default_rng(0))
 
@@ -276,17 +271,10 @@ def test_every_class_of_draw_is_as_likely():
     assert_allclose(counts / 4000, 0.25, atol=0.03)
 
 
-@pytest.mark.parametrize(
-    "transform",
-    [
-        tf.GaussianNoise(),
-        tf.MagnitudeWarp(),
-        tf.Permutation(),
-        tf.TimeWarp(),
-        tf.TimeWarp(squeeze=0.97),
-        tf.CropResize(),
-    ],
-)
+RANDOM = [tf.GaussianNoise(), tf.MagnitudeWarp(), tf.Permutation(), tf.TimeWarp(), tf.CropResize()]
+
+
+@pytest.mark.parametrize("transform", [*RANDOM, tf.TimeWarp(squeeze=0.97)])
 def test_an_integer_seed_repeats_the_view(transform):
     X = make_windows()
     transform.set_params(random_state=3)
@@ -295,23 +283,13 @@ def test_an_integer_seed_repeats_the_view(transform):
     assert not np.array_equal(other, transform.set_params(random_state=3).transform(X))
 
 
-@pytest.mark.parametrize("function", [tf.permutation, tf.time_warp, tf.crop_resize])
-def test_more_pieces_than_samples_are_refused(function):
-    with pytest.raises(ValueError, match="n_pieces=12 for n_times=11"):
-        function(make_windows((2, 1, 11)), 12, rng=np.random.default_rng(0))
+def test_more_pieces_than_samples_are_refused():
+    for function in (tf.permutation, tf.time_warp, tf.crop_resize):
+        with pytest.raises(ValueError, match="11, .* 12"):
+            function(make_windows((2, 1, 11)), 12, rng=np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("piece", [[4, 0], [-1, 0]])
-def test_a_piece_outside_the_window_is_refused(piece):
-    with pytest.raises(ValueError, match="piece must be from 0 to 3, got"):
-        tf.crop_resize(make_windows((2, 1, 240)), piece=piece)
-
-
-def test_a_stretch_that_leaves_nothing_is_refused():
-    with pytest.raises(ValueError, match="5 of 9 pieces of 26 samples by 2.5"):
-        tf.time_warp(make_windows(), stretch=2.5, rng=np.random.default_rng(0))
-
-
-def test_a_time_warp_that_only_squeezes_is_refused():
-    with pytest.raises(ValueError, match=r"stretch=0.9"):
-        tf.time_warp(make_windows(), stretch=0.9, rng=np.random.default_rng(0))
+def test_a_piece_outside_the_window_is_refused():
+    for piece in ([4, 0], [-1, 0]):
+        with pytest.raises(ValueError, match=f"piece .* 0 to 3, got {min(piece)}"):
+            tf.crop_resize(make_windows((2, 1, 240)), piece=piece)

@@ -62,28 +62,18 @@ class TransformerLayer(nn.Module):
 
 
 def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
-    """Return the layers of a transformer.
-
-    Raises
-    ------
-    ValueError
-        If ``n_heads`` does not divide ``d_model``, or a dropout is not in [0, 1).
-    """
+    """Return the layers of a transformer, after a check of their sizes."""
     if d_model % n_heads:
         raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
     if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):
-        raise ValueError(
-            "dropout and attention_dropout must be at least 0 and below 1, got "
-            f"{dropout} and {attention_dropout}."
-        )
-    return nn.ModuleList(
-        TransformerLayer(d_model, n_heads, dim_feedforward, dropout, attention_dropout)
-        for _ in range(n_layers)
-    )
+        values = f"{dropout} and {attention_dropout}"
+        raise ValueError(f"dropout and attention_dropout must be in [0, 1), got {values}.")
+    sizes = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+    return nn.ModuleList(TransformerLayer(*sizes) for _ in range(n_layers))
 
 
 def apply_layers(layers, x):
-    """Pass tokens, (batch, n_tokens, d_model), through transformer layers, part by part."""
+    """Apply transformer layers to tokens, (batch, n_tokens, d_model), part by part."""
     # Larger parts do not fit in the processor's cache and are slower.
     at_once = max(1, _TOKENS_AT_ONCE // x.shape[1]) if x.device.type == "cpu" else len(x)
     parts = []

@@ -1,6 +1,7 @@
 """TokenNetwork, the base class of networks, and check_network."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from numbers import Integral
 
@@ -8,30 +9,20 @@ import torch
 from torch import nn
 
 from ._contract import (
-    Problems,
-    are_same,
+    Stop,
+    attempt,
     check_gradients,
     copy_by_pickle,
     describe,
     draw_windows,
-    fixed_seed,
+    list_problems,
 )
 
-_MEMBERS = (
-    "n_channels",
-    "n_times",
-    "token_width",
-    "token_size",
-    "accepts_missing",
-    "tokens",
-    "embed",
-    "embedding_size",
-    "forward",
-)
-_COPIES = {"deep-copied": copy.deepcopy, "pickled": copy_by_pickle}
+_SIZES = ("n_channels", "n_times", "token_width", "embedding_size", "token_size")
+_MEMBERS = (*_SIZES, "accepts_missing", "tokens", "embed")
 
 
-class TokenNetwork(nn.Module):
+class TokenNetwork(nn.Module, ABC):
     """Base class of networks that embed windows of one or several modalities.
 
     A network turns the windows of each modality into tokens, and the tokens into an
@@ -43,10 +34,8 @@ class TokenNetwork(nn.Module):
 
     Parameters
     ----------
-    n_channels : mapping from str to int
-        Modalities, in order, and their numbers of channels. ``SSLEncoder`` fills this in.
-    n_times : mapping from str to int
-        Samples per window of each modality. ``SSLEncoder`` fills this in.
+    n_channels, n_times : mapping from str to int
+        Channels, and samples per window, of each modality. ``SSLEncoder`` fills them in.
 
     Attributes
     ----------
@@ -56,12 +45,11 @@ class TokenNetwork(nn.Module):
         Width of the tokens of each modality. Each child sets it or makes it a property.
     token_size : dict from str to int, or None
         Samples per token of each modality, if tokens are consecutive pieces of the window:
-        ``ceil(n_times / token_size)`` of them, and the last piece may be shorter. One more
-        token may come first, such as a CLS token. None, the default: tokens are no such
-        pieces, and ``MaskedPrediction`` refuses the network.
+        ``ceil(n_times / token_size)`` of them, and one more, such as a CLS token, may come
+        first. None, the default, for other tokens, which ``MaskedPrediction`` refuses.
     accepts_missing : bool
-        Whether ``tokens`` and ``forward`` can be called without some of the modalities. They
-        still return the parts of all modalities. False by default.
+        Whether ``tokens`` and ``forward`` can be called without some of the modalities, and
+        still return the parts of all. False by default.
 
     Raises
     ------
@@ -90,10 +78,7 @@ class TokenNetwork(nn.Module):
     ...     def tokens(self, **signals):
     ...         return {name: self.layers[name](x).transpose(1, 2) for name, x in signals.items()}
     >>> network = Seconds({"bvp": 1, "acc": 3}, {"bvp": 640, "acc": 640})
-    >>> windows = {"bvp": torch.zeros(5, 1, 640), "acc": torch.zeros(5, 3, 640)}
-    >>> network.tokens(**windows)["acc"].shape
-    torch.Size([5, 10, 8])
-    >>> network(**windows).shape
+    >>> network(bvp=torch.zeros(5, 1, 640), acc=torch.zeros(5, 3, 640)).shape
     torch.Size([5, 16])
     """
 
@@ -110,11 +95,21 @@ class TokenNetwork(nn.Module):
         self.n_channels = dict(n_channels)
         self.n_times = {name: n_times[name] for name in n_channels}
 
+    def _check_length(self, shortest, parameters):
+        """Raise ValueError if some windows are shorter than ``parameters`` allow."""
+        short = {name: n for name, n in self.n_times.items() if n < shortest}
+        if short:
+            raise ValueError(
+                f"Windows must have at least {shortest} samples, got {short}: use longer ones, or "
+                f"a smaller {parameters}."
+            )
+
     @property
     def embedding_size(self):
         """Size of each modality's part of the embedding, in the order of ``n_channels``."""
         return {name: self.token_width[name] for name in self.n_channels}
 
+    @abstractmethod
     def tokens(self, **signals):
         """Turn windows into tokens.
 
@@ -126,32 +121,19 @@ class TokenNetwork(nn.Module):
         Returns
         -------
         dict from str to tensor of shape (batch, n_tokens, token_width)
-            Tokens of each modality.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define tokens(**signals).")
 
     def embed(self, tokens):
-        """Turn tokens into the embedding of each modality: by default, their mean.
-
-        Parameters
-        ----------
-        tokens : dict from str to tensor of shape (batch, n_tokens, token_width)
-            What ``tokens`` returned.
+        """Turn what ``tokens`` returned into embeddings: by default, the mean of the tokens.
 
         Returns
         -------
         dict from str to tensor of shape (batch, embedding_size)
-            Embedding of each modality.
         """
         return {name: part.mean(dim=1) for name, part in tokens.items()}
 
     def forward(self, **signals):
-        """Embed windows and join the parts in the order of ``n_channels``.
-
-        Parameters
-        ----------
-        **signals : tensors of shape (batch, n_channels, n_times)
-            Windows of each modality.
+        """Embed windows, given as to ``tokens``, and join the parts in the order of ``n_channels``.
 
         Returns
         -------
@@ -162,10 +144,9 @@ class TokenNetwork(nn.Module):
 
 
 def check_network(network):
-    """Check that a network keeps the contract of ``TokenNetwork``.
+    """Check on random windows that a network keeps the contract of ``TokenNetwork``.
 
-    The network embeds a few random windows of its own ``n_channels`` and ``n_times``, one of
-    them constant. The network itself and the global random state stay as they are.
+    The network and the global random state stay as they are.
 
     Parameters
     ----------
@@ -177,11 +158,10 @@ def check_network(network):
     TypeError
         If ``network`` is a class, or no ``torch.nn.Module``.
     ValueError
-        If the network breaks the contract. One message lists all that is wrong: missing
-        members; wrong sizes or shapes; NaN; parts in another order than ``n_channels``;
-        embeddings that change from call to call or with the other windows of a batch (in
-        evaluation mode); windows changed in place; no gradients; copies, by deep copy or
-        pickle, that fail or embed differently.
+        If the network breaks the contract. One message lists what is wrong: missing members;
+        wrong sizes or shapes; NaN; parts in another order than ``n_channels``; embeddings
+        that, in evaluation mode, change from call to call or with the other windows of a
+        batch; windows changed in place; no gradients; copies that fail or embed differently.
 
     See Also
     --------
@@ -194,180 +174,99 @@ def check_network(network):
     >>> check_network(torch.nn.Identity())
     Traceback (most recent call last):
     ValueError: Identity breaks the contract of TokenNetwork:
-    - it lacks n_channels, n_times, token_width, token_size, accepts_missing, tokens, embed, ...
+    - it lacks n_channels, n_times, token_width, embedding_size, token_size, ...
     """
     if not isinstance(network, nn.Module):
         raise TypeError(f"check_network needs an instance of a network, got {network!r}.")
-    problems = Problems()
-    lacking = {name for name in _MEMBERS if _lacks(network, name)}
-    names = ", ".join(name for name in _MEMBERS if name in lacking)
-    problems.expect(not lacking, f"it lacks {names}")
-    copies, modes = {}, {module: module.training for module in network.modules()}
-    with fixed_seed(network):
-        for verb, make_copy in _COPIES.items():
-            with problems.stage():
-                copies[verb] = problems.attempt(f"it cannot be {verb}", make_copy, network)
-        try:
-            with problems.stage():
-                _check_outputs(network.eval(), copies, lacking, problems)
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
-    problems.report(network, "TokenNetwork")
+    with list_problems(network, "TokenNetwork") as problems:
+        lacking = [name for name in _MEMBERS if name not in dir(network)]
+        if type(network).forward is nn.Module.forward:
+            lacking.append("forward")
+        if lacking:
+            raise Stop(f"it lacks {', '.join(lacking)}")
+        for member in _SIZES:
+            _check_sizes(network, member)
+        pickled = copy_by_pickle(network, "the network", problems)
+        network = attempt("deepcopy", copy.deepcopy, network).eval()
+        signals = draw_windows(network, n_windows=3)
+        for x in signals.values():
+            x[-1] = 0.0  # real signals are constant at times
+        before = copy.deepcopy(signals)
+        with torch.no_grad():
+            _check_outputs(network, pickled, signals, problems)
+        if any(not torch.equal(signals[name], x) for name, x in before.items()):
+            problems.append("it changes the windows in place")
+        embedding = attempt("forward in training mode", network.train(), **signals)
+        # Not a plain sum, which LayerNorm makes constant.
+        attempt("gradient", (embedding * torch.randn_like(embedding)).sum().backward)
+        check_gradients(network, "the network", problems)
 
 
-def _lacks(network, name):
-    """Return whether a member is missing, or only the placeholder of a base class."""
-    kind = type(network)
-    placeholder = {"tokens": TokenNetwork.tokens, "forward": nn.Module.forward}.get(name)
-    if placeholder is not None and getattr(kind, name, None) is placeholder:
-        return name not in vars(network)
-    return not hasattr(kind, name) and not hasattr(network, name)
-
-
-def _check_outputs(network, copies, lacking, problems):
-    """Note what is wrong with tokens, embeddings and ``forward`` on random windows."""
-    if {"n_channels", "n_times", "tokens"} & lacking:
+def _check_sizes(network, member):
+    """Stop unless a member maps each modality to a positive integer."""
+    sizes = attempt(member, getattr, network, member)
+    if member == "token_size" and sizes is None:
         return
-    n_channels, n_times = network.n_channels, network.n_times
-    problems.demand(
-        _are_sizes(n_channels) and _are_sizes(n_times, n_channels),
-        "n_channels and n_times must map the same modalities to positive integers, got "
-        f"{n_channels!r} and {n_times!r}",
-    )
-    signals = draw_windows(network, n_windows=3)
-    for x in signals.values():
-        x[-1] = 0.0  # real signals are constant at times
-    before = {name: x.clone() for name, x in signals.items()}
-    with torch.no_grad():
-        tokens = problems.attempt("tokens fails", network.tokens, **signals)
-        _check_parts("tokens", tokens, "token_width", network, lacking, problems)
-        if "token_size" not in lacking and network.token_size is not None:
-            _check_token_size(network, tokens, problems)
-        if {"embed", "forward"} & lacking:
-            return
-        parts = problems.attempt("embed fails", network.embed, tokens)
-        _check_parts("embed", parts, "embedding_size", network, lacking, problems)
-        expected = torch.cat([parts[name] for name in n_channels], dim=1)
-        _check_forward(network, copies, signals, expected, problems)
-        if "accepts_missing" not in lacking and network.accepts_missing and len(signals) > 1:
-            for name in signals:
-                with problems.stage():
-                    _check_missing(network, signals, name, expected, problems)
-    problems.expect(are_same(signals, before), "it changes the windows in place")
-    # Only a copy is set to training mode, because batch norm then changes its statistics.
-    trained = copies["deep-copied"].train() if "deep-copied" in copies else network
-    found = problems.attempt("forward fails in training mode", trained, **signals)
-    # Not a plain sum, which LayerNorm makes constant.
-    check_gradients((found * torch.randn_like(found)).sum(), trained, "the parameters", problems)
-
-
-def _are_sizes(sizes, names=None):
-    """Return whether an object maps names, if given just these, to positive integers."""
-    return (
+    if not (
         isinstance(sizes, Mapping)
-        and len(sizes) > 0
-        and set(sizes) == set(sizes if names is None else names)
+        and list(sizes) == list(network.n_channels)
+        and len(sizes)
         and all(isinstance(n, Integral) and n > 0 for n in sizes.values())
-    )
+    ):
+        rule = "must map the modalities, in the order of n_channels, to positive integers"
+        raise Stop(f"{member} {rule}, got {sizes!r}")
 
 
-def _check_parts(method, parts, member, network, lacking, problems):
-    """Note what is wrong with tokens or embeddings and their declared sizes."""
-    names, sizes = list(network.n_channels), {}
-    if not {member, "token_width"} & lacking:  # the default embedding_size needs token_width
-        sizes = problems.attempt(f"{member} fails", getattr, network, member)
-        if not _are_sizes(sizes) or list(sizes) != names:
-            problems.append(
-                f"{member} must give a positive integer for each of {', '.join(names)}, in this "
-                f"order, got {sizes!r}"
-            )
-            sizes = {}
-    problems.demand(
-        isinstance(parts, Mapping) and set(parts) == set(names),
-        f"{method} must return a dict of {', '.join(names)}, got {describe(parts)}",
-    )
-    usable, middle = True, ("n_tokens",) if method == "tokens" else ()
-    for name, part in parts.items():
-        shape = _shape(part)
-        expected = (3, *middle, sizes.get(name, member))
-        fits = len(shape) == len(expected) and shape[0] == 3 and 0 not in shape
-        usable &= fits
-        problems.expect(
-            fits and shape[-1] == sizes.get(name, shape[-1]),
-            f"{method} must give {name!r} of 3 windows the shape "
-            f"({', '.join(map(str, expected))}), got {describe(part)}",
-        )
-        finite = torch.isfinite(part).all() if fits else True
-        problems.expect(finite, f"{method} gives NaN or infinite values for {name!r}")
-    if not usable:
-        problems.end_stage()
+def _check_outputs(network, pickled, signals, problems):
+    """Append what is wrong with tokens and embeddings, or stop if they have no right shape."""
+    tokens = attempt("tokens", network.tokens, **signals)
+    _check_parts("tokens", tokens, "(3, n_tokens, width)", network.token_width, problems)
+    for name, size in (network.token_size or {}).items():
+        expected, found = -(-network.n_times[name] // size), tokens[name].shape[1]
+        if found not in (expected, expected + 1):
+            problems.append(f"token_size {size} of {name} means {expected} tokens, got {found}")
+    parts = attempt("embed", network.embed, tokens)
+    _check_parts("embed", parts, "(3, size)", network.embedding_size, problems)
+    joined = torch.cat([parts[name] for name in network.n_channels], dim=1)
+    embedding = attempt("forward", network, **signals)
+    if describe(embedding) != describe(joined):
+        raise Stop(f"forward must return shape {describe(joined)}, got {describe(embedding)}")
+    if not _are_close(attempt("forward", network, **signals), embedding):
+        raise Stop("in evaluation mode, the same windows must give the same embedding")
+    if not _are_close(embedding, joined):
+        problems.append("forward must join the parts of embed in the order of n_channels")
+    first = {name: x[:1] for name, x in signals.items()}
+    if not _are_close(attempt("forward of one window", network, **first), embedding[:1]):
+        problems.append("windows must not influence each other: one alone is embedded differently")
+    if pickled is not None:
+        again = attempt("forward of a pickled copy", pickled.eval(), **signals)
+        if not _are_close(again, embedding):
+            problems.append("a deep and a pickled copy must give the same embedding")
+    for left_out in signals if network.accepts_missing and len(signals) > 1 else ():
+        what = f"forward without {left_out}, although accepts_missing is True,"
+        rest = {name: x for name, x in signals.items() if name != left_out}
+        lacking = attempt(what, network, **rest)
+        if describe(lacking) != describe(joined) or not lacking.isfinite().all():
+            problems.append(f"{what} gives a wrong shape or NaN: {describe(lacking)}")
 
 
-def _check_token_size(network, tokens, problems):
-    sizes = network.token_size
-    if not _are_sizes(sizes, network.n_channels):
-        problems.append(
-            "token_size must be None or give a positive number of samples for each of "
-            f"{', '.join(network.n_channels)}, got {sizes!r}"
-        )
-        return
-    for name, part in tokens.items():
-        n_times, n_tokens = network.n_times[name], -(-network.n_times[name] // sizes[name])
-        problems.expect(
-            part.shape[1] in (n_tokens, n_tokens + 1),
-            f"token_size must match the number of tokens: {n_times} samples of {name!r} are "
-            f"{n_tokens} tokens of {sizes[name]} (one more may come first), got {part.shape[1]}",
-        )
-
-
-def _check_forward(network, copies, signals, expected, problems):
-    found = problems.attempt("forward fails", network, **signals)
-    problems.demand(
-        _shape(found) == _shape(expected),
-        f"forward must return the shape {_shape(expected)}, got {describe(found)}",
-    )
-    problems.demand(
-        _are_close(network(**signals), found),
-        "in evaluation mode, the same windows must give the same embedding",
-    )
-    problems.expect(
-        _are_close(found, expected),
-        "forward must join the parts of embed in the order of n_channels, "
-        f"{', '.join(network.n_channels)}, got other values",
-    )
-    with problems.stage():
-        first = {name: x[:1] for name, x in signals.items()}
-        alone = problems.attempt("forward fails for one window", network, **first)
-        problems.expect(
-            _are_close(alone, found[:1]),
-            "in evaluation mode, windows must not influence each other, but a window alone "
-            "gives another embedding than in a batch",
-        )
-    for verb, twin in copies.items():
-        with problems.stage():
-            again = problems.attempt(f"forward fails when {verb}", twin.eval(), **signals)
-            same = _are_close(again, found)
-            problems.expect(same, f"it gives another embedding when {verb}")
-
-
-def _check_missing(network, signals, left_out, expected, problems):
-    what = f"accepts_missing is True, but forward without {left_out!r}"
-    rest = {name: x for name, x in signals.items() if name != left_out}
-    found = problems.attempt(f"{what} fails", network, **rest)
-    problems.demand(
-        _shape(found) == _shape(expected),
-        f"{what} does not return the shape {_shape(expected)}, got {describe(found)}",
-    )
-    problems.expect(torch.isfinite(found).all(), f"{what} gives NaN or infinite values")
-
-
-def _shape(thing):
-    """Return the shape of a tensor; an empty one for anything else."""
-    return tuple(thing.shape) if isinstance(thing, torch.Tensor) else ()
+def _check_parts(method, parts, shape, sizes, problems):
+    """Stop unless each modality has a tensor of the shape; append if values are not finite."""
+    n_dims = shape.count(",") + 1
+    if not (
+        isinstance(parts, Mapping)
+        and set(parts) == set(sizes)
+        and all(isinstance(x, torch.Tensor) and x.ndim == n_dims for x in parts.values())
+        and all((len(x), x.shape[-1]) == (3, sizes[name]) for name, x in parts.items())
+    ):
+        rule = f"must give 3 windows of each modality the shape {shape}, with {sizes}"
+        raise Stop(f"{method} {rule}, got {describe(parts)}")
+    bad = [name for name, x in parts.items() if not x.isfinite().all()]
+    if bad:
+        problems.append(f"{method} gives NaN or infinite values for {', '.join(bad)}")
 
 
 def _are_close(x, y):
     """Return whether two tensors are the same but for rounding; NaN equals NaN."""
     tolerance = 1e-4 * float(y.nan_to_num().abs().max())
-    return _shape(x) == _shape(y) and torch.allclose(x, y, 0.0, tolerance, equal_nan=True)
+    return describe(x) == describe(y) and torch.allclose(x, y, 0.0, tolerance, equal_nan=True)

@@ -8,24 +8,19 @@ class ClassificationHead(nn.Module):
 
     Parameters
     ----------
-    n_features : int
-        Width of the embedding. The classifier fills this in.
-    n_classes : int
-        Number of classes. The classifier fills this in.
+    n_features, n_classes : int
+        Width of the embedding, and number of classes. The classifier fills them in.
     hidden_size : int or None, default=128
         Units of the hidden layer. None makes a linear head without hidden layer and dropout.
     dropout : float, default=0.2
         Dropout of the hidden layer.
     standardize : bool, default=True
-        Whether batch norm first centres and scales each feature. In a pre-trained encoder,
-        features vary little between windows compared with their means. The published head
-        does not do this.
+        Whether batch norm first centres and scales each feature, because features of a
+        pre-trained encoder vary little compared with their means. The paper does not do this.
 
-    References
-    ----------
-    Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
-    learning for wearable emotion recognition", IEEE Transactions on Affective Computing
-    15(1), 2024.
+    See Also
+    --------
+    MultimodalTransformer : The network of the same paper, with reference.
     """
 
     def __init__(self, n_features, n_classes, hidden_size=128, dropout=0.2, standardize=True):

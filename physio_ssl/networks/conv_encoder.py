@@ -13,12 +13,11 @@ class ConvTrunk(nn.Module):
     def __init__(self, n_channels, n_filters, kernel_sizes, pool_size, pool_stride):
         super().__init__()
         self.stages = nn.ModuleList()
-        n_in = n_channels
-        for n_out, kernel_size in zip(n_filters, kernel_sizes, strict=True):
+        n_inputs = (n_channels, *n_filters[:-1])
+        for n_in, n_out, kernel_size in zip(n_inputs, n_filters, kernel_sizes, strict=True):
             # Images of height 1, because PyTorch's 1-D convolutions are slower on a CPU.
             stage = [nn.Conv2d(n, n_out, (1, kernel_size)) for n in (n_in, n_out)]
             self.stages.append(nn.ModuleList(stage))
-            n_in = n_out
         for conv in (conv for stage in self.stages for conv in stage):
             nn.init.xavier_uniform_(conv.weight)
             nn.init.zeros_(conv.bias)
@@ -44,30 +43,25 @@ class ConvTrunk(nn.Module):
 class ConvEncoder(TokenNetwork):
     """The encoder of Sarkar & Etemad: six convolutions, pooled over the whole window.
 
-    There are three stages of two convolutions. Each convolution is padded with zeros, keeps
-    the length and is followed by a leaky ReLU of slope 0.2. Max-pooling between the stages
-    shortens the signal: 2560 samples become 1277, then 635. The embedding of a modality is
-    the maximum of the last stage's output over time. Each modality has its own stages; only
-    the embeddings are joined.
+    Each modality has its own three stages of two convolutions, which keep the length (zeros
+    pad the ends) and are followed by a leaky ReLU of slope 0.2. Max-pooling between the stages
+    shortens the signal: 2560 samples become 1277, then 635. The embedding of a modality is the
+    maximum of the last stage's output over time.
 
-    With the defaults and one channel this is the published network of 329,152 parameters.
-    The published windows have 2560 samples: 10 s of ECG at 256 Hz.
+    With the defaults and one channel this is the published network of 329,152 parameters. The
+    published windows have 2560 samples: 10 s of ECG at 256 Hz.
 
     Parameters
     ----------
-    n_channels : mapping from str to int
-        Modalities, in order, and their numbers of channels. ``SSLEncoder`` fills this in.
-    n_times : mapping from str to int
-        Samples per window of each modality. ``SSLEncoder`` fills this in.
+    n_channels, n_times : mapping from str to int
+        Channels, and samples per window, of each modality. ``SSLEncoder`` fills them in.
     n_filters : tuple of int, default=(32, 64, 128)
         Output channels of both convolutions of each stage. The last number is the width of
         the tokens and the size of each modality's part of the embedding.
     kernel_sizes : tuple of int, default=(32, 16, 8)
         Kernel size of both convolutions of each stage, in samples of that stage.
-    pool_size : int, default=8
-        Window of the max-pooling between stages, in samples.
-    pool_stride : int, default=2
-        Stride of the max-pooling between stages, in samples.
+    pool_size, pool_stride : int, default=8 and 2
+        Window and stride of the max-pooling between stages, in samples.
 
     Raises
     ------
@@ -101,27 +95,18 @@ class ConvEncoder(TokenNetwork):
         pool_stride=2,
     ):
         super().__init__(n_channels, n_times)
-        sizes = [*n_filters, *kernel_sizes]
-        if len(n_filters) != len(kernel_sizes) or min(sizes, default=0) < 1:
+        if len(n_filters) != len(kernel_sizes) or min([*n_filters, *kernel_sizes], default=0) < 1:
             raise ValueError(
                 "n_filters and kernel_sizes must have one positive number for each stage, got "
                 f"{n_filters} and {kernel_sizes}."
             )
-        if pool_size < 1 or pool_stride < 1:
-            raise ValueError(
-                f"pool_size and pool_stride must be positive, got {pool_size} and {pool_stride}."
-            )
+        if min(pool_size, pool_stride) < 1:
+            sizes = f"{pool_size} and {pool_stride}"
+            raise ValueError(f"pool_size and pool_stride must be positive, got {sizes}.")
         shortest = 1
         for _ in n_filters[1:]:
             shortest = pool_size + (shortest - 1) * pool_stride
-        short = {name: n for name, n in n_times.items() if n < shortest}
-        if short:
-            raise ValueError(
-                f"Windows must have at least {shortest} samples for "
-                f"{len(n_filters) - 1} poolings, got "
-                f"{', '.join(f'{name}: {n}' for name, n in short.items())}: use longer "
-                "windows, or a smaller module__pool_size or module__pool_stride."
-            )
+        self._check_length(shortest, "module__pool_size or module__pool_stride")
         self.trunks = nn.ModuleDict(
             {
                 name: ConvTrunk(channels, n_filters, kernel_sizes, pool_size, pool_stride)

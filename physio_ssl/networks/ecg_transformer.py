@@ -3,12 +3,18 @@
 from numbers import Integral
 
 import torch
+from sklearn.utils import check_scalar
 from torch import nn
 
 from ._layers import apply_layers, fast_dropout, make_layers
 from .base import TokenNetwork
 
-_EMBEDDINGS = ("cls", "mean", "max", "last")
+_EMBEDDINGS = {  # of tokens, (batch, 1 + n_tokens, d_model)
+    "cls": lambda tokens: tokens[:, 0],
+    "mean": lambda tokens: tokens[:, 1:].mean(dim=1),
+    "max": lambda tokens: tokens[:, 1:].amax(dim=1),
+    "last": lambda tokens: tokens[:, -1],
+}
 
 
 def _sinusoids(n_positions, d_model):
@@ -20,13 +26,10 @@ def _sinusoids(n_positions, d_model):
 
 def _choose_strides(patch_size, n_convolutions):
     """Return strides whose product is ``patch_size``, as equal as its prime factors allow."""
-    strides, factor = [1] * n_convolutions, 2
-    factors = []
+    strides, factors = [1] * n_convolutions, []
     while patch_size > 1:
-        while patch_size % factor == 0:
-            factors.append(factor)
-            patch_size //= factor
-        factor += 1
+        factors.append(next(n for n in range(2, patch_size + 1) if patch_size % n == 0))
+        patch_size //= factors[-1]
     for factor in reversed(factors):
         strides[strides.index(min(strides))] *= factor
     return strides
@@ -37,30 +40,24 @@ class ECGTransformer(TokenNetwork):
 
     Three convolutions, each followed by ReLU, turn each sample into a token. LayerNorm,
     sinusoidal position encodings, a learnable CLS token in front and post-norm transformer
-    layers follow.
-
-    The paper uses ``patch_size=1``, one token per sample, which is slow. With 16, the same
-    network trains about thirty times faster.
+    layers follow. With ``patch_size=16`` instead of 1, as in the paper, the same network trains
+    about thirty times faster.
 
     Parameters
     ----------
-    n_channels : mapping from str to int
-        The one modality, and its number of channels (leads). ``SSLEncoder`` fills this in.
-    n_times : mapping from str to int
-        Samples per window. ``SSLEncoder`` fills this in.
+    n_channels, n_times : mapping from str to int
+        Leads, and samples per window, of the one modality. ``SSLEncoder`` fills them in.
     patch_size : int, default=1
-        Samples per token: the product of the strides of the convolutions. The strides are
-        as equal as possible, larger ones first: 16 becomes (4, 2, 2).
+        Samples per token: the product of the convolutions' strides, which are as equal as
+        possible, larger ones first: 16 becomes (4, 2, 2).
     embedding : {"cls", "mean", "max", "last"}, default="cls"
         The embedding: the output of the CLS token (the paper), the mean or the maximum over
         the other tokens, or the last token. ``MaskedPrediction`` does not train the output
         of the CLS token, so use "mean" for an encoder that stays frozen.
     d_model : int, default=256
         Width of the tokens and size of the embedding.
-    n_heads : int, default=2
-        Attention heads. The number must divide ``d_model``.
-    n_layers : int, default=2
-        Transformer layers.
+    n_heads, n_layers : int, default=2
+        Attention heads, a divisor of ``d_model``, and transformer layers.
     dim_feedforward : int, default=1024
         Hidden width of a transformer layer.
     kernel_sizes : tuple of int, default=(65, 33, 17)
@@ -70,13 +67,13 @@ class ECGTransformer(TokenNetwork):
     dropout : float, default=0.1
         Dropout of the tokens and inside the transformer.
     attention_dropout : float, default=0.0
-        Dropout of attention weights. Above 0, fused attention is not available, neither on
-        CPUs nor on GPUs. Stock transformer layers, and perhaps the paper, use ``dropout``.
+        Dropout of attention weights. Above 0, there is no fused attention. Stock transformer
+        layers, and perhaps the paper, use ``dropout``.
 
     Raises
     ------
     ValueError
-        If there are several modalities, ``embedding`` is unknown, or a size is not allowed.
+        If there are several modalities, ``embedding`` is unknown, or a size is wrong.
 
     See Also
     --------
@@ -86,9 +83,8 @@ class ECGTransformer(TokenNetwork):
 
     Notes
     -----
-    The code of the paper is not public. Kernel sizes, channels and stride are fairly certain.
-    The sizes of the transformer and its dropout are less certain. The position of the
-    LayerNorm is our choice.
+    The code of the paper is not public. Kernel sizes, channels and stride are fairly certain,
+    the sizes and dropout of the transformer less. The position of the LayerNorm is our choice.
 
     References
     ----------
@@ -114,65 +110,46 @@ class ECGTransformer(TokenNetwork):
     ):
         super().__init__(n_channels, n_times)
         if len(n_channels) != 1:
-            raise ValueError(
-                f"ECGTransformer takes one modality, got {', '.join(n_channels)}: select one, "
-                "e.g. X['ecg'], or use MultimodalTransformer."
-            )
+            names = ", ".join(n_channels)
+            raise ValueError(f"ECGTransformer takes one modality, such as X['ecg'], got {names}.")
+        (self.name,) = n_channels
         if embedding not in _EMBEDDINGS:
-            raise ValueError(
-                f"embedding must be one of {', '.join(_EMBEDDINGS)}, got {embedding!r}."
-            )
+            names = ", ".join(_EMBEDDINGS)
+            raise ValueError(f"embedding must be one of {names}, got {embedding!r}.")
         if len(kernel_sizes) != len(n_filters) + 1 or any(size % 2 == 0 for size in kernel_sizes):
             raise ValueError(
                 "kernel_sizes must be odd numbers, one more than n_filters has, got "
                 f"{tuple(kernel_sizes)} and {tuple(n_filters)}."
             )
-        (self.name,) = n_channels
-        if not isinstance(patch_size, Integral) or not 1 <= patch_size <= n_times[self.name]:
-            raise ValueError(
-                "patch_size must be an integer from 1 to the length of a window, got "
-                f"{patch_size} for {n_times[self.name]} samples."
-            )
+        check_scalar(patch_size, "patch_size", Integral, min_val=1, max_val=n_times[self.name])
         self.token_width = {self.name: d_model}
         self.token_size = {self.name: patch_size}
         self.embedding = embedding
         self.dropout = dropout
         sizes = [n_channels[self.name], *n_filters, d_model]
-        convolutions = []
         strides = _choose_strides(patch_size, len(kernel_sizes))
-        for i, (kernel, stride) in enumerate(zip(kernel_sizes, strides, strict=True)):
-            convolutions += [
-                nn.Conv1d(sizes[i], sizes[i + 1], kernel, stride, padding=kernel // 2),
-                nn.ReLU(),
-            ]
-        self.convolutions = nn.Sequential(*convolutions)
+        self.convolutions = nn.Sequential()
+        for i, (size, stride) in enumerate(zip(kernel_sizes, strides, strict=True)):
+            conv = nn.Conv1d(sizes[i], sizes[i + 1], size, stride, padding=size // 2)
+            self.convolutions.extend([conv, nn.ReLU()])
         self.norm = nn.LayerNorm(d_model)
         self.cls = nn.Parameter(0.02 * torch.randn(d_model))
         n_tokens = -(-n_times[self.name] // patch_size)
         self.register_buffer("positions", _sinusoids(n_tokens, d_model), persistent=False)
-        self.layers = make_layers(
-            n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
-        )
+        layer = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+        self.layers = make_layers(n_layers, *layer)
 
     def tokens(self, **signals):
         """Turn windows into tokens, (batch, 1 + n_tokens, d_model), the CLS token first."""
         x = self.norm(self.convolutions(signals[self.name]).transpose(1, 2))
         if x.shape[1] > len(self.positions):
-            longest = len(self.positions) * self.token_size[self.name]
-            raise ValueError(
-                f"Windows must not be longer than those of fit, up to {longest} samples, got "
-                f"{signals[self.name].shape[-1]}."
-            )
+            longest = self.n_times[self.name]
+            found = signals[self.name].shape[-1]
+            raise ValueError(f"Windows must not exceed the {longest} samples of fit, got {found}.")
         x = x + self.positions[: x.shape[1]]
         x = torch.cat([self.cls.expand(len(x), 1, -1), x], dim=1)
         return {self.name: apply_layers(self.layers, fast_dropout(x, self.dropout, self.training))}
 
     def embed(self, tokens):
         """Return the tokens' embedding, (batch, d_model)."""
-        x = tokens[self.name]
-        if self.embedding == "cls":
-            return {self.name: x[:, 0]}
-        x = x[:, 1:]
-        if self.embedding == "last":
-            return {self.name: x[:, -1]}
-        return {self.name: x.mean(dim=1) if self.embedding == "mean" else x.amax(dim=1)}
+        return {self.name: _EMBEDDINGS[self.embedding](tokens[self.name])}

@@ -81,54 +81,38 @@ class MultimodalTransformer(TokenNetwork):
     ``d_model``. One transformer attends to the tokens of all modalities, without position
     encodings. The embedding of a modality is the mean over its tokens.
 
-    With ``modality_dropout`` the network also works without some of the modalities. One
-    learned token per modality replaces all tokens of that modality where it is missing. These
-    tokens attend to the other modalities, so the embedding keeps its size, and the part of a
-    missing modality holds what the others predict about it. In training, modalities are
-    dropped from each window at random. Afterwards, ``tokens`` and ``forward`` may be called
-    without them.
+    With ``modality_dropout``, ``accepts_missing`` is True: the network also works without some
+    of the modalities. Training then drops modalities from windows at random, and one learned
+    token per modality replaces all tokens of that modality. These tokens attend to the other
+    modalities, so the part of a missing modality holds what the others predict about it.
 
     With ``token_size=1``, ``d_model=128`` and ``attention_dropout=0.2`` this is the
     published network. The defaults make training about a hundred times faster on a CPU.
 
     Parameters
     ----------
-    n_channels : mapping from str to int
-        Modalities, in order, and their numbers of channels. ``SSLEncoder`` fills this in.
-    n_times : mapping from str to int
-        Samples per window of each modality. ``SSLEncoder`` fills this in.
+    n_channels, n_times : mapping from str to int
+        Channels, and samples per window, of each modality. ``SSLEncoder`` fills them in.
     token_size : int, mapping from str to int, or None, default=None
         Samples pooled into one token after the TCN. None chooses, for each modality, the
         smallest number that gives at most 30 tokens per window: 2 s of a 60 s window.
     d_model : int, default=64
-        Width of the tokens and size of each modality's part of the embedding; 128 in the
-        paper.
-    n_heads : int, default=4
-        Attention heads. The number must divide ``d_model``.
-    n_layers : int, default=1
-        Transformer layers.
+        Width of the tokens and size of each modality's part of the embedding.
+    n_heads, n_layers : int, default=4 and 1
+        Attention heads, a divisor of ``d_model``, and transformer layers.
     dim_feedforward : int, default=128
         Hidden width of a transformer layer.
-    n_filters : int, default=16
-        Output channels of each convolution of the TCN.
-    kernel_size : int, default=6
-        Kernel size of each convolution of the TCN, in samples.
+    n_filters, kernel_size : int, default=16 and 6
+        Output channels, and kernel size in samples, of each convolution of the TCN.
     n_blocks : int, default=2
         Blocks of the TCN. Block ``i`` has the dilation ``2**i``.
     dropout : float, default=0.2
         Dropout in the TCN and the transformer.
     attention_dropout : float, default=0.0
-        Dropout of attention weights; 0.2 in the paper. Above 0, fused attention is not
-        available, neither on CPUs nor on GPUs.
+        Dropout of attention weights. Above 0, there is no fused attention, which is faster.
     modality_dropout : float, default=0.0
-        Probability that a modality of a window is dropped in training. A window that would
-        lose all modalities keeps one, drawn at random. With 0 (the paper) all modalities are
-        always needed.
-
-    Attributes
-    ----------
-    accepts_missing : bool
-        Whether ``modality_dropout`` is above 0.
+        Probability that a modality of a window is dropped in training; one is always kept, drawn
+        at random. With 0 (the paper) all modalities are needed.
 
     Raises
     ------
@@ -149,16 +133,13 @@ class MultimodalTransformer(TokenNetwork):
 
     Examples
     --------
-    An encoder that still embeds the windows of a device without skin temperature:
+    An encoder that also embeds windows without skin temperature:
 
     >>> import numpy as np
     >>> from physio_ssl import SignalDict, SSLEncoder
     >>> rng = np.random.default_rng(0)
     >>> X = SignalDict(bvp=rng.normal(size=(8, 1, 160)), temp=rng.normal(size=(8, 1, 40)))
-    >>> small = {"module__d_model": 8, "max_epochs": 1, "random_state": 0}
-    >>> encoder = SSLEncoder(module__modality_dropout=0.3, **small).fit(X)
-    >>> encoder.transform(X).shape
-    (8, 16)
+    >>> encoder = SSLEncoder(module__modality_dropout=0.3, module__d_model=8, max_epochs=1).fit(X)
     >>> encoder.transform(SignalDict(bvp=X["bvp"])).shape
     (8, 16)
     """
@@ -181,17 +162,9 @@ class MultimodalTransformer(TokenNetwork):
     ):
         super().__init__(n_channels, n_times)
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**n_blocks - 1)
-        short = {name: n for name, n in self.n_times.items() if n < self.receptive_field}
-        if short:
-            raise ValueError(
-                "Windows must not be shorter than the network's receptive field of "
-                f"{self.receptive_field} samples, got {_join(short)}: use longer windows, or "
-                "a smaller module__kernel_size or module__n_blocks."
-            )
+        self._check_length(self.receptive_field, "module__kernel_size or module__n_blocks")
         if not 0 <= modality_dropout < 1:
-            raise ValueError(
-                f"modality_dropout must be at least 0 and below 1, got {modality_dropout}."
-            )
+            raise ValueError(f"modality_dropout must be in [0, 1), got {modality_dropout}.")
         self.token_width = dict.fromkeys(n_channels, d_model)
         self.token_size = sizes = _token_sizes(token_size, self.n_times)
         self.accepts_missing = modality_dropout > 0
@@ -201,10 +174,8 @@ class MultimodalTransformer(TokenNetwork):
                 for name, n in n_channels.items()
             }
         )
-        self.layers = make_layers(
-            n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout
-        )
-        self.d_model = d_model
+        layer = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+        self.layers = make_layers(n_layers, *layer)
         self.modality_dropout = modality_dropout
         if modality_dropout:
             self.missing = nn.ParameterDict(
@@ -212,11 +183,13 @@ class MultimodalTransformer(TokenNetwork):
             )
 
     def tokens(self, **signals):
-        """Turn windows into tokens, (batch, n_tokens, d_model) for each modality.
-
-        With ``modality_dropout``, windows may lack modalities, which get tokens nevertheless.
-        """
-        self._check_modalities(signals)
+        """Turn windows into tokens, (batch, n_tokens, d_model) for each modality."""
+        known, given = set(self.tokenizers), set(signals)
+        if given != known and not (self.modality_dropout and given and given < known):
+            raise ValueError(
+                f"Signals must be {', '.join(self.tokenizers)} (all, without modality_dropout), "
+                f"got {', '.join(signals) or 'none'}."
+            )
         tokens = {
             name: tokenizer(signals[name])
             for name, tokenizer in self.tokenizers.items()
@@ -231,25 +204,11 @@ class MultimodalTransformer(TokenNetwork):
 
     @torch.no_grad()
     def _flat_token(self, name):
-        """Return the mean token of a window of zeros.
-
-        Standardised signals have mean 0, so a missing modality initially looks like a constant
-        one. Layers and heads adapt to that faster than to a random vector.
-        """
+        """Return the mean token of a window of zeros, from which training starts faster."""
         tokenizer = self.tokenizers[name].eval()  # no dropout, which would draw random numbers
         tokens = tokenizer(torch.zeros(1, self.n_channels[name], self.n_times[name]))
         tokenizer.train()
         return tokens.mean(dim=(0, 1))
-
-    def _check_modalities(self, signals):
-        known, given = set(self.tokenizers), set(signals)
-        if given == known or (self.modality_dropout and given and given < known):
-            return
-        rule = "some or all of" if self.modality_dropout else "all of, without modality_dropout,"
-        raise ValueError(
-            f"Signals must be {rule} the modalities {', '.join(self.tokenizers)}, got "
-            f"{', '.join(signals) or 'none'}."
-        )
 
     def _drop(self, tokens):
         """Replace the tokens of randomly dropped modalities by the learned token."""
@@ -278,15 +237,10 @@ def _token_sizes(token_size, n_times):
     """Return the token size of each modality."""
     if token_size is None:
         return {name: -(-n // 30) for name, n in n_times.items()}
-    if isinstance(token_size, Integral):
-        token_size = dict.fromkeys(n_times, token_size)
-    if set(token_size) != set(n_times) or any(size < 1 for size in token_size.values()):
+    sizes = dict.fromkeys(n_times, token_size) if isinstance(token_size, Integral) else token_size
+    if set(sizes) != set(n_times) or min(sizes.values()) < 1:
         raise ValueError(
-            "token_size must be a positive number of samples, or give one for each of the "
-            f"modalities {', '.join(n_times)}, got {_join(token_size)}."
+            "token_size must be a positive number of samples, or one for each of "
+            f"{', '.join(n_times)}, got {token_size}."
         )
-    return {name: token_size[name] for name in n_times}
-
-
-def _join(mapping):
-    return ", ".join(f"{name}: {value}" for name, value in mapping.items())
+    return {name: sizes[name] for name in n_times}

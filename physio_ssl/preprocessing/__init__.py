@@ -1,4 +1,7 @@
-"""Preprocessing of windows, and of whole recordings, which are one long window."""
+"""Preprocessing of windows, and of whole recordings, which are one long window.
+
+Filters, resampling and scaling are functions, too: see ``physio_ssl.functional``.
+"""
 
 from .amplitude import Clip, Detrend, NormalScores, Standardize
 from .derived import HeartRateChannels, SlopeChannels

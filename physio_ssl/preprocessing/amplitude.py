@@ -1,19 +1,16 @@
-"""Scale, limits and trend of the samples, as estimators."""
+"""Scale, limits and trend of the samples: the functions of that name, as estimators."""
 
 from .. import functional
 from ._base import WindowTransformer
 
 
 class Standardize(WindowTransformer):
-    """Give each channel of each window zero mean and unit standard deviation.
-
-    On a recording, which is one window, these are z-scores per recording.
+    """Give each channel of each window, or of a recording, zero mean and unit standard deviation.
 
     Parameters
     ----------
     constant : {"error", "zero"}, default="error"
-        Whether constant channels, which have no spread to divide by, raise an error or become
-        zero.
+        Whether constant channels, which have no spread, raise an error or become zero.
 
     Raises
     ------
@@ -23,7 +20,6 @@ class Standardize(WindowTransformer):
     See Also
     --------
     NormalScores : Scale by ranks, which one artefact does not change.
-    physio_ssl.functional.standardize : The same as a function.
     """
 
     def __init__(self, constant="error"):
@@ -39,14 +35,13 @@ class Standardize(WindowTransformer):
 class NormalScores(WindowTransformer):
     """Replace each sample by the normal quantile of its rank within channel and window.
 
-    The result looks as if drawn from a normal distribution, whatever the signal's own
-    distribution is. Like z-scores it has no unit, but one artefact does not compress all other
-    samples. On a recording, which is one window, ranks are those within the recording.
+    The result looks as if drawn from a normal distribution. Unlike in z-scores, one artefact does
+    not compress all other samples.
 
     Parameters
     ----------
     constant : {"error", "zero"}, default="error"
-        Whether constant channels, whose ranks are all equal, raise an error or become zero.
+        Whether constant channels, which have no ranks, raise an error or become zero.
 
     Raises
     ------
@@ -56,14 +51,6 @@ class NormalScores(WindowTransformer):
     See Also
     --------
     Standardize : Scale by mean and standard deviation.
-    physio_ssl.functional.normal_scores : The same as a function.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl.preprocessing import NormalScores
-    >>> NormalScores().fit_transform(np.array([[2.0, 9000.0, 3.0]])).round(2)
-    array([[-0.97,  0.97,  0.  ]])
     """
 
     def __init__(self, constant="error"):
@@ -86,12 +73,8 @@ class Clip(WindowTransformer):
 
     Raises
     ------
-    ValueError
-        If not ``low < high``.
-
-    See Also
-    --------
-    physio_ssl.functional.clip : The same as a function.
+    TypeError, ValueError
+        If the bounds are not numbers with ``low < high``.
     """
 
     def __init__(self, low, high):
@@ -106,12 +89,7 @@ class Clip(WindowTransformer):
 
 
 class Detrend(WindowTransformer):
-    """Subtract the straight line that fits each channel of each window best.
-
-    See Also
-    --------
-    physio_ssl.functional.detrend : The same as a function.
-    """
+    """Subtract the straight line that fits each channel of each window best."""
 
     def _apply(self, X):
         return functional.detrend(X)

@@ -10,8 +10,6 @@ from ._base import WindowTransformer
 
 _PULSE_BAND = (0.6, 4.0)  # Hz
 _FEWEST = 6  # plausible intervals that a heart rate needs
-_BEAT_SCALE = 8.0  # s of pulse whose amplitude a beat is compared with
-_AMPLITUDE = 4.0  # s of pulse whose amplitude becomes a channel
 _FLOOR = 1e-3  # of the usual amplitude, below which there is no pulse
 _LEAST_ACTIVITY = 1e-4  # of the signal's standard deviation, below which there is no activity
 
@@ -35,14 +33,10 @@ def _local_mean(signal, duration, sampling_rate):
 class HeartRateChannels(WindowTransformer):
     """Append heart rate, pulse amplitude and rhythm regularity as channels.
 
-    Each channel becomes four: the signal; its heart rate, in beats per minute; the natural
-    logarithm of the pulse's amplitude; and the regularity of the rhythm, from 1 where intervals
-    between beats are plausible to 0 where they are not, as the band moves or is not worn. All
-    have the sampling rate of the signal. After resampling to 4 Hz, heart rate is still there,
-    but hardly visible in the signal itself.
-
-    The signal is the pulse wave of a wristband (BVP, PPG). For the ECG, see
-    ``HandcraftedFeatures`` and ``physio_ssl.quality``.
+    Each channel, a pulse wave of a wristband (BVP, PPG), becomes four: the signal; its heart
+    rate, in beats per minute; the natural logarithm of the pulse's amplitude, in its unit; and the
+    regularity of the rhythm, from 1 where intervals between beats are plausible to 0 where they
+    are not. A short window holds few beats: derive the channels of the recording, then cut it.
 
     Parameters
     ----------
@@ -52,7 +46,7 @@ class HeartRateChannels(WindowTransformer):
     Raises
     ------
     TypeError, ValueError
-        If the sampling rate is not a number, or not above 8 Hz.
+        If the sampling rate is not a number above 8 Hz.
 
     See Also
     --------
@@ -63,18 +57,12 @@ class HeartRateChannels(WindowTransformer):
     -----
     Beats are peaks of the signal at 0.6-4 Hz, at least 0.33 s apart and with a prominence of 0.7
     of its root mean square in 8 s. Intervals outside 0.33-1.7 s, or that differ by more than
-    25 % from the median of the 21 nearest, do not count for heart rate: straight lines bridge
-    them, and heart rate is constant before the first plausible interval and after the last.
-    Regularity shows how far to trust it; in gaps of more than 5 s without a beat it is 0.
+    25 % from the median of the 21 nearest, are not plausible: straight lines bridge their heart
+    rate, and fewer than six others give a heart rate of 0. Regularity is 0, too, in more than
+    5 s without a beat. Amplitude is the root mean square at 0.6-4 Hz in 4 s, at least a
+    thousandth of the usual one.
 
-    Heart rate is 0 throughout if fewer than six intervals are plausible; regularity is 0 if there
-    are no beats. All three channels are 0 for a constant signal, so that ``Standardize`` then
-    needs ``constant="zero"``.
-
-    Amplitude is the root mean square at 0.6-4 Hz in 4 s, in the unit of the signal. Its floor is
-    a thousandth of the usual amplitude, which is its value in flat stretches.
-
-    A short window holds few beats: derive the channels of the recording, then cut it.
+    All three are 0 for a constant signal: ``Standardize`` then needs ``constant="zero"``.
 
     Examples
     --------
@@ -92,12 +80,8 @@ class HeartRateChannels(WindowTransformer):
         self.sampling_rate = sampling_rate
 
     def _check(self):
-        lowest = 2 * _PULSE_BAND[1]
-        if check_sampling_rate(self.sampling_rate) <= lowest:
-            raise ValueError(
-                f"The pulse reaches up to {_PULSE_BAND[1]:g} Hz and needs a sampling rate above "
-                f"{lowest:g} Hz, got {self.sampling_rate}."
-            )
+        if check_sampling_rate(self.sampling_rate) <= 2 * _PULSE_BAND[1]:
+            raise ValueError(f"sampling_rate must be above 8 Hz, got {self.sampling_rate}.")
 
     def _apply(self, X):
         return _append_channels(X, 3, self._derive)
@@ -113,7 +97,7 @@ class HeartRateChannels(WindowTransformer):
         floor = max(_FLOOR**2 * typical, np.finfo(float).eps ** 2)
         usual, local = (
             np.sqrt(np.maximum(_local_mean(power, duration, self.sampling_rate), 0) + floor)
-            for duration in (_BEAT_SCALE, _AMPLITUDE)
+            for duration in (8.0, 4.0)  # s
         )
         channels = np.zeros((3, len(signal)))
         channels[1] = np.log(local) + np.log(scale)
@@ -133,20 +117,20 @@ class HeartRateChannels(WindowTransformer):
 class SlopeChannels(WindowTransformer):
     """Append the slope of each channel, and its activity, as channels.
 
-    Each channel becomes two: the signal and its slope. With ``window`` it becomes three, the last
-    one the natural logarithm of how much the signal changes from sample to sample: skin
-    conductance at rest drifts, that of a stressed or moving person fluctuates.
+    Each channel becomes two, the signal and its slope, or three with ``window``: activity is the
+    natural logarithm of how much the signal changes from sample to sample, at least a
+    ten-thousandth of its standard deviation. Both are 0 for a constant signal.
 
     Parameters
     ----------
     sampling_rate : float or None
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     smoothing : float
-        Standard deviation of the Gaussian that smooths the signal before its slope is taken, in
-        seconds. The slope is in the unit of ``X`` per second.
+        Standard deviation, in seconds, of the Gaussian that smooths the signal before its slope
+        is taken, in the unit of ``X`` per second.
     window : float, default=None
-        Length, in seconds, of the sliding window of activity, which is the standard deviation of
-        the differences between samples, in the unit of ``X``. None for no activity.
+        Seconds over which activity takes the standard deviation of the differences between
+        samples, in the unit of ``X``. None for no activity.
 
     Raises
     ------
@@ -156,23 +140,6 @@ class SlopeChannels(WindowTransformer):
     See Also
     --------
     HeartRateChannels : Append heart rate, pulse amplitude and regularity.
-
-    Notes
-    -----
-    Activity has a floor, added before the logarithm: a ten-thousandth of the channel's standard
-    deviation. A change of unit therefore changes nothing once the channels are standardized.
-    Both channels are 0 throughout for a constant signal.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl.preprocessing import SlopeChannels
-    >>> ramp = np.arange(0, 60, 1 / 4)  # one unit per second
-    >>> channels = SlopeChannels(4, smoothing=2).fit_transform(ramp[np.newaxis, np.newaxis])
-    >>> channels.shape
-    (1, 2, 240)
-    >>> float(channels[0, 1, 120].round(6))
-    1.0
     """
 
     def __init__(self, sampling_rate, smoothing, window=None):
@@ -181,13 +148,10 @@ class SlopeChannels(WindowTransformer):
         self.window = window
 
     def _check(self):
-        sampling_rate = check_sampling_rate(self.sampling_rate)
+        shortest = 2 / check_sampling_rate(self.sampling_rate)
         check_duration(self.smoothing, "smoothing")
-        if self.window is not None and check_duration(self.window, "window") * sampling_rate < 2:
-            raise ValueError(
-                f"window must last at least two samples, {2 / sampling_rate:g} s at "
-                f"{sampling_rate:g} Hz, to have a spread, got {self.window} s."
-            )
+        if self.window is not None and check_duration(self.window, "window") < shortest:
+            raise ValueError(f"window must last two samples, {shortest:g} s, got {self.window} s.")
 
     def _apply(self, X):
         return _append_channels(X, 1 if self.window is None else 2, self._derive)

@@ -1,4 +1,4 @@
-"""Filters and resampling, as estimators; in signals with gaps, too."""
+"""Filters and resampling, as estimators; in signals with gaps, which are samples of NaN."""
 
 import math
 
@@ -11,6 +11,8 @@ from ._base import WindowTransformer
 class BandpassFilter(WindowTransformer):
     """Keep one frequency band of each channel, without phase shift.
 
+    A short window holds little of a slow rhythm: filter the recording, then cut it.
+
     Parameters
     ----------
     low, high : float
@@ -18,29 +20,20 @@ class BandpassFilter(WindowTransformer):
     sampling_rate : float or None
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     order : int, default=4
-        Order of the Butterworth filter at each end of the band, applied forwards and
-        backwards: 4 gives a band-pass of 8 poles.
+        Order of the Butterworth filter at each end of the band, applied forwards and backwards.
     gaps : {"error", "keep"}, default="error"
-        What happens to gaps, which are samples of NaN. "keep" filters the stretches between
-        them one by one, and makes NaN of ``1 / low`` seconds on each side of a gap, where the
-        filter does not know the signal before or after.
+        Whether gaps are refused or kept. "keep" filters the stretches between gaps one by one,
+        and widens gaps by ``1 / low`` seconds on each side, where the filter lacks the signal.
 
     Raises
     ------
-    TypeError
-        If the sampling rate or a cut-off is not a number, or the order not an integer.
-    ValueError
-        If not ``0 < low < high < sampling_rate / 2``, the order is not positive, or ``X`` has
-        gaps and ``gaps="error"``.
+    TypeError, ValueError
+        If not ``0 < low < high < sampling_rate / 2``, the order is not a positive integer, or
+        ``X`` has gaps and ``gaps="error"``.
 
     See Also
     --------
     LowpassFilter : Keep the low frequencies.
-    physio_ssl.functional.bandpass : The same as a function, for signals without gaps.
-
-    Notes
-    -----
-    A short window holds little of a slow rhythm: filter the recording, then cut it.
     """
 
     def __init__(self, low, high, sampling_rate, order=4, gaps="error"):
@@ -55,13 +48,10 @@ class BandpassFilter(WindowTransformer):
         functional.check_cutoffs(self.sampling_rate, self.low, self.high, self.order)
 
     def _apply(self, X):
-        def keep_band(x):
-            return functional.bandpass(x, self.low, self.high, self.sampling_rate, self.order)
-
-        if not (self._keeps_gaps and np.isnan(X).any()):
-            return keep_band(X)
-        reach = math.ceil(self.sampling_rate / self.low)
-        return _for_each_signal(lambda x: _filter_stretches(x, keep_band, reach), X)
+        settings = self.low, self.high, self.sampling_rate, self.order
+        if not np.isnan(X).any():
+            return functional.bandpass(X, *settings)
+        return np.apply_along_axis(_bandpass_between_gaps, -1, X, *settings)
 
 
 class LowpassFilter(WindowTransformer):
@@ -78,15 +68,12 @@ class LowpassFilter(WindowTransformer):
 
     Raises
     ------
-    TypeError
-        If the sampling rate or the cut-off is not a number, or the order not an integer.
-    ValueError
-        If not ``0 < high < sampling_rate / 2``, or the order is not positive.
+    TypeError, ValueError
+        If not ``0 < high < sampling_rate / 2``, or the order is not a positive integer.
 
     See Also
     --------
     BandpassFilter : Keep one frequency band.
-    physio_ssl.functional.lowpass : The same as a function.
     """
 
     def __init__(self, high, sampling_rate, order=4):
@@ -109,30 +96,15 @@ class Resample(WindowTransformer):
     sampling_rate : float or None
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     new_sampling_rate : float
-        Sampling rate of the result, in Hz. The ratio of the two is rounded to one of whole
-        numbers up to 10,000.
+        Sampling rate of the result, in Hz. The two have a ratio of whole numbers up to 10,000.
     gaps : {"error", "keep"}, default="error"
-        What happens to gaps, which are samples of NaN. "keep" makes NaN of each new sample
-        that touches one.
+        Whether gaps are refused or kept. "keep" makes a gap of each new sample that touches one.
 
     Raises
     ------
-    TypeError
-        If a rate is not a number.
-    ValueError
-        If a rate is not positive, the rates have no such ratio, or ``X`` has gaps and
+    TypeError, ValueError
+        If a rate is not a positive number, the rates have no such ratio, or ``X`` has gaps and
         ``gaps="error"``.
-
-    See Also
-    --------
-    physio_ssl.functional.resample : The same as a function, for signals without gaps.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl.preprocessing import Resample
-    >>> Resample(64, 4).fit_transform(np.zeros((2, 1, 3840))).shape
-    (2, 1, 240)
     """
 
     def __init__(self, sampling_rate, new_sampling_rate, gaps="error"):
@@ -146,33 +118,28 @@ class Resample(WindowTransformer):
 
     def _apply(self, X):
         rates = self.sampling_rate, self.new_sampling_rate
-        if not (self._keeps_gaps and np.isnan(X).any()):
+        if not np.isnan(X).any():
             return functional.resample(X, *rates)
-        return _for_each_signal(lambda x: _resample_across_gaps(x, *rates), X)
+        return np.apply_along_axis(_resample_across_gaps, -1, X, *rates)
 
 
-def _for_each_signal(function, X):
-    signals = [function(x) for x in X.reshape(-1, X.shape[-1])]
-    return np.stack(signals).reshape(*X.shape[:-1], -1)
-
-
-def _filter_stretches(x, function, reach):
-    """Filter each stretch between gaps of (n_times,), and widen the gaps by ``reach`` samples."""
+def _bandpass_between_gaps(x, low, high, sampling_rate, order):
+    """Filter each stretch between gaps of (n_times,), and widen the gaps by ``1 / low`` s."""
+    reach = math.ceil(sampling_rate / low)
     filtered = np.full_like(x, np.nan)
     edges = np.flatnonzero(np.diff(np.isnan(x), prepend=True, append=True))
     for start, stop in edges.reshape(-1, 2):
-        filtered[start:stop] = function(x[start:stop])
-        if start > 0:
-            filtered[start : start + reach] = np.nan
-        if stop < len(x):
-            filtered[max(stop - reach, start) : stop] = np.nan
+        stretch = functional.bandpass(x[start:stop], low, high, sampling_rate, order)
+        first = reach if start > 0 else 0  # the recording's own ends are kept
+        last = max(len(stretch) - reach, 0) if stop < len(x) else len(stretch)
+        filtered[start + first : start + last] = stretch[first:last]
     return filtered
 
 
 def _resample_across_gaps(x, sampling_rate, new_sampling_rate):
     """Bridge the gaps of (n_times,), resample, and make NaN of what touches a gap."""
     gap = np.isnan(x)
-    if gap.any() and not gap.all():
+    if not gap.all():
         there = np.flatnonzero(~gap)
         x = np.interp(np.arange(len(x)), there, x[there]).astype(x.dtype)
     resampled = functional.resample(x, sampling_rate, new_sampling_rate)

@@ -8,16 +8,12 @@ from .preprocessor import Preprocessor
 
 
 def wristband_preprocessor(
-    duration=60,
-    output_sampling_rate=4.0,
-    modalities=("bvp", "eda", "temp"),
-    standardize=True,
+    duration=60, output_sampling_rate=4.0, modalities=("bvp", "eda", "temp"), standardize=True
 ):
     """Bring all signals of a wristband to one rate and scale.
 
-    Each signal, of any rate, is resampled with an anti-aliasing filter and standardized over the
-    whole recording. The rate of 4 Hz is that of [1]_, whose filters are not published. It holds
-    frequencies up to 2 Hz: the pulse rate, but not the pulse's shape.
+    The rate of 4 Hz is that of Wu, Daoudi & Amad (2024), whose filters are not published. It
+    holds frequencies up to 2 Hz: the pulse rate, but not the pulse's shape.
 
     Parameters
     ----------
@@ -28,24 +24,16 @@ def wristband_preprocessor(
     modalities : tuple of str, default=("bvp", "eda", "temp")
         Modalities to keep.
     standardize : bool, default=True
-        Whether to give each channel zero mean and unit standard deviation over the whole
-        recording, which then must not be constant. These z-scores use unlabelled data of
-        the test subjects too, which should be reported with the result.
+        Whether to apply ``Standardize`` to each recording; see the notes of ``Preprocessor``.
 
     Returns
     -------
     Preprocessor
-        Of any recordings that have some of the modalities.
 
     See Also
     --------
     ecg_preprocessor : The same for the ECG.
-
-    References
-    ----------
-    .. [1] Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal
-       representation learning for wearable emotion recognition", IEEE Transactions on
-       Affective Computing 15(1), 2024.
+    physio_ssl.networks.MultimodalTransformer : The encoder of Wu, Daoudi & Amad.
 
     Examples
     --------
@@ -54,11 +42,13 @@ def wristband_preprocessor(
     >>> wristband_preprocessor().make_windows(simulate_wristband(2, random_state=0), step=30).X
     SignalDict(52 windows: bvp (1, 240), eda (1, 240), temp (1, 240))
     """
-    steps = [Resample(None, output_sampling_rate)] + [Standardize()] * bool(standardize)
+    steps = [Resample(None, output_sampling_rate)]
+    if standardize:
+        steps.append(Standardize())
     return Preprocessor(
         {name: list(steps) for name in modalities},
-        output_sampling_rate=dict.fromkeys(modalities, output_sampling_rate),
-        duration=duration,
+        dict.fromkeys(modalities, output_sampling_rate),
+        duration,
     )
 
 
@@ -67,15 +57,13 @@ def ecg_preprocessor(
 ):
     """Bring the ECG of all recordings to one band, rate and scale.
 
-    The modality ``ecg`` is filtered at its own rate, resampled with an anti-aliasing filter and
-    standardized. The band, the rate and z-scores per subject are those of [1]_ as far as they
-    are known: its code is not published.
+    The band, the rate and z-scores per subject are those of Vazquez-Rodriguez et al. (2022), as
+    far as they are known: their code is not published.
 
-    Gaps, which are samples of NaN, are not filled but stay gaps. They grow by ``1 / band[0]``
-    seconds on each side (1.25 s by default), where the filter does not know the signal before or
-    after; shorter stretches between gaps vanish. ``make_windows`` drops and counts the windows
-    with a gap. The first and last second of a recording are kept, but less exact: by 17 % of their
-    root mean square on short recordings (CinC 2017), the next one by 4 %.
+    Gaps, which are samples of NaN, grow by ``1 / band[0]`` seconds on each side (1.25 s by
+    default); see ``BandpassFilter``. ``make_windows`` drops and counts the windows with a gap.
+    The first and last second of a recording are kept, but less exact: by 17 % of their root mean
+    square on short recordings (CinC 2017), the next one by 4 %.
 
     Parameters
     ----------
@@ -84,44 +72,28 @@ def ecg_preprocessor(
     output_sampling_rate : float, default=128.0
         New sampling rate of the ECG, in Hz.
     band : (float, float), default=(0.8, 50.0)
-        Frequencies to keep, in Hz. The recordings must be sampled at more than twice the upper
-        end: for an ECG at 100 Hz or less choose a lower one, for all recordings.
+        Frequencies to keep, in Hz, below half the rate of the recordings: for an ECG at 100 Hz
+        or less choose a lower upper end, for all recordings.
     order : int, default=8
-        Order of the Butterworth filter at each end of the band, applied forwards and
-        backwards: 8 gives a band-pass of 16 poles. For the reading that the paper's "8th-order
-        band-pass" has 8 poles, set 4.
+        Order at each end of the band: 8 gives a band-pass of 16 poles. If the paper's
+        "8th-order band-pass" is read as 8 poles, set 4.
     standardize : {"subject", "recording", None}, default="subject"
-        Which samples get zero mean and unit standard deviation in each channel: those of all
-        recordings of a subject, those of each recording, or none; see ``Preprocessor``.
+        Whether z-scores are per subject, per recording, or none; see ``Preprocessor``.
 
     Returns
     -------
     Preprocessor
-        Of recordings with the modality ``ecg``.
 
     Raises
     ------
     ValueError
-        If ``band`` is not two frequencies; ``Preprocessor`` checks the other parameters.
+        If ``band`` is not two frequencies.
 
     See Also
     --------
     wristband_preprocessor : The same for the signals of a wristband.
+    physio_ssl.networks.ECGTransformer : The encoder of Vazquez-Rodriguez et al.
     physio_ssl.quality.drop_poor_ecg : Drop the windows without a readable heartbeat.
-
-    References
-    ----------
-    .. [1] J. Vazquez-Rodriguez, G. Lefebvre, J. Cumin, J. L. Crowley, "Transformer-based
-       self-supervised learning for emotion recognition", ICPR 2022.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl import Recording
-    >>> from physio_ssl.preprocessing import ecg_preprocessor
-    >>> noise = np.random.default_rng(0).normal(size=30_000)
-    >>> ecg_preprocessor().transform(Recording({"ecg": noise}, {"ecg": 500}, "S1"))
-    Recording(S1: 60 s, ecg 1 x 128 Hz)
     """
     if np.shape(band) != (2,):
         raise ValueError(f"band must be two frequencies, in Hz, got {band!r}.")
@@ -129,9 +101,5 @@ def ecg_preprocessor(
         BandpassFilter(*band, sampling_rate=None, order=order, gaps="keep"),
         Resample(None, output_sampling_rate, gaps="keep"),
     ]
-    return Preprocessor(
-        {"ecg": steps},
-        output_sampling_rate={"ecg": output_sampling_rate},
-        duration=duration,
-        standardize=standardize,
-    )
+    rates = {"ecg": output_sampling_rate}
+    return Preprocessor({"ecg": steps}, rates, duration, standardize=standardize)

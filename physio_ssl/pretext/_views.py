@@ -1,64 +1,61 @@
-"""Views of windows: unchanged, or changed by one of several signal transforms."""
+"""Views of windows: versions made by signal transforms, and masked spans of samples."""
 
 from numbers import Integral
 
+import numpy as np
 import torch
+from sklearn.utils import check_scalar
 
 
-def count_views(n_views, n_versions):
-    """Return how many versions of each window are shown per epoch; None means all."""
-    n_views = n_versions if n_views is None else n_views
-    if not isinstance(n_views, Integral) or not 1 <= n_views <= n_versions:
-        raise ValueError(
-            f"n_views must be None (all) or an integer from 1 to {n_versions}, got {n_views!r}."
-        )
-    return int(n_views)
-
-
-def _unchanged(X, *, rng):
-    return X
+def count_views(n_views, transforms):
+    """Return how many versions of each window an epoch shows; None means all."""
+    if not transforms:
+        raise ValueError("The task needs at least one transform, got none.")
+    n_versions = 1 + len(transforms)
+    if n_views is None:
+        return n_versions
+    return check_scalar(n_views, "n_views", Integral, min_val=1, max_val=n_versions)
 
 
 def draw_views(signals, transforms, n_views, rng):
-    """Return all versions of each window, or some drawn at random for each window.
+    """Return ``n_views`` versions of each window, by modality, and the version of each view.
 
-    Parameters
-    ----------
-    signals : dict from str to tensor of shape (batch, n_channels, n_times)
-        The windows.
-    transforms : list of callables
-        Version 0 is the unchanged window, version ``i`` the result of the ``i``-th transform.
-    n_views : int or None
-        Number of versions of each window; None means all.
-    rng : numpy.random.Generator
-        Source of every random draw.
-
-    Returns
-    -------
-    inputs : dict from str to tensor of shape (n_views, n_channels, n_times)
-        Views of each modality.
-    shown : tensor of int, of shape (n_views,)
-        Version of each view, in ascending order, the same for all modalities.
+    Version 0 is the unchanged window, version ``i`` the result of the ``i``-th transform.
     """
-    versions = [_unchanged, *transforms]
-    n_views = count_views(n_views, len(versions))
     first = next(iter(signals.values()))
-    if n_views == len(versions):
-        inputs = {
-            name: torch.cat([version(x, rng=rng) for version in versions])
-            for name, x in signals.items()
-        }
-        shown = torch.arange(len(versions)).repeat_interleave(len(first))
+    n_versions, n_views = 1 + len(transforms), count_views(n_views, transforms)
+    if n_views == n_versions:
+        drawn = np.tile(np.arange(n_versions), (len(first), 1))
     else:
-        # Views are sorted by version, so that each version is one slice of the batch.
-        drawn = rng.random((len(first), len(versions))).argsort(axis=1)[:, :n_views]
-        order = drawn.ravel().argsort(kind="stable")
-        shown = torch.as_tensor(drawn.ravel()[order])
-        rows = torch.as_tensor(order // n_views, device=first.device)
-        counts = torch.bincount(shown, minlength=len(versions)).tolist()
-        inputs = {}
-        for name, x in signals.items():
-            parts = zip(versions, x[rows].split(counts), strict=True)
-            changed = [version(part, rng=rng) for version, part in parts if len(part)]
-            inputs[name] = torch.cat(changed)
+        drawn = rng.random((len(first), n_versions)).argsort(axis=1)[:, :n_views]
+    # Views are sorted by version, so that each version is one slice of the batch.
+    order = drawn.ravel().argsort(kind="stable")
+    shown = torch.as_tensor(drawn.ravel()[order])
+    counts = torch.bincount(shown, minlength=n_versions).tolist()
+    rows = torch.as_tensor(order // n_views, device=first.device)
+    inputs = {}
+    for name, x in signals.items():
+        unchanged, *parts = x[rows].split(counts)
+        pairs = zip(transforms, parts, strict=True)
+        changed = [transform(part, rng=rng) for transform, part in pairs if len(part)]
+        inputs[name] = torch.cat([unchanged, *changed])
     return inputs, shown.to(first.device)
+
+
+def check_mask(mask_prob, mask_length):
+    """Check the parameters of ``draw_mask``."""
+    if not 0 < mask_prob <= 1:
+        raise ValueError(f"mask_prob must be above 0 and at most 1, got {mask_prob!r}.")
+    check_scalar(mask_length, "mask_length", Integral, min_val=1)
+
+
+def draw_mask(x, mask_prob, mask_length, rng):
+    """Return which samples of each window are masked, at least one, (batch, 1, n_times)."""
+    n_windows, _, n_times = x.shape
+    starts = rng.random((n_windows, n_times), dtype=np.float32) < mask_prob
+    empty = np.flatnonzero(~starts.any(axis=1))
+    starts[empty, rng.integers(n_times, size=len(empty))] = True
+    before = np.cumsum(starts, axis=1, dtype=np.int32)
+    mask = before.copy()
+    mask[:, mask_length:] -= before[:, :-mask_length]  # spans that have ended
+    return torch.as_tensor(mask > 0, device=x.device)[:, None]

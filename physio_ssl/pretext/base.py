@@ -1,8 +1,9 @@
 """Pretext, the base class of pretext tasks, and check_pretext."""
 
 import copy
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from math import isfinite
 from numbers import Real
 
 import numpy as np
@@ -11,27 +12,23 @@ from sklearn.base import BaseEstimator, clone
 from torch import nn
 
 from ..networks._contract import (
-    Problems,
-    are_same,
+    Stop,
+    attempt,
     check_gradients,
     copy_by_pickle,
     describe,
     draw_windows,
-    fixed_seed,
+    list_problems,
 )
 from ..networks.base import TokenNetwork
 
-_METHODS = ("make_heads", "make_views", "loss")
 
-
-class Pretext(BaseEstimator):
+class Pretext(BaseEstimator, ABC):
     """Base class of pretext tasks, on which ``SSLEncoder`` trains a network without labels.
 
     A child writes ``make_heads``, ``make_views`` and ``loss``. As in any scikit-learn
-    estimator, ``__init__`` only stores its parameters. A task learns nothing itself: all
-    weights are in the network and the heads.
-
-    Each training step calls ``make_views`` on a batch of windows and then ``loss`` on the
+    estimator, ``__init__`` only stores its parameters: all weights are in the network and the
+    heads. Each training step calls ``make_views`` on a batch of windows, then ``loss`` on the
     result.
 
     Attributes
@@ -49,36 +46,29 @@ class Pretext(BaseEstimator):
     --------
     Predict the mean of each channel from a noisy window:
 
+    >>> import numpy as np
     >>> import torch
+    >>> from physio_ssl import SSLEncoder
     >>> from physio_ssl.pretext import Pretext
     >>> class MeanPrediction(Pretext):
     ...     def __init__(self, noise=1.0):
     ...         self.noise = noise
     ...
     ...     def make_heads(self, network):
-    ...         sizes, n_channels = network.embedding_size, network.n_channels
-    ...         return torch.nn.ModuleDict(
-    ...             {name: torch.nn.Linear(sizes[name], n_channels[name]) for name in sizes}
-    ...         )
+    ...         n_inputs = sum(network.embedding_size.values())
+    ...         return torch.nn.Linear(n_inputs, sum(network.n_channels.values()))
     ...
     ...     def make_views(self, signals, rng):
-    ...         inputs, target = {}, {}
+    ...         inputs = {}
     ...         for name, x in signals.items():
-    ...             noise = rng.normal(scale=self.noise, size=x.shape)
+    ...             noise = self.noise * rng.standard_normal(x.shape)
     ...             inputs[name] = x + torch.as_tensor(noise).to(x)
-    ...             target[name] = x.mean(dim=2)
-    ...         return inputs, target
+    ...         return inputs, torch.cat([x.mean(dim=2) for x in signals.values()], dim=1)
     ...
     ...     def loss(self, network, heads, inputs, target):
-    ...         embeddings = network.embed(network.tokens(**inputs))
-    ...         errors = {
-    ...             name: (heads[name](embeddings[name]) - mean).square().mean()
-    ...             for name, mean in target.items()
-    ...         }
-    ...         return sum(errors.values()), {f"error_{n}": e.item() for n, e in errors.items()}
-    >>> import numpy as np
-    >>> from physio_ssl import SSLEncoder
-    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    ...         error = (heads(network(**inputs)) - target).square().mean()
+    ...         return error, {"error_mean": error.item()}
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80))
     >>> encoder = SSLEncoder(pretext=MeanPrediction(noise=0.5), module__d_model=8, max_epochs=1)
     >>> encoder.fit_transform(X).shape
     (8, 8)
@@ -86,28 +76,24 @@ class Pretext(BaseEstimator):
 
     chance = None
 
+    @abstractmethod
     def make_heads(self, network):
-        """Return the trainable layers that the task puts on a network.
-
-        Wrong parameters of the task should raise an error here, before training starts.
+        """Return the task's trainable layers, or raise an error if its parameters are wrong.
 
         Parameters
         ----------
         network : TokenNetwork
-            The network to train. Its ``n_channels``, ``n_times``, ``token_width``,
-            ``token_size`` and ``embedding_size`` give the sizes.
+            The network to train, which gives the sizes.
 
         Returns
         -------
         torch.nn.Module
             The heads, which are trained and saved together with the network.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define make_heads(network).")
 
+    @abstractmethod
     def make_views(self, signals, rng):
-        """Turn a batch of windows into inputs of the network and a target.
-
-        The windows must not be changed in place.
+        """Turn a batch of windows, left unchanged, into inputs of the network and a target.
 
         Parameters
         ----------
@@ -123,17 +109,15 @@ class Pretext(BaseEstimator):
         target : object
             Anything that ``loss`` needs.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define make_views(signals, rng).")
 
+    @abstractmethod
     def loss(self, network, heads, inputs, target):
         """Compute the loss of the views, and metrics.
 
         Parameters
         ----------
-        network : TokenNetwork
-            The network to train.
-        heads : torch.nn.Module
-            What ``make_heads`` returned.
+        network, heads : TokenNetwork and torch.nn.Module
+            The network to train, and what ``make_heads`` returned.
         inputs, target : dict and object
             What ``make_views`` returned.
 
@@ -145,55 +129,45 @@ class Pretext(BaseEstimator):
             What the history shows, named ``accuracy_<modality>`` (at most 1, higher is
             better, compared with ``chance``) or ``error_<modality>`` (lower is better).
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must define loss(network, heads, inputs, target)."
-        )
 
 
 class _PieceNetwork(TokenNetwork):
-    """A small network for checks: a token of every few samples, by one linear layer."""
+    """A network whose sizes differ between modalities, so that mixing them up is noticed."""
 
-    def __init__(self, n_channels, n_times):
-        super().__init__(n_channels, n_times)
-        # Sizes differ between modalities, so that mixing them up is noticed.
-        self.token_size = sizes = {name: 8 + 2 * i for i, name in enumerate(n_channels)}
-        self.token_width = widths = {name: 4 + i for i, name in enumerate(n_channels)}
-        self.layers = nn.ModuleDict(
-            {
-                name: nn.Conv1d(n, widths[name], sizes[name], sizes[name])
-                for name, n in n_channels.items()
-            }
-        )
+    def __init__(self, **n_channels):
+        super().__init__(n_channels, {name: 80 * n for name, n in n_channels.items()})
+        self.token_size = {name: 8 * n for name, n in n_channels.items()}
+        self.token_width = {name: 3 + n for name, n in n_channels.items()}
+        layers = {name: nn.Conv1d(n, 3 + n, 8 * n, 8 * n) for name, n in n_channels.items()}
+        self.layers = nn.ModuleDict(layers)
 
     def tokens(self, **signals):
         return {name: layer(signals[name]).tanh().mT for name, layer in self.layers.items()}
 
 
 def check_pretext(pretext, network=None):
-    """Check that a pretext task keeps the contract of ``Pretext``.
+    """Check on random windows that a pretext task keeps the contract of ``Pretext``.
 
-    A clone of the task makes views of a few random windows and computes their loss on a copy
-    of the network. The task, the network and the global random state stay as they are.
+    The task, the network and the global random state stay as they are.
 
     Parameters
     ----------
     pretext : Pretext
         An instance. It need not be a child of ``Pretext``.
     network : TokenNetwork, default=None
-        The network to train, which should pass ``check_network``. None makes a small one with
-        two modalities of different sampling rates, ``bvp`` and ``acc``; if ``make_heads``
-        raises for it, one with the modality ``ecg``.
+        The network to train, for which ``check_network`` finds no problem. None makes a small
+        one with the modalities ``bvp`` and ``acc``, or ``ecg`` if ``make_heads`` refuses two.
 
     Raises
     ------
     TypeError
         If ``pretext`` is a class.
     ValueError
-        If the task breaks the contract. One message lists all that is wrong: missing methods;
-        a clone or a pickle that fails; heads that are no ``torch.nn.Module``; inputs without
-        some modality; other views from the same seed; windows changed in place; a loss that
-        is no finite scalar; no gradients for the network or the heads; metrics that are not
-        finite floats; a ``chance`` that is no probability.
+        If the task breaks the contract. One message lists what is wrong: missing members; a
+        clone or pickle that fails; heads that are no ``torch.nn.Module``; inputs without some
+        modality; other views from the same seed; windows changed in place; a loss that is no
+        finite scalar; no gradients for the network or the heads; metrics that are no finite
+        floats; a ``chance`` that is no probability.
 
     See Also
     --------
@@ -211,121 +185,82 @@ def check_pretext(pretext, network=None):
     """
     if isinstance(pretext, type):
         raise TypeError(f"check_pretext needs an instance of a task, got {pretext!r}.")
-    problems = Problems()
-    lacking = [name for name in (*_METHODS, "chance") if _lacks(pretext, name)]
-    problems.expect(not lacking, f"it lacks {', '.join(lacking)}")
-    task = copy.copy(pretext)
-    with problems.stage():
-        task = problems.attempt("it cannot be cloned", clone, pretext)
-    with problems.stage():
-        problems.attempt("it cannot be pickled", copy_by_pickle, pretext)
-    with problems.stage():
-        if not set(lacking) & set(_METHODS):
-            with fixed_seed(network):
-                network = _make_network(task) if network is None else copy.deepcopy(network)
-                _check_training(task, network, problems)
-    with problems.stage():
-        if "chance" not in lacking:
-            chance = problems.attempt("chance fails", getattr, task, "chance")
-            problems.expect(
-                chance is None or (isinstance(chance, Real) and 0 <= chance <= 1),
-                f"chance must be None or a number from 0 to 1, got {chance!r}",
-            )
-    problems.report(pretext, "Pretext")
-
-
-def _lacks(pretext, name):
-    """Return whether a member is missing, or only the placeholder of the base class."""
-    found = getattr(type(pretext), name, None)
-    if name in _METHODS and found is getattr(Pretext, name):
-        return True
-    return not hasattr(type(pretext), name) and not hasattr(pretext, name)
+    with list_problems(pretext, "Pretext") as problems:
+        members = ("make_heads", "make_views", "loss", "chance")
+        lacking = [name for name in members if name not in dir(pretext)]
+        if lacking:
+            raise Stop(f"it lacks {', '.join(lacking)}")
+        copy_by_pickle(pretext, "the task", problems)
+        task = attempt("clone", clone, pretext)
+        chance = attempt("chance", getattr, task, "chance")
+        if not (chance is None or isinstance(chance, Real) and 0 <= chance <= 1):
+            problems.append(f"chance must be None or a number from 0 to 1, got {chance!r}")
+        network = _make_network(task) if network is None else copy.deepcopy(network)
+        _check_training(task, network, problems)
 
 
 def _make_network(task):
-    """Return a small network with two modalities, or with one if the task asks for one."""
-    networks = [
-        _PieceNetwork({"bvp": 1, "acc": 3}, {"bvp": 160, "acc": 80}),
-        _PieceNetwork({"ecg": 1}, {"ecg": 160}),
-    ]
-    for network in networks:
-        try:
-            task.make_heads(network)
-        except Exception:  # the check itself reports it
-            continue
-        return network
-    return networks[0]
+    """Return a small network of two modalities, or of one if the task refuses two."""
+    network = _PieceNetwork(bvp=2, acc=3)
+    try:
+        task.make_heads(network)
+    except Exception:
+        network = _PieceNetwork(ecg=2)
+    return network
 
 
 def _check_training(task, network, problems):
-    """Note what is wrong with heads, views and loss on random windows."""
-    heads = problems.attempt("make_heads fails", task.make_heads, network)
-    problems.demand(
-        isinstance(heads, nn.Module),
-        f"make_heads must return a torch.nn.Module, got {type(heads).__name__}",
-    )
-    with problems.stage():
-        problems.attempt("the heads cannot be pickled", copy_by_pickle, heads)
+    """Append what is wrong with heads, views and loss of random windows."""
+    heads = attempt("make_heads", task.make_heads, network)
+    if not isinstance(heads, nn.Module):
+        raise Stop(f"make_heads must return a torch.nn.Module, got {type(heads).__name__}")
+    copy_by_pickle(heads, "the heads", problems)
     signals = draw_windows(network, n_windows=4)
-    before = {name: x.clone() for name, x in signals.items()}
-    inputs, target = _make_views(task, signals, network, problems)
-    unchanged = are_same(signals, before)
-    problems.expect(unchanged, "make_views must not change the windows in place")
-    again, _ = _make_views(task, {n: x.clone() for n, x in before.items()}, network, problems)
-    problems.expect(
-        are_same(inputs, again),
-        "make_views must draw from rng alone, but the same seed gives other views",
-    )
-    with problems.stage():
-        _check_loss(task, network.train(), heads.train(), inputs, target, problems)
-        with torch.no_grad():
-            modules = network.eval(), heads.eval()
-            problems.attempt("loss fails in evaluation mode", task.loss, *modules, inputs, target)
-    problems.expect(
-        are_same(signals, before) or not unchanged, "loss must not change the windows in place"
-    )
-
-
-def _make_views(task, signals, network, problems):
-    """Return inputs and target, or end the stage."""
-    rng = np.random.default_rng(0)
-    views = problems.attempt("make_views fails", task.make_views, signals, rng)
-    problems.demand(
-        isinstance(views, (tuple, list)) and len(views) == 2,
-        f"make_views must return inputs and target, got {describe(views)}",
-    )
-    inputs = views[0]
-    problems.demand(
+    before = copy.deepcopy(signals)
+    views = _get_two(task.make_views, signals, np.random.default_rng(0))
+    inputs, names = views[0], ", ".join(network.n_channels)
+    if not (
         isinstance(inputs, Mapping)
-        and set(inputs) == set(network.n_channels)
-        and all(isinstance(x, torch.Tensor) and x.ndim == 3 for x in inputs.values()),
-        f"inputs must be a dict of {', '.join(network.n_channels)} with tensors of shape "
-        f"(n_views, n_channels, n_times), got {describe(inputs)}",
-    )
-    problems.demand(
-        len({len(x) for x in inputs.values()}) == 1,
-        f"inputs of all modalities must have the same number of views, got {describe(inputs)}",
-    )
-    return views
-
-
-def _check_loss(task, network, heads, inputs, target, problems):
-    result = problems.attempt("loss fails", task.loss, network, heads, inputs, target)
-    problems.demand(
-        isinstance(result, (tuple, list)) and len(result) == 2,
-        f"loss must return the loss and metrics, got {describe(result)}",
-    )
-    loss, metrics = result
-    problems.expect(
+        and set(inputs) >= set(network.n_channels)
+        and all(isinstance(x, torch.Tensor) and x.ndim == 3 for x in inputs.values())
+        and len({len(x) for x in inputs.values()}) == 1
+    ):
+        rule = f"must return inputs (n_views, n_channels, n_times), equally many of each of {names}"
+        raise Stop(f"make_views {rule}, got {describe(inputs)}")
+    again = _get_two(task.make_views, copy.deepcopy(before), np.random.default_rng(0))
+    if not all(map(_are_same, views, again)):
+        problems.append("make_views must draw from rng alone: the same seed gives other views")
+    loss, metrics = _get_two(task.loss, network.train(), heads.train(), *views)
+    if not (
         isinstance(metrics, Mapping)
         and all(isinstance(name, str) for name in metrics)
-        and all(isinstance(x, float) and math.isfinite(x) for x in metrics.values()),
-        f"metrics must be a dict from str to finite float, got {metrics!r}",
-    )
-    problems.demand(
-        isinstance(loss, torch.Tensor) and loss.ndim == 0 and torch.isfinite(loss),
-        f"the loss must be a tensor with one finite number, got {loss!r}",
-    )
-    check_gradients(loss, network, "the network", problems)
-    if any(True for _ in heads.parameters()):
-        check_gradients(loss, heads, "the heads", problems)
+        and all(isinstance(x, float) and isfinite(x) for x in metrics.values())
+    ):
+        problems.append(f"metrics must be a dict from str to finite float, got {metrics!r}")
+    if not (isinstance(loss, torch.Tensor) and loss.ndim == 0 and loss.isfinite()):
+        raise Stop(f"loss must be a tensor with one finite number, got {loss!r}")
+    attempt("gradient", loss.backward)
+    for what, module in {"the network": network, "the heads": heads}.items():
+        if list(module.parameters()):
+            check_gradients(module, what, problems)
+    with torch.no_grad():
+        attempt("loss in evaluation mode", task.loss, network.eval(), heads.eval(), *views)
+    if not _are_same(signals, before):
+        problems.append("make_views and loss must not change the windows in place")
+
+
+def _get_two(method, *args):
+    """Return the pair that a method returns."""
+    result = attempt(method.__name__, method, *args)
+    if not (isinstance(result, (tuple, list)) and len(result) == 2):
+        raise Stop(f"{method.__name__} must return a tuple of two, got {describe(result)}")
+    return result
+
+
+def _are_same(one, other):
+    """Return whether nested structures of tensors hold the same values; NaN equals NaN."""
+    try:
+        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+    except (AssertionError, TypeError) as error:
+        return isinstance(error, TypeError)  # values that cannot be compared
+    return True

@@ -3,34 +3,31 @@
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from ._masks import check_mask, draw_mask
+from ._views import check_mask, draw_mask
 from .base import Pretext
-
-_MASK_VALUES = ("zero", "noise")
 
 
 class MaskedPrediction(Pretext):
     """Predict masked samples from the others.
 
     Every sample starts a masked span with probability ``mask_prob``; spans may overlap. Masks
-    are drawn for each window, modality and epoch. All channels of a modality share a mask.
-    Each modality has its own head, which predicts the samples of each token. The loss is the
-    mean squared error on masked samples, summed over modalities. The metrics are the mean
-    squared errors of the modalities.
-
-    The network must have a ``token_size``, as `ECGTransformer` and `MultimodalTransformer` do.
+    are drawn for each window, modality and epoch, the same for all channels. Each modality has
+    its own head, which predicts the samples of each token, so the network must have a
+    ``token_size``. The metrics are the mean squared errors on masked samples of the modalities,
+    and the loss is their sum.
 
     Parameters
     ----------
     mask_prob : float, default=0.0325
-        Probability that a sample starts a masked span. With spans of 20 samples, 48 % of a
-        window of 1,280 samples are masked. A window without any span gets one, at random.
+        Probability that a sample starts a masked span: with spans of 20 samples, 48 % of 1,280
+        samples are masked. A window without any span gets one, at random.
     mask_length : int, default=20
         Samples per masked span: 0.16 s at 128 Hz.
     mask_value : {"zero", "noise"}, default="zero"
-        What replaces masked samples in the input of the network: zeros (the paper) or
-        standard normal noise. Both suit signals of mean 0 and standard deviation 1.
+        What replaces masked samples: zeros (the paper) or standard normal noise. Both suit
+        signals of mean 0 and standard deviation 1.
     head_size : int, default=128
         Hidden units of each head.
 
@@ -38,7 +35,7 @@ class MaskedPrediction(Pretext):
     --------
     StatisticsPrediction : Predict statistics of masked windows.
     physio_ssl.evaluation.reconstruct_masked : Compare the predictions with interpolation.
-    physio_ssl.networks.ECGTransformer : The network of the same paper.
+    physio_ssl.networks.ECGTransformer : The network of the same paper, with reference.
 
     Notes
     -----
@@ -46,22 +43,14 @@ class MaskedPrediction(Pretext):
     its training settings: 500 epochs of Adam with weight decay 5e-3 and a learning rate that
     rises to 1e-3 over 30 epochs and then decays linearly.
 
-    References
-    ----------
-    J. Vazquez-Rodriguez, G. Lefebvre, J. Cumin, J. L. Crowley, "Transformer-based
-    self-supervised learning for emotion recognition", International Conference on Pattern
-    Recognition (ICPR), 2022.
-
     Examples
     --------
     >>> import numpy as np
     >>> from physio_ssl import SSLEncoder
     >>> from physio_ssl.pretext import MaskedPrediction
-    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80))
     >>> task = MaskedPrediction(mask_prob=0.02, mask_length=10)
-    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
-    >>> encoder.fit_transform(X).shape
-    (8, 8)
+    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1).fit(X)
     >>> encoder.history_[-1, "train_error_signal"] > 0
     True
     """
@@ -75,15 +64,11 @@ class MaskedPrediction(Pretext):
     def make_heads(self, network):
         """Return a head of two layers for each modality."""
         check_mask(self.mask_prob, self.mask_length)
-        if self.mask_value not in _MASK_VALUES:
-            raise ValueError(
-                f"mask_value must be one of {', '.join(_MASK_VALUES)}, got {self.mask_value!r}."
-            )
+        if self.mask_value not in ("zero", "noise"):
+            raise ValueError(f"mask_value must be zero or noise, got {self.mask_value!r}.")
         if getattr(network, "token_size", None) is None:
-            raise TypeError(
-                "MaskedPrediction needs a network with token_size, such as ECGTransformer or "
-                f"MultimodalTransformer, got {type(network).__name__}."
-            )
+            name = type(network).__name__
+            raise TypeError(f"MaskedPrediction needs a network with token_size, got {name}.")
         return nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -96,19 +81,14 @@ class MaskedPrediction(Pretext):
         )
 
     def make_views(self, signals, rng):
-        """Return masked windows; the target is (windows, mask) of each modality.
-
-        Masks have the shape (batch, 1, n_times).
-        """
+        """Return masked windows and (windows, mask) by modality; masks are (batch, 1, n_times)."""
         inputs, target = {}, {}
         for name, x in signals.items():
             mask = draw_mask(x, self.mask_prob, self.mask_length, rng)
-            if self.mask_value == "zero":
-                inputs[name] = x.masked_fill(mask, 0.0)
-            else:
-                noise = rng.standard_normal(tuple(x.shape), dtype=np.float32)
-                inputs[name] = torch.where(mask, torch.as_tensor(noise).to(x), x)
-            target[name] = (x, mask)
+            value = 0.0
+            if self.mask_value == "noise":
+                value = torch.as_tensor(rng.standard_normal(x.shape, dtype=np.float32)).to(x)
+            inputs[name], target[name] = torch.where(mask, value, x), (x, mask)
         return inputs, target
 
     def loss(self, network, heads, inputs, target):
@@ -117,7 +97,7 @@ class MaskedPrediction(Pretext):
         loss, errors = 0.0, {}
         for name, (x, mask) in target.items():
             mask = mask.expand_as(x)
-            error = nn.functional.mse_loss(predicted[name][mask], x[mask])
+            error = F.mse_loss(predicted[name][mask], x[mask])
             loss = loss + error
             errors[f"error_{name}"] = error.item()
         return loss, errors
@@ -127,10 +107,8 @@ class MaskedPrediction(Pretext):
 
         Parameters
         ----------
-        network : TokenNetwork
-            The network.
-        heads : torch.nn.Module
-            What ``make_heads`` returned.
+        network, heads : TokenNetwork and torch.nn.Module
+            The network, and what ``make_heads`` returned for it.
         inputs : dict from str to tensor of shape (batch, n_channels, n_times)
             Masked windows of each modality.
 

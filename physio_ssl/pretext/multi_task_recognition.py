@@ -10,7 +10,15 @@ from ..transforms import GaussianNoise, Negation, Permutation, Scaling, TimeReve
 from ._views import count_views, draw_views
 from .base import Pretext
 
-_PAPER_WEIGHTS = (0.195, 0.195, 0.195, 0.0125, 0.0125, 0.195, 0.195)
+_PUBLISHED = (
+    GaussianNoise(snr_db=15.0),
+    Scaling(factor=1.1),
+    Negation(),
+    TimeReverse(),
+    Permutation(n_pieces=20),
+    TimeWarp(n_pieces=9, stretch=1.05, squeeze=1 / 1.05),
+)
+_PUBLISHED_WEIGHTS = (0.195, 0.195, 0.195, 0.0125, 0.0125, 0.195, 0.195)
 
 
 class MultiTaskRecognition(Pretext):
@@ -23,8 +31,8 @@ class MultiTaskRecognition(Pretext):
     sum of the heads' binary cross-entropies plus an L2 penalty on the weights.
 
     The metrics are the balanced accuracies of the modalities, averaged over versions, so
-    guessing gives 0.5 for any number of versions. A head answers yes if its probability is
-    above the fraction of its version among all, one in seven by default.
+    ``chance`` is 0.5. A head answers yes if its probability is above the fraction of its
+    version among all, one in seven by default.
 
     Parameters
     ----------
@@ -33,70 +41,39 @@ class MultiTaskRecognition(Pretext):
         (n_windows, n_channels, n_times). None takes those of the paper: noise of 15 dB,
         scaling by 1.1, negation, time reversal, permutation of 20 pieces, time warp.
     n_views : int, default=None
-        Number of versions of each window per epoch, drawn at random. None shows all versions,
-        as in the paper. Fewer views make an epoch proportionally cheaper.
+        Versions of each window per epoch, drawn at random. None shows all, as in the paper.
     task_weights : list of float, default=None
-        Weight of each head's loss; the unchanged window comes first. None takes the weights of
-        the paper for the transforms of the paper (0.0125 for negation and time reversal, 0.195
-        for all others), and equal weights of sum 1 for other transforms.
+        Weight of each head's loss, first of the unchanged window. None takes those of the paper
+        for its transforms (0.0125 for negation and time reversal, 0.195 for the rest), and equal
+        weights of sum 1 for others.
     head_size : int, default=128
         Hidden units of both layers of each head.
     head_dropout : float, default=0.6
         Dropout of each head.
     l2 : float, default=1e-4
-        Weight of the L2 penalty in the loss: half the sum of squares of all parameters of
-        network and heads with more than one dimension, so not of biases.
-
-    Attributes
-    ----------
-    chance : float
-        0.5, the balanced accuracy of guessing.
+        Weight of the L2 penalty: half the sum of squares of all parameters of network and heads
+        with more than one dimension, so not of biases.
 
     See Also
     --------
     TransformRecognition : Recognise all transforms with one classifier.
-    physio_ssl.networks.ConvEncoder : The network of the same paper.
+    physio_ssl.networks.ConvEncoder : The network of the same paper, with reference.
 
     Notes
     -----
-    The paper trains in batches of 128 windows for 100 epochs, with Adam and a learning rate of
-    1e-3 that is multiplied by 0.9 every 10,000 steps::
-
-        from skorch.callbacks import LRScheduler
-
-        SSLEncoder(
-            ConvEncoder,
-            MultiTaskRecognition,
-            max_epochs=100,
-            batch_size=128,
-            lr=1e-3,
-            callbacks=[
-                LRScheduler(policy="StepLR", step_size=10_000, gamma=0.9, step_every="batch")
-            ],
-            callbacks__lr_schedule=None,
-        )
+    The paper trains with ``max_epochs=100``, ``batch_size=128`` and Adam with ``lr=1e-3``,
+    multiplied by 0.9 every 10,000 steps: ``callbacks__lr_schedule=None`` and, from skorch,
+    ``LRScheduler(policy="StepLR", step_size=10_000, gamma=0.9, step_every="batch")``.
 
     It then freezes the network and trains a perceptron on the embedding, with Adam and a
     learning rate of 1e-3, in batches of 128 for 200 epochs. The perceptron has two hidden
     layers of 512 units (SWELL and WESAD), or three with dropout 0.2 and an L2 penalty of 1e-4
-    (DREAMER) or with dropout 0.4 (AMIGOS). scikit-learn has the first::
-
-        make_pipeline(
-            FrozenEstimator(encoder),
-            MLPClassifier(
-                (512, 512), alpha=0, batch_size=128, max_iter=200, n_iter_no_change=200
-            ),
-        )
-
-    The published scores are for windows split at random, regardless of the subjects.
+    (DREAMER) or with dropout 0.4 (AMIGOS). The first is scikit-learn's ``MLPClassifier((512,
+    512), alpha=0, batch_size=128, max_iter=200, n_iter_no_change=200)``. The splits of the
+    paper are random, regardless of the subjects.
 
     Initial weights of the heads are Glorot uniform and initial biases 0, the defaults of the
     framework that the authors used.
-
-    References
-    ----------
-    P. Sarkar, A. Etemad, "Self-supervised ECG representation learning for emotion
-    recognition", IEEE Transactions on Affective Computing 13(3), 2022.
 
     Examples
     --------
@@ -104,10 +81,9 @@ class MultiTaskRecognition(Pretext):
     >>> from physio_ssl import SSLEncoder
     >>> from physio_ssl.pretext import MultiTaskRecognition
     >>> from physio_ssl.transforms import Negation, TimeReverse
-    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80))
     >>> task = MultiTaskRecognition([Negation(), TimeReverse()], n_views=2)
-    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
-    >>> encoder.fit_transform(X).shape
+    >>> SSLEncoder(pretext=task, module__d_model=8, max_epochs=1).fit_transform(X).shape
     (8, 8)
     """
 
@@ -131,11 +107,8 @@ class MultiTaskRecognition(Pretext):
 
     def make_heads(self, network):
         """Return one head per version for each modality."""
-        n_tasks = 1 + len(self._transforms())
-        if n_tasks == 1:
-            raise ValueError("MultiTaskRecognition needs at least one transform, got none.")
-        count_views(self.n_views, n_tasks)
-        self._weights(n_tasks)
+        count_views(self.n_views, self._transforms())
+        n_tasks = len(self._weights())
         if not self.l2 >= 0:
             raise ValueError(f"l2 must not be negative, got {self.l2}.")
         return nn.ModuleDict(
@@ -152,17 +125,17 @@ class MultiTaskRecognition(Pretext):
     def loss(self, network, heads, inputs, target):
         """Return the weighted sum of the losses and each modality's balanced accuracy."""
         embeddings = network.embed(network.tokens(**inputs))
-        loss, accuracy = self._penalty(network, heads), {}
+        kernels = (x for part in (network, heads) for x in part.parameters() if x.ndim > 1)
+        loss = self.l2 / 2 * sum(kernel.square().sum() for kernel in kernels)
+        accuracy = {}
         for name, embedding in embeddings.items():
             # In float32, as sums of bfloat16 logits (under autocast) would lose precision.
             logits = torch.cat([head(embedding) for head in heads[name]], dim=1).float()
             n_tasks = logits.shape[1]  # logits: (n_views, n_tasks)
             own = F.one_hot(target, n_tasks).bool()
-            losses = F.binary_cross_entropy_with_logits(
-                logits, own.to(logits.dtype), reduction="none"
-            )
+            losses = F.binary_cross_entropy_with_logits(logits, own.float(), reduction="none")
             # Not a matrix product, which autocast would compute in bfloat16, too.
-            loss = loss + (losses.mean(dim=0) * logits.new_tensor(self._weights(n_tasks))).sum()
+            loss = loss + (losses.mean(dim=0) * logits.new_tensor(self._weights())).sum()
             answers = logits > -log(n_tasks - 1)  # above a probability of 1 / n_tasks
             accuracy[f"accuracy_{name}"] = _balanced_accuracy(answers, own)
         return loss, accuracy
@@ -177,44 +150,28 @@ class MultiTaskRecognition(Pretext):
             nn.Dropout(self.head_dropout),
             nn.Linear(self.head_size, 1),
         )
-        for layer in (head[0], head[3], head[6]):
+        for layer in head[::3]:
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
         return head
 
-    def _penalty(self, *modules):
-        weights = (x for module in modules for x in module.parameters() if x.ndim > 1)
-        return self.l2 / 2 * sum(weight.square().sum() for weight in weights)
+    def _transforms(self):
+        return list(_PUBLISHED if self.transforms is None else self.transforms)
 
-    def _weights(self, n_tasks):
-        weights = self.task_weights
+    def _weights(self):
+        n_tasks, weights = 1 + len(self._transforms()), self.task_weights
         if weights is None:
-            weights = _PAPER_WEIGHTS if self.transforms is None else [1 / n_tasks] * n_tasks
+            weights = _PUBLISHED_WEIGHTS if self.transforms is None else [1 / n_tasks] * n_tasks
         if len(weights) != n_tasks or min(weights) < 0:
             raise ValueError(
                 f"task_weights must be {n_tasks} numbers of at least 0, one for the unchanged "
-                f"window and one for each transform, got {self.task_weights}."
+                f"window and one for each transform, got {weights}."
             )
         return list(weights)
 
-    def _transforms(self):
-        if self.transforms is None:
-            return [
-                GaussianNoise(snr_db=15.0),
-                Scaling(factor=1.1),
-                Negation(),
-                TimeReverse(),
-                Permutation(n_pieces=20),
-                TimeWarp(n_pieces=9, stretch=1.05, squeeze=1 / 1.05),
-            ]
-        return list(self.transforms)
-
 
 def _balanced_accuracy(answers, own):
-    """Return the balanced accuracy, averaged over tasks.
-
-    Without any view of its own version, or of others, a task counts by its other recall.
-    """
+    """Return the balanced accuracy, averaged over tasks; without some recall, the other counts."""
     sensitivity = (answers & own).sum(dim=0) / own.sum(dim=0)
     specificity = (~answers & ~own).sum(dim=0) / (~own).sum(dim=0)
     return torch.stack([sensitivity, specificity]).nanmean(dim=0).mean().item()

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ._masks import check_mask, draw_mask
+from ._views import check_mask, draw_mask
 from .base import Pretext
 
 _QUANTILES = (0.1, 0.5, 0.9)
@@ -14,25 +14,23 @@ _N_STATISTICS = 3 + len(_QUANTILES)
 class StatisticsPrediction(Pretext):
     """Predict summary statistics of each channel from a masked window.
 
-    The network sees masked windows. Linear heads on its embedding predict the mean, standard
-    deviation, slope and the 10, 50 and 90 % quantiles of each channel before masking. Each
-    head sees the embedding of all modalities, so a network with ``modality_dropout`` also
-    learns to predict a missing modality from the others.
+    Linear heads on the embedding of a masked window predict the mean, standard deviation, slope
+    and the 10, 50 and 90 % quantiles of each channel before masking. Each head sees the
+    embedding of all modalities, so a network with ``modality_dropout`` also learns to predict a
+    missing modality from the others.
 
-    `MaskedPrediction` asks for every sample. This task asks for slow properties of the whole
-    window, such as the level of arousal, and trains an embedding from which a linear probe can
-    read them.
+    `MaskedPrediction` asks for every sample. This task, our own, asks for slow properties of the
+    whole window, such as the level of arousal, which a linear probe can then read.
 
-    The statistics are standardised over the windows of each batch, so all have the same
-    weight. The loss is their mean smooth L1 error (squared up to 1, absolute beyond), summed
-    over modalities. The metrics are the mean squared errors of the modalities. The task is our
-    own.
+    The statistics are standardised over the windows of each batch, so all have the same weight.
+    The loss is their mean smooth L1 error (squared up to 1, absolute beyond), summed over
+    modalities. The metrics are the mean squared errors of the modalities.
 
     Parameters
     ----------
     mask_prob : float, default=0.01
-        Probability that a sample starts a masked span, drawn for each window and modality.
-        With spans of 20 samples, 17 % of a long window are masked.
+        Probability that a sample starts a masked span, drawn for each window and modality: with
+        spans of 20 samples, 17 % of a long window are masked.
     mask_length : int, default=20
         Samples per masked span: 5 s at 4 Hz. Masked samples become zero, which suits signals of
         mean 0.
@@ -43,18 +41,17 @@ class StatisticsPrediction(Pretext):
 
     Notes
     -----
-    Batches need several windows: the statistics of one window, or of equal windows, are all
-    standardised to 0, and nothing is learned.
+    Batches need several windows: the statistics of a single one are standardised to 0, and
+    nothing is learned.
 
     Examples
     --------
     >>> import numpy as np
     >>> from physio_ssl import SSLEncoder
     >>> from physio_ssl.pretext import StatisticsPrediction
-    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80))
     >>> task = StatisticsPrediction(mask_length=10)
-    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
-    >>> encoder.fit_transform(X).shape
+    >>> SSLEncoder(pretext=task, module__d_model=8, max_epochs=1).fit_transform(X).shape
     (8, 8)
     """
 

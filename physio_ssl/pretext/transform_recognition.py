@@ -7,6 +7,8 @@ from ..transforms import CropResize, GaussianNoise, MagnitudeWarp, Permutation, 
 from ._views import count_views, draw_views
 from .base import Pretext
 
+_PUBLISHED = (GaussianNoise(), Permutation(), TimeWarp(), CropResize(), MagnitudeWarp())
+
 
 class TransformRecognition(Pretext):
     """Recognise which of several signal transforms was applied to a window.
@@ -14,7 +16,7 @@ class TransformRecognition(Pretext):
     Class 0 is the unchanged window, class ``i`` the ``i``-th transform. All modalities of a
     window have the same class but independent random draws. Each modality has its own head
     on its part of the embedding. The loss is the sum of the heads' cross-entropies. The
-    metrics are the accuracies of the heads.
+    metrics are the accuracies of the heads; ``chance`` is 1 / number of classes.
 
     Parameters
     ----------
@@ -23,28 +25,17 @@ class TransformRecognition(Pretext):
         (n_windows, n_channels, n_times). None takes those of the paper, with its parameters:
         noise, permutation, time warp, crop and magnitude warp.
     n_views : int, default=None
-        Number of versions of each window per epoch, drawn at random. None shows all versions,
-        as in the paper. Fewer views make an epoch proportionally cheaper.
+        Versions of each window per epoch, drawn at random. None shows all, as in the paper;
+        fewer make an epoch proportionally cheaper.
     head_size : int, default=64
         Hidden units of each head.
     head_dropout : float, default=0.1
         Dropout of each head.
 
-    Attributes
-    ----------
-    chance : float
-        1 / number of classes.
-
     See Also
     --------
     MultiTaskRecognition : Recognise each transform with a head of its own.
-    physio_ssl.networks.MultimodalTransformer : The network of the same paper.
-
-    References
-    ----------
-    Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
-    learning for wearable emotion recognition", IEEE Transactions on Affective Computing
-    15(1), 2024.
+    physio_ssl.networks.MultimodalTransformer : The network of the same paper, with reference.
 
     Examples
     --------
@@ -52,11 +43,9 @@ class TransformRecognition(Pretext):
     >>> from physio_ssl import SSLEncoder
     >>> from physio_ssl.pretext import TransformRecognition
     >>> from physio_ssl.transforms import GaussianNoise, Negation
-    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80)).astype("float32")
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 80))
     >>> task = TransformRecognition([GaussianNoise(snr_db=10), Negation()])
-    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1, random_state=0)
-    >>> encoder.fit_transform(X).shape
-    (8, 8)
+    >>> encoder = SSLEncoder(pretext=task, module__d_model=8, max_epochs=1).fit(X)
     >>> round(encoder.pretext_.chance, 3)
     0.333
     """
@@ -67,12 +56,15 @@ class TransformRecognition(Pretext):
         self.head_size = head_size
         self.head_dropout = head_dropout
 
+    @property
+    def chance(self):
+        """Accuracy of guessing: 1 / number of classes."""
+        return 1 / (1 + len(self._transforms()))
+
     def make_heads(self, network):
         """Return a head of two layers for each modality."""
-        n_classes = 1 + len(self._transforms())
-        if n_classes == 1:
-            raise ValueError("TransformRecognition needs at least one transform, got none.")
-        count_views(self.n_views, n_classes)
+        transforms = self._transforms()
+        count_views(self.n_views, transforms)
         return nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -80,7 +72,7 @@ class TransformRecognition(Pretext):
                     nn.BatchNorm1d(self.head_size),
                     nn.ReLU(),
                     nn.Dropout(self.head_dropout),
-                    nn.Linear(self.head_size, n_classes),
+                    nn.Linear(self.head_size, 1 + len(transforms)),
                 )
                 for name, size in network.embedding_size.items()
             }
@@ -88,11 +80,10 @@ class TransformRecognition(Pretext):
 
     def make_views(self, signals, rng):
         """Return views of windows and the class of each view, (n_views,)."""
-        transforms = self._transforms()
-        n_windows = len(next(iter(signals.values())))
-        if n_windows * count_views(self.n_views, 1 + len(transforms)) < 2:
+        inputs, target = draw_views(signals, self._transforms(), self.n_views, rng)
+        if len(target) < 2:
             raise ValueError("n_views=1 needs at least 2 windows, got 1.")
-        return draw_views(signals, transforms, self.n_views, rng)
+        return inputs, target
 
     def loss(self, network, heads, inputs, target):
         """Return the sum of the cross-entropies and the accuracy of each modality."""
@@ -104,18 +95,5 @@ class TransformRecognition(Pretext):
             accuracy[f"accuracy_{name}"] = (logits.argmax(1) == target).float().mean().item()
         return loss, accuracy
 
-    @property
-    def chance(self):
-        """Accuracy of guessing: 1 / number of classes."""
-        return 1 / (1 + len(self._transforms()))
-
     def _transforms(self):
-        if self.transforms is None:
-            return [
-                GaussianNoise(),
-                Permutation(),
-                TimeWarp(),
-                CropResize(),
-                MagnitudeWarp(),
-            ]
-        return list(self.transforms)
+        return list(_PUBLISHED if self.transforms is None else self.transforms)

@@ -1,8 +1,7 @@
 """Signal transforms: pure functions of an array and its random draws, and their estimators.
 
-The five of Wu, Daoudi & Amad (IEEE TAFFC 2023), with their parameters as defaults:
-``gaussian_noise``, ``permutation``, ``time_warp``, ``crop_resize``, ``magnitude_warp``; and
-three more of Sarkar & Etemad (IEEE TAFFC 2022): ``scaling``, ``negation``, ``time_reverse``.
+Wu, Daoudi & Amad (IEEE TAFFC 15(1), 2024), whose parameters are the defaults, use noise, warps,
+permutation and crops; Sarkar & Etemad (IEEE TAFFC 2022) scaling, negation and reversal, too.
 """
 
 from .amplitude import (

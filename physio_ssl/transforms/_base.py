@@ -1,4 +1,4 @@
-"""What the signal-transform estimators share: windows in, a changed view of each out."""
+"""The base of the signal transforms: windows in, a changed view of each out."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -6,10 +6,9 @@ from .._check import StatelessMixin, check_generator, check_windows
 
 
 class SignalTransform(StatelessMixin, TransformerMixin, BaseEstimator):
-    """Base of the signal transforms; a child says how one batch is changed in ``_apply``.
+    """Base of the signal transforms; a child names its ``_function`` and has its parameters.
 
-    Calling a transform, ``transform(X, rng=rng)``, is what pretext tasks do: ``X`` may then
-    be a torch tensor on any device.
+    Pretext tasks call ``transform(X, rng=rng)`` with torch tensors on any device.
     """
 
     def fit(self, X, y=None):
@@ -21,15 +20,14 @@ class SignalTransform(StatelessMixin, TransformerMixin, BaseEstimator):
         """Return a changed view of each window of ``X``, of the same shape."""
         X = check_windows(X, self)
         windows = X if X.ndim == 3 else X[:, None]
-        return self(windows, rng=check_generator(self._seed)).reshape(X.shape)
+        rng = check_generator(getattr(self, "random_state", None))
+        return self(windows, rng=rng).reshape(X.shape)
 
     def __call__(self, X, *, rng):
         """Change an array or tensor of shape (n_windows, n_channels, n_times)."""
-        return self._apply(X, rng)
-
-    @property
-    def _seed(self):
-        return getattr(self, "random_state", None)
+        params = self.get_params(deep=False)
+        params.pop("random_state", None)
+        return self._function(X, **params, rng=rng)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

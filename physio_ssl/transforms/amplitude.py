@@ -19,12 +19,11 @@ def gaussian_noise(X, snr_db=15.0, *, rng=None, noise=None):
 
     Parameters
     ----------
-    X : array of shape (n_windows, n_channels, n_times)
-        NumPy array or torch tensor.
+    X : array or torch tensor of shape (n_windows, n_channels, n_times)
     snr_db : float, default=15.0
         Ratio of the mean square of each channel of a window to the noise's variance, in dB.
     rng : numpy.random.Generator, default=None
-        Source of ``noise`` where that is not given.
+        Source of ``noise``, unless given.
     noise : ndarray of the shape of ``X``, default=None
         Standard normal draws.
 
@@ -55,14 +54,13 @@ def magnitude_warp(X, n_knots=4, sigma=0.2, *, rng=None, anchors=None):
 
     Parameters
     ----------
-    X : array of shape (n_windows, n_channels, n_times)
-        NumPy array or torch tensor.
+    X : array or torch tensor of shape (n_windows, n_channels, n_times)
     n_knots : int, default=4
         Anchors between the first and the last sample.
     sigma : float, default=0.2
         Standard deviation of the anchors' values around 1.
     rng : numpy.random.Generator, default=None
-        Source of ``anchors`` where they are not given.
+        Source of ``anchors``, unless given.
     anchors : ndarray of shape (n_windows, n_knots + 2), default=None
         Values of the curve at the anchors.
 
@@ -98,12 +96,11 @@ class GaussianNoise(SignalTransform):
         Seed of the noise; an int gives the same noise at every call.
     """
 
+    _function = staticmethod(gaussian_noise)
+
     def __init__(self, snr_db=15.0, random_state=None):
         self.snr_db = snr_db
         self.random_state = random_state
-
-    def _apply(self, X, rng):
-        return gaussian_noise(X, self.snr_db, rng=rng)
 
 
 class MagnitudeWarp(SignalTransform):
@@ -119,13 +116,12 @@ class MagnitudeWarp(SignalTransform):
         Seed of the curves; an int gives the same curves at every call.
     """
 
+    _function = staticmethod(magnitude_warp)
+
     def __init__(self, n_knots=4, sigma=0.2, random_state=None):
         self.n_knots = n_knots
         self.sigma = sigma
         self.random_state = random_state
-
-    def _apply(self, X, rng):
-        return magnitude_warp(X, self.n_knots, self.sigma, rng=rng)
 
 
 class Scaling(SignalTransform):
@@ -137,15 +133,13 @@ class Scaling(SignalTransform):
         What every sample is multiplied by.
     """
 
+    _function = staticmethod(scaling)
+
     def __init__(self, factor=1.1):
         self.factor = factor
-
-    def _apply(self, X, rng):
-        return scaling(X, self.factor)
 
 
 class Negation(SignalTransform):
     """Turn each window upside down (Sarkar & Etemad, 2022)."""
 
-    def _apply(self, X, rng):
-        return negation(X)
+    _function = staticmethod(negation)

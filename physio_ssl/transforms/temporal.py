@@ -1,6 +1,6 @@
 """Signal transforms that move samples in time: permutation, time warp, crop, reversal.
 
-The draws of a window are shared by its channels, so they stay aligned.
+All channels of a window get the same draws, so they stay aligned.
 """
 
 from math import ceil
@@ -14,9 +14,13 @@ from ._base import SignalTransform
 def _check_pieces(n_pieces, n_times):
     if not 1 <= n_pieces <= n_times:
         raise ValueError(
-            f"The number of pieces must be between 1 and the window's length, got "
-            f"n_pieces={n_pieces} for n_times={n_times}."
+            f"n_pieces must be from 1 to {n_times}, the window's length, got {n_pieces}."
         )
+
+
+def _check_range(name, values, last):
+    if values.min() < 0 or values.max() > last:
+        raise ValueError(f"{name} must be from 0 to {last}, got {values.min()} to {values.max()}.")
 
 
 def _take(X, index):
@@ -35,16 +39,13 @@ def permutation(X, n_pieces=10, *, rng=None, order=None):
 
     Parameters
     ----------
-    X : array of shape (n_windows, n_channels, n_times)
-        NumPy array or torch tensor.
+    X : array or torch tensor of shape (n_windows, n_channels, n_times)
     n_pieces : int, default=10
-        Number of pieces; where it does not divide ``n_times`` the first ones are one
-        sample longer.
+        Number of pieces; the first ones are a sample longer if it does not divide ``n_times``.
     rng : numpy.random.Generator, default=None
-        Source of ``order`` where that is not given.
+        Source of ``order``, unless given.
     order : ndarray of int, of shape (n_windows, n_pieces), default=None
-        Pieces in their new order; overrides ``n_pieces``. Any order is as likely as any
-        other, the old one too.
+        Pieces in their new order; overrides ``n_pieces``. All orders are equally likely.
 
     Returns
     -------
@@ -74,16 +75,15 @@ def _count_samples(piece, factor):
 
 
 def _lengths_that_fill(stretched, piece, n_times, stretch):
-    """Return the new lengths of pieces, where the squeezed ones share what is left."""
+    """Return the new lengths of pieces; the squeezed ones get equal parts of what is left."""
     n_patterns, n_pieces = stretched.shape  # of booleans
     long = _count_samples(piece, stretch)
     n_short = n_pieces - int(stretched[0].sum())
     left = n_times - (n_pieces - n_short) * long
     if n_short and left < n_short:
         raise ValueError(
-            f"Stretching {n_pieces - n_short} of {n_pieces} pieces of {piece} samples by "
-            f"{stretch} leaves {left} of {n_times} samples for the other {n_short}: use "
-            "longer windows, fewer pieces or a smaller stretch."
+            f"Stretching {n_pieces - n_short} of {n_pieces} pieces of {piece} samples by {stretch} "
+            f"leaves {left} of {n_times} samples for the other {n_short}."
         )
     lengths = np.where(stretched, long, left // max(n_short, 1))
     if n_short:  # the last squeezed piece takes what is left
@@ -93,23 +93,8 @@ def _lengths_that_fill(stretched, piece, n_times, stretch):
 
 
 def _warp_positions(lengths, piece):
-    """Return where, in the window, each sample of a time-warped window is read.
-
-    Parameters
-    ----------
-    lengths : ndarray of int, of shape (n_patterns, n_pieces)
-        New lengths of the pieces, of the same sum in every pattern.
-    piece : int
-        Length of a piece before, in samples.
-
-    Returns
-    -------
-    before : ndarray of int, of shape (n_patterns, n_new_times)
-        The sample at or before the position.
-    share : ndarray of float, of the same shape
-        Share of the sample after it.
-    """
-    n_patterns, n_pieces = lengths.shape
+    """Return the sample before each new one, and the fraction of the sample after it."""
+    n_patterns, n_pieces = lengths.shape  # their sum is the same in every pattern
     n_times = lengths[0].sum()
     starts = np.cumsum(lengths, axis=1) - lengths
 
@@ -118,20 +103,21 @@ def _warp_positions(lengths, piece):
     within = (np.arange(sizes[-1]) + 0.5) * piece / sizes[:, np.newaxis] - 0.5
     within = np.clip(within, 0, piece - 1).astype(np.float32)  # half-pixel centres
     before = np.minimum(within.astype(np.int64), max(piece - 2, 0))
-    share = within - before.astype(np.float32)
+    fraction = within - before.astype(np.float32)
     flat = lengths.ravel()
     row = kind.reshape(lengths.shape) * sizes[-1] - starts  # of the table, less the start
     index = np.repeat(row.ravel(), flat).reshape(-1, n_times) + np.arange(n_times)
     base = np.repeat(np.tile(np.arange(n_pieces) * piece, n_patterns), flat)
-    return before.ravel()[index] + base.reshape(-1, n_times), share.ravel()[index]
+    # both of shape (n_patterns, n_new_times)
+    return before.ravel()[index] + base.reshape(-1, n_times), fraction.ravel()[index]
 
 
-def _crop_positions(before, share, n_rest, n_times, start, rng):
-    """Append the last ``n_rest`` samples, not warped; keep ``n_times`` from ``start`` on."""
+def _crop_positions(before, fraction, n_pieces, n_times, start, rng):
+    """Append the samples after the last piece, not warped; keep ``n_times`` from ``start`` on."""
     n_windows = len(before)
-    rest = np.tile(np.arange(n_times - n_rest, n_times), (n_windows, 1))
+    rest = np.tile(np.arange(n_times - n_times % n_pieces, n_times), (n_windows, 1))
     before = np.concatenate([before, rest], axis=1)
-    share = np.concatenate([share, np.zeros(rest.shape, share.dtype)], axis=1)
+    fraction = np.concatenate([fraction, np.zeros(rest.shape, fraction.dtype)], axis=1)
     n_spare = before.shape[1] - n_times
     if n_spare < 0:
         raise ValueError(
@@ -139,33 +125,31 @@ def _crop_positions(before, share, n_rest, n_times, start, rng):
             f"{before.shape[1]}: use a larger squeeze or stretch."
         )
     start = np.asarray(rng.integers(n_spare + 1, size=n_windows) if start is None else start)
-    if start.min() < 0 or start.max() > n_spare:
-        raise ValueError(f"start must be from 0 to {n_spare}, got {start.min()} to {start.max()}.")
+    _check_range("start", start, n_spare)
     kept = start[:, np.newaxis] + np.arange(n_times)
-    return np.take_along_axis(before, kept, axis=1), np.take_along_axis(share, kept, axis=1)
+    return np.take_along_axis(before, kept, axis=1), np.take_along_axis(fraction, kept, axis=1)
 
 
 def time_warp(X, n_pieces=9, stretch=1.05, squeeze=None, *, rng=None, stretched=None, start=None):
     """Stretch some pieces of each window and squeeze the others; the length is kept.
 
-    Pieces have ``n_times // n_pieces`` samples. Half of them, rounded up, are stretched.
-    The others share the rest of the window, and up to ``n_pieces - 1`` samples at the end
-    are dropped (Wu, Daoudi & Amad); or they are squeezed by a number, those at the end are
-    kept, and the result is cropped at random to the window's length (Sarkar & Etemad).
-    Samples are interpolated linearly within each piece.
+    Pieces have ``n_times // n_pieces`` samples. Half of them, rounded up, are stretched. The
+    others get equal parts of the rest, and up to ``n_pieces - 1`` samples at the end are dropped
+    (Wu, Daoudi & Amad). Or they are squeezed by a number, the samples at the end are kept, and
+    the result is cropped at random to the window's length (Sarkar & Etemad). Samples are
+    interpolated linearly within each piece.
 
     Parameters
     ----------
-    X : array of shape (n_windows, n_channels, n_times)
-        NumPy array or torch tensor.
+    X : array or torch tensor of shape (n_windows, n_channels, n_times)
     n_pieces : int, default=9
         Number of pieces.
     stretch : float, default=1.05
-        Length of a stretched piece, relative to what it was; rounded up to whole samples.
+        New length of a stretched piece, relative to the old; rounded up to whole samples.
     squeeze : float, default=None
-        Length of a squeezed piece, likewise: 1/1.05 in Sarkar & Etemad. None: what is left.
+        The same of a squeezed piece: 1/1.05 in Sarkar & Etemad. None: what is left.
     rng : numpy.random.Generator, default=None
-        Source of ``stretched`` and ``start`` where they are not given.
+        Source of ``stretched`` and ``start``, unless given.
     stretched : ndarray of int, of shape (n_windows, ceil(n_pieces / 2)), default=None
         The pieces to stretch.
     start : ndarray of int, of shape (n_windows,), default=None
@@ -178,16 +162,14 @@ def time_warp(X, n_pieces=9, stretch=1.05, squeeze=None, *, rng=None, stretched=
     Raises
     ------
     ValueError
-        If there are more pieces than samples, none left for the squeezed pieces, or the
-        result is shorter than the window.
+        If the pieces do not fit the window.
     """
     xp = array_namespace(X)
     n_windows, _, n_times = X.shape
     _check_pieces(n_pieces, n_times)
     if n_pieces < 2 or stretch < 1:
         raise ValueError(
-            "A time warp needs at least 2 pieces and a stretch of at least 1, got "
-            f"n_pieces={n_pieces} and stretch={stretch}."
+            f"A time warp needs n_pieces >= 2 and stretch >= 1, got {n_pieces} and {stretch}."
         )
     if squeeze is not None and not 0 < squeeze <= 1:
         raise ValueError(f"squeeze must be above 0 and at most 1, or None, got {squeeze}.")
@@ -199,14 +181,14 @@ def time_warp(X, n_pieces=9, stretch=1.05, squeeze=None, *, rng=None, stretched=
     piece = n_times // n_pieces
     if squeeze is None:
         lengths = _lengths_that_fill(is_stretched, piece, n_times, stretch)
-        before, share = _warp_positions(lengths, piece)
+        before, fraction = _warp_positions(lengths, piece)
     else:
         sizes = _count_samples(piece, stretch), _count_samples(piece, squeeze)
-        before, share = _warp_positions(np.where(is_stretched, *sizes), piece)
-        before, share = _crop_positions(before, share, n_times % n_pieces, n_times, start, rng)
-    share = xp.asarray(share, dtype=X.dtype, device=device(X))[:, None, :]
+        before, fraction = _warp_positions(np.where(is_stretched, *sizes), piece)
+        before, fraction = _crop_positions(before, fraction, n_pieces, n_times, start, rng)
+    fraction = xp.asarray(fraction, dtype=X.dtype, device=device(X))[:, None, :]
     first = _take(X, before)
-    return first + share * (_take(X, np.minimum(before + 1, n_times - 1)) - first)
+    return first + fraction * (_take(X, np.minimum(before + 1, n_times - 1)) - first)
 
 
 def _fourier_resample(X, n_times):
@@ -215,7 +197,7 @@ def _fourier_resample(X, n_times):
     n_before = X.shape[-1]
     spectrum = xp.fft.rfft(X, axis=-1)
     if n_before % 2 == 0 and n_times > n_before:
-        # The Nyquist bin stands for two frequencies of the longer signal.
+        # The Nyquist bin is two frequencies of the longer signal.
         half = spectrum[..., -1:] / 2
         spectrum = xp.concat([spectrum[..., :-1], half], axis=-1)
     return xp.fft.irfft(spectrum, n=n_times, axis=-1) * (n_times / n_before)
@@ -229,12 +211,11 @@ def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
 
     Parameters
     ----------
-    X : array of shape (n_windows, n_channels, n_times)
-        NumPy array or torch tensor.
+    X : array or torch tensor of shape (n_windows, n_channels, n_times)
     n_pieces : int, default=4
         Number of pieces.
     rng : numpy.random.Generator, default=None
-        Source of ``piece`` where that is not given.
+        Source of ``piece``, unless given.
     piece : ndarray of int, of shape (n_windows,), default=None
         The piece to keep of each window.
 
@@ -254,11 +235,7 @@ def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
     if piece is None:
         piece = rng.integers(ceil(n_times / length), size=n_windows)
     piece = np.asarray(piece)
-    if piece.min() < 0 or piece.max() >= ceil(n_times / length):
-        raise ValueError(
-            f"piece must be from 0 to {ceil(n_times / length) - 1}, got {piece.min()} to "
-            f"{piece.max()}."
-        )
+    _check_range("piece", piece, ceil(n_times / length) - 1)
     last = n_times // length  # the one shorter piece, if any
     rows = np.argsort(piece == last, kind="stable")
     n_full = n_windows - int((piece == last).sum())
@@ -289,12 +266,11 @@ class Permutation(SignalTransform):
         Seed of the orders; an int gives the same orders at every call.
     """
 
+    _function = staticmethod(permutation)
+
     def __init__(self, n_pieces=10, random_state=None):
         self.n_pieces = n_pieces
         self.random_state = random_state
-
-    def _apply(self, X, rng):
-        return permutation(X, self.n_pieces, rng=rng)
 
 
 class TimeWarp(SignalTransform):
@@ -305,22 +281,21 @@ class TimeWarp(SignalTransform):
     n_pieces : int, default=9
         Number of pieces; half of them, rounded up, are stretched.
     stretch : float, default=1.05
-        Length of a stretched piece, relative to what it was.
+        New length of a stretched piece, relative to the old.
     squeeze : float, default=None
-        Length of the other pieces; the result is cropped at random. Sarkar & Etemad (2022)
-        use 1/1.05. None: they share what is left of the window.
+        The same of the other pieces; the result is cropped at random. Sarkar & Etemad (2022)
+        use 1/1.05. None: equal parts of what is left of the window.
     random_state : int, RandomState instance or None, default=None
         Seed of the choices; an int gives the same choices at every call.
     """
+
+    _function = staticmethod(time_warp)
 
     def __init__(self, n_pieces=9, stretch=1.05, squeeze=None, random_state=None):
         self.n_pieces = n_pieces
         self.stretch = stretch
         self.squeeze = squeeze
         self.random_state = random_state
-
-    def _apply(self, X, rng):
-        return time_warp(X, self.n_pieces, self.stretch, self.squeeze, rng=rng)
 
 
 class CropResize(SignalTransform):
@@ -334,16 +309,14 @@ class CropResize(SignalTransform):
         Seed of the choices; an int gives the same choices at every call.
     """
 
+    _function = staticmethod(crop_resize)
+
     def __init__(self, n_pieces=4, random_state=None):
         self.n_pieces = n_pieces
         self.random_state = random_state
-
-    def _apply(self, X, rng):
-        return crop_resize(X, self.n_pieces, rng=rng)
 
 
 class TimeReverse(SignalTransform):
     """Play each window backwards (Sarkar & Etemad, 2022)."""
 
-    def _apply(self, X, rng):
-        return time_reverse(X)
+    _function = staticmethod(time_reverse)

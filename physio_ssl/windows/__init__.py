@@ -1,11 +1,10 @@
 """Windows of recordings: cut, labelled, concatenated over corpora, kept in files."""
 
 from ._windows import Windows
-from .corpora import concatenate_windows
+from .corpora import concatenate_windows, corpus_weights
 from .cutting import count_samples, make_windows, start_samples
 from .folder import open_windows
 from .labels import RatingLabels, StageLabels
-from .weights import corpus_weights
 
 __all__ = [
     "RatingLabels",

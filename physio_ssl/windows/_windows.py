@@ -10,14 +10,9 @@ from scipy.sparse import issparse
 from .._check import has_modalities
 from ..containers import SignalDict
 
-# Columns that the package reads, and NumPy's codes for the types that they may hold. Columns of
-# labels, and those that users add, may hold anything.
-COLUMNS = {
-    "subject": ("U", "str"),
-    "corpus": ("U", "str"),
-    "recording": ("iu", "integers"),
-    "onset": ("iuf", "numbers"),
-}
+# Columns that the package reads and what they hold; labels and further columns hold anything.
+COLUMNS = {"subject": "str", "corpus": "str", "recording": "integers", "onset": "numbers"}
+_KINDS = {"str": "U", "integers": "iu", "numbers": "iuf"}  # NumPy's codes
 
 
 def _holds_str(column):
@@ -36,20 +31,17 @@ def as_array(column):
 class Windows:
     """Windows with a table of what is known about each of them.
 
-    It is meant not to be changed: use ``select``, or ``dataclasses.replace``, e.g.
-    ``replace(windows, X=features)``.
+    They are not changed in place: use ``select`` or ``dataclasses.replace(windows, X=features)``.
 
     Parameters
     ----------
     X : SignalDict, or array with one row per window
-        The windows, each modality of shape (n_windows, n_channels, n_times); or what was
+        Windows, of shape (n_windows, n_channels, n_times) for each modality, or what was
         computed from them, e.g. features of shape (n_windows, n_features).
     info : DataFrame
-        One row per window, with the default index. The column ``subject`` is required; its
-        values become str. Known columns are ``recording`` (int, number of the recording in the
-        list that was cut), ``onset`` (float, start of the window in seconds from the
-        recording's start), ``corpus`` (str) and ``label``. Further columns may hold other
-        labels or anything else, e.g. age.
+        One row per window, with the default index. ``subject`` is required and becomes str. Other
+        known columns are ``recording`` (int, place in the list that was cut), ``onset`` (float,
+        seconds from the recording's start), ``corpus`` (str) and ``label``.
     duration : float, default=None
         Length of the windows, in seconds; None if unknown.
     sampling_rate : mapping from str to float, default=None
@@ -59,25 +51,20 @@ class Windows:
 
     Raises
     ------
-    TypeError
-        If ``info`` is not a DataFrame.
-    ValueError
-        If ``info`` does not have one row per window, has an index other than 0, 1, ..., lacks
-        subjects or holds values of a wrong kind, or if ``sampling_rate`` names other modalities
-        than ``X``.
+    TypeError, ValueError
+        If ``info`` is not a DataFrame that fits ``X``, a known column holds values of a wrong
+        kind, or ``sampling_rate`` names other modalities than ``X``.
 
     See Also
     --------
-    make_windows : Cut recordings into windows.
-    concatenate_windows : Put the windows of several corpora together.
+    make_windows, concatenate_windows
 
     Examples
     --------
-    >>> import numpy as np
     >>> import pandas as pd
     >>> from physio_ssl import Windows
     >>> info = pd.DataFrame({"subject": ["S1", "S1", "S2"], "label": [0, 1, 1]})
-    >>> windows = Windows(np.zeros((3, 20)), info)
+    >>> windows = Windows([[0.1], [0.7], [0.9]], info)
     >>> windows
     Windows(3, 2 subjects, class 0: 1, class 1: 2; dropped none)
     >>> windows.select(windows.groups == "S1").y
@@ -91,36 +78,31 @@ class Windows:
     dropped: dict = ()
 
     def __post_init__(self):
-        X = SignalDict(self.X) if has_modalities(self.X) else self.X
-        if not (isinstance(X, SignalDict) or issparse(X)):
+        X, duration, rates = self.X, self.duration, self.sampling_rate
+        if has_modalities(X):
+            X = SignalDict(X)
+        elif not issparse(X):
             X = np.asanyarray(X)
-        rates = None if self.sampling_rate is None else dict(self.sampling_rate)
         if rates is not None and isinstance(X, SignalDict) and set(rates) != set(X):
-            raise ValueError(
-                f"sampling_rate must name the modalities of X, {', '.join(X)}, got {rates}."
-            )
-        duration = None if self.duration is None else float(self.duration)
+            raise ValueError(f"sampling_rate must name the modalities {', '.join(X)}, got {rates}.")
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "info", _check_info(self.info, X.shape))
-        object.__setattr__(self, "duration", duration)
-        object.__setattr__(self, "sampling_rate", rates)
+        object.__setattr__(self, "duration", None if duration is None else float(duration))
+        object.__setattr__(self, "sampling_rate", None if rates is None else dict(rates))
         object.__setattr__(self, "dropped", dict(self.dropped))
 
     def __len__(self):
         return len(self.info)
 
     def __repr__(self):
-        text = f"Windows({len(self)}" + (
-            "" if self.duration is None else f" of {self.duration:g} s"
-        )
-        text += f", {self.info['subject'].nunique()} subjects"
+        duration = "" if self.duration is None else f" of {self.duration:g} s"
+        parts = [f"{len(self)}{duration}", f"{self.info['subject'].nunique()} subjects"]
         y = self.y
         if y is not None and y.dtype.kind != "f":
-            classes, counts = np.unique(y, return_counts=True)
-            for c, n in zip(classes, counts, strict=True):
-                text += f", class {c}: {n}"
+            classes = zip(*np.unique(y, return_counts=True), strict=True)
+            parts += [f"class {c}: {n}" for c, n in classes]
         dropped = ", ".join(f"{n} {reason}" for reason, n in self.dropped.items())
-        return text + f"; dropped {dropped or 'none'})"
+        return f"Windows({', '.join(parts)}; dropped {dropped or 'none'})"
 
     def _get(self, name):
         return as_array(self.info[name]) if name in self.info else None
@@ -147,25 +129,18 @@ class Windows:
         return self._get("recording")
 
     def select(self, rows, dropped=None):
-        """Keep some of the windows.
+        """Return new ``Windows`` with some of the rows.
 
         Parameters
         ----------
         rows : array-like of bool or of int
-            Which windows to keep: one truth value each, or their places, in any order. An empty
-            list keeps no windows.
+            One truth value per window, or places in any order.
         dropped : mapping from str to int, default=None
-            Number of windows that this leaves out, for each reason, to be added to those that
-            were left out before.
-
-        Returns
-        -------
-        Windows
-            New windows, with all columns of ``info``.
+            Number of windows that this leaves out, for each reason; added to ``dropped``.
         """
         rows = np.asarray(rows)
         if rows.shape == (0,) and rows.dtype.kind == "f":  # NumPy's type for []
-            rows = rows.astype(np.intp)
+            rows = rows.astype(int)
         return replace(
             self,
             X=self.X[rows],
@@ -178,31 +153,25 @@ def _check_info(info, shape):
     """Return a copy of the table, or raise if it does not fit windows of a shape."""
     if not isinstance(info, pd.DataFrame):
         raise TypeError(f"info must be a pandas DataFrame, got a {type(info).__name__}.")
-    if shape[:1] != (len(info),):
+    if shape[:1] != (len(info),) or not info.index.equals(pd.RangeIndex(len(info))):
         raise ValueError(
-            f"info must have one row per window, got {len(info)} rows for X of shape {shape}."
-        )
-    if not info.index.equals(pd.RangeIndex(len(info))):
-        raise ValueError(
-            "info must have the default index 0, 1, ..., as windows are found by their place, got "
-            f"{info.index[:3].tolist()}...: use info.reset_index(drop=True)."
+            f"info must have one row per window and the index 0, 1, ..., got {len(info)} rows with "
+            f"the index {info.index[:3].tolist()}... for X of shape {shape}."
         )
     names = info.columns.tolist()
-    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+    if not (info.columns.is_unique and all(isinstance(name, str) for name in names)):
         raise ValueError(f"The columns of info must have different names, as str, got {names}.")
     if "subject" not in names or info["subject"].isna().any():
-        raise ValueError(
-            "info must name the subject of every window, so that no subject is on both sides of a "
-            f"split: column 'subject' is {'incomplete' if 'subject' in names else 'missing'}."
-        )
+        problem = "incomplete" if "subject" in names else "missing"
+        raise ValueError(f"info must name each window's subject, but 'subject' is {problem}.")
     info = info.copy()
     if not _holds_str(info["subject"]):
         info["subject"] = info["subject"].astype(str)
-    for name, (kinds, words) in COLUMNS.items():
-        array = as_array(info[name]) if name in names else np.empty(0)
-        if len(array) and (array.dtype.kind not in kinds or info[name].isna().any()):
+    for name in [name for name in COLUMNS if name in names and len(info)]:
+        dtype = as_array(info[name]).dtype
+        if dtype.kind not in _KINDS[COLUMNS[name]] or info[name].isna().any():
             raise ValueError(
-                f"Column {name!r} of info must hold {words} without missing values, got "
-                f"{array.dtype}."
+                f"Column {name!r} of info must hold {COLUMNS[name]} without missing values, got "
+                f"{dtype}."
             )
     return info

@@ -24,53 +24,48 @@ def make_windows(
     recordings : Recording or list of Recording
         Recordings with the same modalities and sampling rates.
     duration : float
-        Length of a window, in seconds; must be a whole number of samples of each modality.
+        Length of a window, in seconds, a whole number of samples of each modality.
     step : float, default=None
-        Time from one window's start to the next, in seconds. None means ``duration``, so that
-        windows do not overlap.
+        Time from one window's start to the next, in seconds. None means ``duration``: no overlap.
     labels : label object, mapping from str to label object, or None, default=None
-        Where labels come from, e.g. ``StageLabels({"rest": 0, "stress": 1})``. The labels of one
-        object become the column ``label``. A mapping from columns to objects gives several
-        labels, e.g. ``{"arousal": RatingLabels("arousal"), "valence": RatingLabels("valence")}``.
-        Windows that lack any of them are dropped. None gives no labels, for pre-training.
+        Source of the column ``label``, e.g. ``StageLabels({"rest": 0, "stress": 1})``, or of
+        several columns, e.g. ``{"arousal": RatingLabels("arousal"), ...}``. Windows that lack
+        any label are dropped. None gives no labels, for pre-training.
     valid_range : mapping from str to (float, float), default=None
-        Valid range of the samples of a modality, in the unit of the signal, e.g.
-        ``{"temp": (25, 42)}`` for a wristband that is worn. Windows with a sample outside of it
-        are dropped.
+        Range of a modality's samples, in the unit of the signal, e.g. ``{"temp": (25, 42)}`` for
+        a wristband that is worn. Windows with a sample outside of it are dropped.
     dtype : dtype, default=float32
         Type of the windows' samples.
 
     Returns
     -------
     Windows
-        Its table has the columns ``subject``, ``recording`` (place in ``recordings``), ``onset``
-        and the labels. ``dropped`` counts windows by the first reason that applies:
-        ``"unlabelled"``, ``"non-finite"`` or ``"out of range"``.
+        With the columns ``subject``, ``recording`` (place in ``recordings``), ``onset`` and the
+        labels. ``dropped`` counts windows by the first reason that applies: ``"unlabelled"``,
+        ``"non-finite"`` or ``"out of range"``.
 
     Raises
     ------
     TypeError
-        If ``recordings`` holds anything but recordings, or ``labels`` are no label objects.
+        If ``recordings`` are no recordings, or ``labels`` no label objects.
     ValueError
         If durations, rates or annotations do not fit, or no window is left.
 
     See Also
     --------
-    StageLabels, RatingLabels : Label objects.
-    concatenate_windows : Put the windows of several corpora together.
+    StageLabels, RatingLabels, concatenate_windows
 
     Notes
     -----
-    A label object of your own needs one method, which gets a recording, the onset of its windows
-    and their duration, in seconds. It returns a label per window and whether it is known::
+    A label object of your own needs one method. It gets a recording, the onset of its windows and
+    their duration, in seconds, and returns a label per window and whether it is known::
 
         class SecondHalf:
             def assign(self, recording, onset, duration):
                 values = (onset >= recording.duration / 2).astype(int)
                 return values, np.ones(len(onset), dtype=bool)
 
-    It may also have a method ``check(recordings)``, which is called once, before windows are
-    cut, and raises an error if the labels do not fit the recordings.
+    It may have a method ``check(recordings)`` that raises if the labels do not fit all of them.
 
     Examples
     --------
@@ -86,69 +81,53 @@ def make_windows(
     step = duration if step is None else step
     rates = _check_rates(recordings)
     if not (duration > 0 and step > 0):
-        raise ValueError(
-            f"duration and step must be positive, in seconds, got {duration} and {step}."
-        )
+        raise ValueError(f"duration and step must be positive seconds, got {duration} and {step}.")
     n_times = count_samples(duration, rates)
     labels = _check_labels(labels, recordings)
     valid_range = dict(valid_range or {})
-    for name in valid_range:
-        if name not in rates:
-            raise ValueError(f"valid_range names {name!r}, but there is only {', '.join(rates)}.")
+    if not set(valid_range) <= set(rates):
+        raise ValueError(f"valid_range must name {' or '.join(rates)}, got {list(valid_range)}.")
 
-    parts, dropped = [], Counter()
+    tables, parts, dropped = [], [], Counter()
     for number, recording in enumerate(recordings):
         onset = np.arange(0, recording.duration - duration + 1e-9, step)
-        columns = {
-            "subject": np.full(len(onset), recording.subject, dtype=object),
-            "recording": np.full(len(onset), number),
-            "onset": onset,
-        }
+        subject = np.full(len(onset), recording.subject, dtype=object)
+        table = {"subject": subject, "recording": np.full(len(onset), number), "onset": onset}
         known = np.ones(len(onset), dtype=bool)
-        for name, label in labels.items():
-            columns[name], has_label = _assign(label, recording, onset, duration)
+        for column, label in labels.items():
+            table[column], has_label = _assign(label, recording, onset, duration)
             known &= has_label
-        dropped["unlabelled"] += int((~known).sum())
         signals = {
             name: _cut(signal, onset[known], rates[name], n_times[name], dtype)
             for name, signal in recording.signals.items()
         }
-        keep = np.ones(known.sum(), dtype=bool)
-        for reason, bad in _find_bad(signals, valid_range):
-            dropped[reason] += int((keep & bad).sum())
-            keep &= ~bad
-        if not keep.all():
-            signals = {name: array[keep] for name, array in signals.items()}
-        columns = {name: column[known][keep] for name, column in columns.items()}
-        parts.append((signals, columns))
+        finite = np.all([np.isfinite(x).all(axis=(1, 2)) for x in signals.values()], axis=0)
+        keep = finite.copy()
+        for name, (low, high) in valid_range.items():
+            keep &= ~(signals[name].min(axis=(1, 2)) < low)
+            keep &= ~(signals[name].max(axis=(1, 2)) > high)
+        dropped["unlabelled"] += len(known) - len(keep)
+        dropped["non-finite"] += np.count_nonzero(~finite)
+        dropped["out of range"] += np.count_nonzero(finite & ~keep)
+        parts.append({name: x if keep.all() else x[keep] for name, x in signals.items()})
+        tables.append({column: values[known][keep] for column, values in table.items()})
 
-    X = {name: np.concatenate([signals[name] for signals, _ in parts]) for name in rates}
-    info = {name: np.concatenate([columns[name] for _, columns in parts]) for name in parts[0][1]}
+    X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
+    info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
     windows = Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped)
     if not len(windows):
-        durations = [recording.duration for recording in recordings]
+        longest = max(recording.duration for recording in recordings)
         raise ValueError(
-            f"No window of {duration:g} s is left of {len(recordings)} recordings lasting "
-            f"{min(durations):g} to {max(durations):g} s; dropped: {windows.dropped or 'none'}."
+            f"No window of {duration:g} s is left of recordings of at most {longest:g} s; dropped: "
+            f"{windows.dropped or 'none'}."
         )
     return windows
 
 
 def start_samples(onset, sampling_rate):
-    """Return the sample nearest to each onset; of two equally near ones, the later one.
+    """Return the sample nearest to each onset, in seconds; of two equally near ones, the later.
 
-    Parameters
-    ----------
-    onset : array-like of float
-        Starts of windows, in seconds from the recording's start.
-    sampling_rate : float
-        Sampling rate of the signal, in Hz.
-
-    Returns
-    -------
-    ndarray of int
-        Of the shape of ``onset``. The last window of a signal may be rounded up by one sample
-        beyond its end.
+    The last window may be rounded up to end one sample beyond the signal.
     """
     return np.floor(np.asarray(onset) * sampling_rate + 0.5).astype(np.intp)
 
@@ -158,12 +137,12 @@ def _check_rates(recordings):
     if not recordings:
         raise ValueError("There must be at least one recording, got none.")
     rates = dict(recordings[0].sampling_rate)
-    for recording in recordings[1:]:
-        if recording.sampling_rate != rates:
+    for recording in recordings:
+        found = dict(recording.sampling_rate)
+        if found != rates:
             raise ValueError(
-                "All recordings must have the same modalities and sampling rates, got "
-                f"{rates} for {recordings[0].subject} and {dict(recording.sampling_rate)} "
-                f"for {recording.subject}: resample them, or leave a modality out."
+                f"All recordings must have the same sampling rates, got {rates} for "
+                f"{recordings[0].subject} and {found} for {recording.subject}."
             )
     return rates
 
@@ -189,8 +168,7 @@ def _check_labels(labels, recordings):
     for column, label in labels.items():
         if not callable(getattr(label, "assign", None)):
             raise TypeError(
-                "labels must be a label object, e.g. StageLabels({'rest': 0, 'stress': 1}), or a "
-                f"mapping from columns to label objects, got {label!r}."
+                f"labels must be a label object, e.g. StageLabels, or a mapping, got {label!r}."
             )
         if not isinstance(column, str) or column in COLUMNS:
             raise ValueError(f"Labels need a column of their own, named by a str, got {column!r}.")
@@ -204,9 +182,8 @@ def _assign(label, recording, onset, duration):
     values, known = (np.asarray(array) for array in label.assign(recording, onset, duration))
     if values.shape != onset.shape or known.shape != onset.shape or known.dtype != bool:
         raise ValueError(
-            f"assign must return two arrays with one value per window, {len(onset)}, the second "
-            f"of bool, got the shapes {values.shape} and {known.shape} and {known.dtype} from "
-            f"{label!r}."
+            f"assign must return {len(onset)} labels and as many bool, got {values.shape} and "
+            f"{known.shape} of {known.dtype} from {label!r}."
         )
     return values, known
 
@@ -219,16 +196,3 @@ def _cut(signal, onset, rate, n_times, dtype):
     start = np.minimum(start_samples(onset, rate), signal.shape[-1] - n_times)
     views = sliding_window_view(signal[0], n_times, axis=-1)  # (n_channels, starts, n_times)
     return np.moveaxis(views[:, start], 0, 1).astype(dtype, order="C", copy=False)
-
-
-def _find_bad(signals, valid_range):
-    """Yield reasons to drop windows, and which ones have them."""
-    n_windows = len(next(iter(signals.values())))
-    bad = np.zeros(n_windows, dtype=bool)
-    for array in signals.values():
-        bad |= ~np.isfinite(array).all(axis=(1, 2))
-    yield "non-finite", bad
-    bad = np.zeros(n_windows, dtype=bool)
-    for name, (low, high) in valid_range.items():
-        bad |= (signals[name].min(axis=(1, 2)) < low) | (signals[name].max(axis=(1, 2)) > high)
-    yield "out of range", bad
