@@ -18,6 +18,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]
 
 autosummary_generate = True
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
@@ -33,7 +34,10 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False}
+html_title = project
 html_show_sourcelink = False
+# Pages without others below them would have an empty list at the left.
+html_sidebars = {page: [] for page in ("guide", "extending", "wristband-small", "whats_new")}
 
 
 def leave_out_requests(app, what, name, obj, skip, options):

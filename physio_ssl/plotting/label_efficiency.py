@@ -21,8 +21,10 @@ class LabelEfficiencyDisplay:
     ----------
     amounts : array-like of shape (n_amounts,)
         Fractions of the training windows, or numbers of subjects, that were labelled.
-    mean, interval : array-like of shape (n_estimators, n_amounts) and (n_estimators, n_amounts, 2)
-        Mean over subjects, NaN where there is none, and the ends of its interval.
+    mean : array-like of shape (n_estimators, n_amounts)
+        Mean over subjects, NaN where there is none.
+    interval : array-like of shape (n_estimators, n_amounts, 2)
+        Lower and upper end of the mean's interval.
     estimators : sequence of str, of length n_estimators
         Names of the lines.
     against : {"label_fraction", "n_labelled_subjects"}, default="label_fraction"

@@ -19,8 +19,10 @@ class SubjectScoresDisplay:
     ----------
     scores : array-like of shape (n_estimators, n_subjects)
         Scores, NaN where undefined.
-    mean, interval : array-like of shape (n_estimators,) and (n_estimators, 2)
-        Mean over subjects, and the ends of its interval; NaN leaves it out.
+    mean : array-like of shape (n_estimators,)
+        Mean over subjects.
+    interval : array-like of shape (n_estimators, 2)
+        Lower and upper end of the mean's interval; NaN leaves it out.
     estimators : sequence of str, of length n_estimators
         Names of the columns.
     metric : str, default="macro_f1"
@@ -102,9 +104,8 @@ class SubjectScoresDisplay:
         scores = np.asarray(self.scores)
         places = np.arange(len(scores))
         self.figure_, (ax,) = make_panels(ax, 1, (max(4.8, 1.4 + 1.3 * len(scores)), 4.2))
-        self.ax_ = ax
         self.lines_ = ax.plot(places, scores, color="0.8", linewidth=0.8) if len(scores) > 1 else []
-        self.points_, self.means_, self.intervals_ = [], [], []
+        self.ax_, self.points_, self.means_, self.intervals_ = ax, [], [], []
         dots = {"color": GREY, "marker": "o", "markersize": 4, "linestyle": "", **kwargs}
         means = {"color": COLORS[1], "marker": "D", "markersize": 6, "linestyle": ""}
         for place, column, mean, ends in zip(places, scores, self.mean, self.interval, strict=True):
