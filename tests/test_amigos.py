@@ -187,9 +187,9 @@ def test_missing_variable_is_refused(tmp_path):
     "name, value, message",
     [
         ("joined_data", np.ones((640, 14)), r"numbers of shape \(n, 17\) as joined_data\{2\}, got"),
-        ("joined_data", np.ones((17, 640)), r"got an array of shape \(17, 640\)"),
-        ("joined_data", "text", "got the text 'text'"),
-        ("labels_selfassessment", np.ones((1, 5)), r"12 numbers as labels_selfassessment\{2\}"),
+        ("joined_data", np.ones((17, 640)), r"got array of shape \(17, 640\)"),
+        ("joined_data", "text", "got text .*: text"),
+        ("labels_selfassessment", np.ones((1, 5)), r"12 numbers .* labels_selfassessment\{2\}"),
         ("labels_selfassessment", np.ones((2, 12)), "numbers in one row or column"),
     ],
 )
@@ -203,7 +203,7 @@ def test_malformed_trial_is_refused(tmp_path, name, value, message):
 
 def test_array_in_place_of_a_cell_is_refused(tmp_path):
     write(tmp_path, variables={**content(), "joined_data": np.ones((640, 17))})
-    message = r"a cell of one row or column as joined_data, got an array of shape \(640, 17\)"
+    message = r"a cell .* as joined_data, got array of shape \(640, 17\)"
     with pytest.raises(ValueError, match=message):
         load_amigos(tmp_path)
 
@@ -231,7 +231,7 @@ def test_two_files_of_one_subject_are_refused(folder):
 
 def test_folder_without_subjects_is_refused(tmp_path):
     (tmp_path / "a.mat").touch()
-    with pytest.raises(ValueError, match=r"AMIGOS' files .* found a\.mat"):
+    with pytest.raises(ValueError, match=r"files of AMIGOS, .* found a\.mat"):
         load_amigos(tmp_path)
 
 
@@ -255,5 +255,5 @@ def test_file_that_is_no_matlab_file_is_refused(folder):
 @pytest.mark.parametrize("start", [b"MATLAB 7.3 MAT-file, Platform: GLNXA64", b"\x89HDF\r\n\x1a\n"])
 def test_file_of_version_7_3_is_refused_with_advice(folder, start):
     (folder / "Data_Preprocessed_P01.mat").write_bytes(start.ljust(600))
-    with pytest.raises(ValueError, match=r"version 7\.3 \(HDF5\), .* '-struct', 'content', '-v7'"):
+    with pytest.raises(ValueError, match=r"7\.3 .* '-struct', 'content', '-v7'"):
         load_amigos(folder)

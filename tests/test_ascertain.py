@@ -102,7 +102,7 @@ def test_named_table_is_taken_of_several(tmp_path):
 @pytest.mark.parametrize("others", [{"more": table()}, {"signal": "none"}])
 def test_file_without_one_table_is_refused_and_listed(tmp_path, others):
     write(tmp_path, table(), name="signal", **others)
-    message = r"ECG as Data_ECG, or as the only 2-D .* got timeECG \(1, 6\), signal \("
+    message = r"Data_ECG, .* got .*'timeECG': \(1, 6\), 'signal': \("
     with pytest.raises(ValueError, match=message):
         load_ascertain(tmp_path, sampling_rate=RATE)
 
@@ -128,7 +128,7 @@ def test_other_columns_are_refused(tmp_path, samples):
 
 @pytest.mark.parametrize("rate", [240, 512])
 def test_sampling_rate_that_the_time_stamps_contradict_is_refused(folder, rate):
-    message = rf"sampling_rate must agree .* 25\d\.\d Hz, got {rate} Hz"
+    message = rf"sampling_rate must be 25\d\.\d Hz .*, got {rate} Hz"
     with pytest.raises(ValueError, match=message):
         load_ascertain(folder, sampling_rate=rate)
 
@@ -145,7 +145,7 @@ def test_time_stamps_that_stand_still_are_refused(tmp_path):
     samples = table()
     samples[1:-1, 0] = 0
     write(tmp_path, samples)
-    with pytest.raises(ValueError, match="inf Hz, got 256 Hz"):
+    with pytest.raises(ValueError, match="inf Hz .* got 256 Hz"):
         load_ascertain(tmp_path, sampling_rate=RATE)
 
 

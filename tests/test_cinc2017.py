@@ -150,25 +150,27 @@ def test_reference_can_be_chosen(tmp_path):
 
 
 def test_reference_that_is_not_there_is_refused(path):
-    with pytest.raises(ValueError, match=r"must hold the reference, got none named '\.\./labels"):
+    with pytest.raises(
+        ValueError, match=r"must hold the labels, .*'\.\./labels\.csv'.*, found none"
+    ):
         load_cinc2017(path, reference="../labels.csv")
 
 
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("REFERENCE.csv", None, r"labels, REFERENCE-v3\.csv, found no REFERENCE"),
-        ("REFERENCE.csv", "A00001,N\nA00002,X\n", "Line 2 .* one record and its label, of N, A"),
-        ("REFERENCE.csv", "A00001,N\nA00001,A\n", "Line 2 .* no record twice, got 'A00001,A'"),
-        ("REFERENCE.csv", "A00001,N\nA00002\n", "Line 2 .* got 'A00002'"),
-        ("REFERENCE.csv", "A00001,N\n", "labels .* all recordings, got none of A00002, A00003"),
+        ("REFERENCE.csv", None, r"labels, .*REFERENCE-v3\.csv.* found none"),
+        ("REFERENCE.csv", "A00001,N\nA00002,X\n", "Line 2 .* one label of .* got .*'X'"),
+        ("REFERENCE.csv", "A00001,N\nA00001,A\n", "Line 2 .* new record .* got .*'A00001', 'A'"),
+        ("REFERENCE.csv", "A00001,N\nA00002\n", r"Line 2 .* got \['A00002'\]"),
+        ("REFERENCE.csv", "A00001,N\n", "labels .* all recordings, got none of A00002"),
         ("A00002.mat", None, r"must hold A00002\.mat, the samples of A00002\.hea"),
         ("A00002.mat", b"", r"A00002\.mat must be a MATLAB v4 file .* got 0 bytes"),
-        ("A00002.mat", _matrix(kind=50), "one row of int16, named val"),
-        ("A00002.mat", _matrix(name=b"vol\0"), "one row of int16, named val"),
-        ("A00002.mat", _matrix()[:-1], "1800 samples in 3624 bytes, got 3623"),
-        ("A00002.mat", _matrix() + b"more", "1800 samples in 3624 bytes, got 3628"),
-        ("A00002.mat", _matrix(SAMPLES[:-1]), "must hold the 1800 samples .* got 1799"),
+        ("A00002.mat", _matrix(kind=50), "one row of int16 named val"),
+        ("A00002.mat", _matrix(name=b"vol\0"), "one row of int16 named val"),
+        ("A00002.mat", _matrix()[:-1], "1800, got 3623"),
+        ("A00002.mat", _matrix() + b"more", "1800, got 3628"),
+        ("A00002.mat", _matrix(SAMPLES[:-1]), "1800, got 3622"),
     ],
 )
 def test_missing_or_malformed_file_is_refused(tmp_path, name, content, message):
@@ -182,12 +184,12 @@ def test_missing_or_malformed_file_is_refused(tmp_path, name, content, message):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("A00001 1", "A00009 1", "must be named A00001, got 'A00009'"),
-        ("A00001.mat", "A00002.mat", r"one signal, in A00001\.mat, .* the first in A00002\.mat"),
-        ("A00001.mat", "../secret.mat", r"without any path, got '\.\./secret\.mat'"),
-        (" 16+24 ", " 212+24 ", "of format 16 .* of format 212"),
-        ("1000/mV", "1000/uV", "with a gain per mV, got 1, .* with a gain per uV"),
-        ("1000/mV", "0/mV", "with no gain per mV"),
+        ("A00001 1", "A00009 1", "named A00001, got 'A00009 1"),
+        ("A00001.mat", "A00002.mat", r"A00001\.mat.* got .*A00002\.mat"),
+        ("A00001.mat", "../secret.mat", r"no path.* got '\.\./secret\.mat"),
+        (" 16+24 ", " 212+24 ", "'16'.* got .*'212'"),
+        ("1000/mV", "1000/uV", "'mV', True.* got .*'uV', True"),
+        ("1000/mV", "0/mV", "True.* got .*False"),
     ],
 )
 def test_malformed_header_is_refused(tmp_path, old, new, message):
@@ -202,7 +204,7 @@ def test_malformed_header_is_refused(tmp_path, old, new, message):
 def test_two_files_of_one_name_in_the_zip_file_are_refused(path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("validation/A00001.hea", "")
-    with pytest.raises(ValueError, match=r"different names, got validation/A00001\.hea and train"):
+    with pytest.raises(ValueError, match=r"different names, got .*A00001\.hea"):
         load_cinc2017(path)
 
 

@@ -127,7 +127,7 @@ def test_impossible_sampling_rate_is_refused(tmp_path):
 
 def test_sampling_rate_that_is_no_number_is_refused(tmp_path):
     path = write(tmp_path, {**content(), "ECG_SamplingRate": "256 Hz"})
-    with pytest.raises(ValueError, match=r"one number as DREAMER.ECG_SamplingRate, got the text"):
+    with pytest.raises(ValueError, match=r"one number as DREAMER.ECG_SamplingRate, got text"):
         load_dreamer(path)
 
 
@@ -158,7 +158,7 @@ def test_unknown_part_is_refused(path):
 def test_missing_field_is_refused(tmp_path, field):
     dreamer = content()
     del dreamer["Data"][0, 1][field]
-    message = rf"struct with the field {field} as DREAMER.Data\{{2\}}, got a struct .* Age, Gender"
+    message = rf"struct with the field {field} as DREAMER.Data\{{2\}}, got struct .*'Age', 'Gender'"
     with pytest.raises(ValueError, match=message):
         load_dreamer(write(tmp_path, dreamer))
 
@@ -168,7 +168,7 @@ def test_missing_part_is_refused(tmp_path):
     del dreamer["Data"][0, 0]["ECG"]["baseline"]
     path = write(tmp_path, dreamer)
     assert len(load_dreamer(path)) == 6
-    with pytest.raises(ValueError, match=r"field baseline as DREAMER\.Data\{1\}\.ECG, got a str"):
+    with pytest.raises(ValueError, match=r"field baseline as DREAMER\.Data\{1\}\.ECG, got str"):
         load_dreamer(path, part="baseline")
 
 
@@ -176,8 +176,8 @@ def test_missing_part_is_refused(tmp_path):
     "field, value, message",
     [
         ("stimuli", np.ones((2, 512)), r"\(n, 2\) as DREAMER\.Data\{1\}\.ECG\.stimuli\{3\}, got"),
-        ("stimuli", np.ones((512, 1)), r"got an array of shape \(512, 1\)"),
-        ("stimuli", {"a": 1}, "got a struct of shape .* with the fields a"),
+        ("stimuli", np.ones((512, 1)), r"got array of shape \(512, 1\)"),
+        ("stimuli", {"a": 1}, "got struct of shape .*'a'"),
     ],
 )
 def test_malformed_clip_is_refused(tmp_path, field, value, message):
@@ -192,7 +192,9 @@ def test_ratings_of_fewer_clips_are_refused(tmp_path):
     dreamer = content()
     dreamer["Data"][0, 1]["ScoreValence"] = np.array([[1], [2]])
     path = write(tmp_path, dreamer)
-    message = r"as many ratings as clips in DREAMER\.Data\{2\}, got arousal: 3, valence: 2, .* 3"
+    message = (
+        r"as many ratings as clips in DREAMER\.Data\{2\}, got .*'arousal': 3, 'valence': 2, .* 3"
+    )
     with pytest.raises(ValueError, match=message):
         load_dreamer(path)
 
@@ -205,5 +207,5 @@ def test_file_without_dreamer_is_refused(tmp_path):
 
 def test_array_in_place_of_dreamer_is_refused(tmp_path):
     path = write(tmp_path, np.ones((3, 2)))
-    with pytest.raises(ValueError, match=r"one struct as DREAMER, got an array of shape \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"one struct as DREAMER, got array of shape \(3, 2\)"):
         load_dreamer(path)

@@ -199,7 +199,7 @@ def test_all_samples_are_kept_without_trimming(temperatures):
 
 def test_later_sentinels_are_refused(temperatures):
     session = temperatures(382.21, 31, 382.21, 32, 382.21)
-    with pytest.raises(ValueError, match=r"TEMP\.csv must .* got 2 sentinel.* in line 5"):
+    with pytest.raises(ValueError, match=r"TEMP\.csv must .* got 2 late .* in line 5"):
         load_empatica(session)
 
 
@@ -212,7 +212,7 @@ def test_signal_without_any_measurement_is_refused(session, name, value):
 
 def test_signals_that_do_not_overlap_are_refused(session):
     (session / "EDA.csv").write_text(_export([1, 2], 4, start=START + 60))
-    with pytest.raises(ValueError, match="must overlap: bvp ends before eda"):
+    with pytest.raises(ValueError, match="bvp of .* must overlap eda"):
         load_empatica(session)
 
 
@@ -238,7 +238,7 @@ def test_tags_in_a_zip_file_are_read(tmp_path):
 
 def test_tags_outside_the_recording_are_left_out_with_a_warning(session):
     (session / "tags.csv").write_text(f"{START - 9}\n{START + 1}\n{START + 99}\n")
-    with pytest.warns(UserWarning, match=f"2 of 3 tags.*{START - 9}.00 to {START + 99}.00"):
+    with pytest.warns(UserWarning, match=f"2 of 3 tags.* {START - 9}.00 to {START + 99}.00"):
         assert load_empatica(session).annotations["onset"].tolist() == [1]
 
 
@@ -249,7 +249,7 @@ def test_files_without_content_give_no_annotations(session, files):
 
 def test_malformed_tags_are_refused(session):
     (session / "tags.csv").write_text(f"{START}\nnoon\n")
-    with pytest.raises(ValueError, match=r"Line 2 of .*tags\.csv must be .* got 'noon'"):
+    with pytest.raises(ValueError, match=r"Line 2 of .*tags\.csv must be a number, got 'noon'"):
         load_empatica(session)
 
 
@@ -261,7 +261,7 @@ def test_several_files_of_tags_are_refused(session):
 
 @pytest.mark.parametrize("signals", [("ppg",), (), "bvp"])
 def test_unknown_signals_are_refused(session, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of bvp, eda, temp"):
+    with pytest.raises(ValueError, match="signals must be .* bvp, eda, temp"):
         load_empatica(session, signals=signals)
 
 
@@ -301,10 +301,10 @@ def test_file_that_is_no_zip_file_is_refused(session):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", r"EDA\.csv must have 3 or more rows, .* got 0"),
-        ("2020-07-08 19:54:17\n4.0\n", "3 or more rows, .* got 2"),
-        ("today\n4\n1\n", r"Line 1 of .*EDA\.csv must be the start, .* got 'today'"),
-        ("1495437325\n4 Hz\n1\n", "Line 2 of .* must be the sampling rate, .* got '4 Hz'"),
+        ("", r"EDA\.csv must hold start, .* got 0"),
+        ("2020-07-08 19:54:17\n4.0\n", "must hold start, .* got 2"),
+        ("today\n4\n1\n", r"Line 1 of .*EDA\.csv must be unix time .* got 'today'"),
+        ("1495437325\n4 Hz\n1\n", "rate in line 2 of .* must be a number, got '4 Hz'"),
         ("1495437325\n0\n1\n", "sampling rate in line 2 of .* must be positive.* got 0"),
         ("1495437325,1495437326\n4\n1\n", "Line 1 of .* same for all channels"),
         (
@@ -322,8 +322,8 @@ def test_file_that_is_no_zip_file_is_refused(session):
             "1495437325\n4\n1.00\n2.00\n3.5",
             r"EDA\.csv must end with a whole row, got '3\.5'",
         ),
-        ("1495437325\n4\n1\nnan\nnan\n", "finite samples, got NaN .* 2 row.* in line 4"),
-        ("1495437325\n4\n1.0\n2.0\n-inf\n", "finite samples, got NaN .* 1 row.* in line 5"),
+        ("1495437325\n4\n1\nnan\nnan\n", "finite, got 2 bad row.* line 4"),
+        ("1495437325\n4\n1.0\n2.0\n-inf\n", "finite, got 1 bad row.* line 5"),
     ],
 )
 def test_malformed_file_is_refused(session, text, message):
@@ -402,14 +402,12 @@ def test_sessions_that_cannot_be_used_are_left_out_with_one_warning(corpus):
 
 def test_corpus_without_any_usable_session_is_refused(session):
     (session / "EDA.csv").write_text("")
-    with pytest.raises(
-        ValueError, match="must hold a usable recording, got none: .*EDA.csv must have"
-    ):
+    with pytest.raises(ValueError, match="must hold recordings, got none: .*EDA.csv must hold"):
         load_empatica_corpus(session)
 
 
 def test_corpus_without_any_session_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="must hold E4 sessions .* found none"):
+    with pytest.raises(ValueError, match="zip files or folders .* found none"):
         load_empatica_corpus(tmp_path)
 
 

@@ -206,7 +206,7 @@ def test_pickle_that_runs_code_is_refused_and_not_run(tmp_path, function, name):
     trace = tmp_path / "trace"
     code = f"open({str(trace)!r}, 'w')" if function is eval else f"echo run > {trace}"
     _write_pickle(tmp_path / "S2", {"signal": _Exploit(function, code)})
-    with pytest.raises(ValueError, match=f"S2.pkl .* only, and ({name}) was refused"):
+    with pytest.raises(ValueError, match=f"S2.pkl .* plain data, got ({name})"):
         load_wesad(tmp_path)
     assert not trace.exists()
 
@@ -239,7 +239,9 @@ def test_labels_of_another_length_are_refused(tmp_path):
     content = _pickled()
     content["label"] = content["label"][:-7000]
     _write_pickle(tmp_path / "S2", content)
-    with pytest.raises(ValueError, match="equally long, got 30.0 s of 'bvp' and 20.0 s"):
+    with pytest.raises(
+        ValueError, match="'bvp' of .*S2.pkl must be as long as labels, 20.0 s, got 30.0 s"
+    ):
         load_wesad(tmp_path)
 
 
@@ -262,16 +264,16 @@ def test_samples_in_a_pickle_that_are_not_finite_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "quest, message",
     [
-        ("# Subj;S2\n", "must have rows ORDER, START and END .* got 0, 0 and 0"),
-        ("# ORDER;Base\n# START;1;2\n# END;3\n", "same length, got 1, 2 and 1"),
-        ("# ORDER;Nap\n# START;1\n# END;3\n", "must be of Base, .* got 'Nap'"),
-        ("# ORDER;Base\n# START;1.75\n# END;3\n", r"minutes\.seconds, .* got '1\.75'"),
+        ("# Subj;S2\n", r"must be equally long, got \[0, 0, 0\]"),
+        ("# ORDER;Base\n# START;1;2\n# END;3\n", r"must be equally long, got \[1, 2, 1\]"),
+        ("# ORDER;Nap\n# START;1\n# END;3\n", "must be of Base, .* got .*'Nap'"),
+        ("# ORDER;Base\n# START;1.75\n# END;3\n", r"like 50\.3 for 50 min 30 s, got '1\.75'"),
         ("# ORDER;Base\n# START;1.123\n# END;3\n", r"got '1\.123'"),
         ("# ORDER;Base\n# START;soon\n# END;3\n", "got 'soon'"),
         ("# ORDER;Base\n# START;1\n# END;1.2\n", r"longer than 20 s, .* from 1 to 1\.2"),
         (
             "# ORDER;Base\n# START;1\n# END;60\n",
-            "lie within the recording, .* baseline from",
+            "within 0 to 1700.0 s, got baseline from",
         ),
     ],
 )
@@ -283,18 +285,18 @@ def test_malformed_questionnaire_is_refused(tmp_path, quest, message):
 
 def test_missing_questionnaire_is_refused(tmp_path):
     _write_export(tmp_path / "S2", quest=None)
-    with pytest.raises(ValueError, match=r"S2 must hold S2_quest\.csv"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*S2_quest\.csv"):
         load_wesad(tmp_path)
 
 
 def test_export_of_a_subject_without_a_known_clock_is_refused(tmp_path):
     _write_export(tmp_path / "S12")
-    with pytest.raises(ValueError, match="are known for S2, S3, .* only, got S12"):
+    with pytest.raises(ValueError, match="Clocks must be known, .* S2, S3, .*, got S12"):
         load_wesad(tmp_path)
 
 
 def test_signals_of_the_chest_are_refused_for_an_export(exported):
-    with pytest.raises(ValueError, match=r"in S2\.pkl only, got chest_ecg"):
+    with pytest.raises(ValueError, match=r"chest_ecg must be read from S2\.pkl"):
         load_wesad(exported, signals=("bvp", "chest_ecg"))
 
 
