@@ -146,9 +146,8 @@ def _with(start, text):
     return GOOD[:start] + text + GOOD[start + len(text) :]
 
 
-@pytest.mark.parametrize(
-    "content, message",
-    [
+def test_malformed_file_is_refused(folder):
+    for content, message in [
         (b"", "an EDF file, .* got 0 bytes"),
         (GOOD[:200], "an EDF file, .* got 200 bytes"),
         (b"\xffBIOSEMI" + GOOD[8:], "starts with 0, got 4512 bytes: .*BIOSEMI"),
@@ -177,30 +176,21 @@ def _with(start, text):
             _edf([_ecg(samples=DIGITAL[:0]), ("EEG", "uV", DIGITAL)]),
             "the sampling rate of the ECG must be positive and finite, in Hz, got 0.0",
         ),
-    ],
-)
-def test_malformed_file_is_refused(folder, content, message):
-    _write(folder, {"Subject00_1": content})
-    with pytest.raises(ValueError, match=rf"Subject00_1\.edf .*{message}"):
-        load_eegmat(folder)
+    ]:
+        _write(folder, {"Subject00_1": content})
+        with pytest.raises(ValueError, match=rf"Subject00_1\.edf .*{message}"):
+            load_eegmat(folder)
 
 
 def test_missing_file_of_a_subject_is_refused(folder):
     (folder / "Subject10_2.edf").unlink()
-    with pytest.raises(ValueError, match=r"Subject10_2\.edf .* got Subject10_1\.edf"):
+    with pytest.raises(ValueError, match=r"Subject10_2\.edf, got Subject10_1\.edf"):
         load_eegmat(folder)
 
 
 def test_missing_file_of_another_subject_is_of_no_matter(folder):
     (folder / "Subject10_2.edf").unlink()
     assert len(load_eegmat(folder, subjects=["Subject00"])) == 2
-
-
-def test_folder_without_files_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder .*away"):
-        load_eegmat(tmp_path / "away")
-    with pytest.raises(ValueError, match="files of EEGMAT, .* found nothing"):
-        load_eegmat(tmp_path)
 
 
 def test_missing_library_is_named_and_how_to_install_it(folder, monkeypatch):

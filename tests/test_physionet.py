@@ -172,27 +172,25 @@ def test_signal_that_is_not_calibrated_is_read_with_a_warning(tmp_path, gain):
     np.testing.assert_allclose(signal[0, 0], np.arange(N_FRAMES) / 200, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "signals, message",
-    [
+def test_signals_that_are_not_there_are_refused(header):
+    for signals, message in [
         ({"ecg": "ECG lead II"}, "signal of 'ecg' once, .*'ECG lead II'.*, got .*'ECG', 'EMG'"),
         ({"eda": ("foot GSR", "GSR")}, "signal of 'eda' once, .*'foot GSR', 'GSR'.*, got"),
         ({"ecg": ()}, "each signal of 'ecg' once"),
         ({"both": ("ECG", "EMG")}, "'both' must have one sampling rate, got .*'ECG', 'EMG'"),
         ({}, "signals must name one or more modalities"),
-    ],
-)
-def test_signals_that_are_not_there_are_refused(header, signals, message):
-    with pytest.raises(ValueError, match=message):
-        load_wfdb(header, signals)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load_wfdb(header, signals)
 
 
-@pytest.mark.parametrize("name", ["EMG", "emg", "12", "%"])
-def test_names_that_make_no_modalities_must_be_given(header, name):
-    _edit(header, "0 ECG", f"0 {name}")
-    with pytest.raises(ValueError, match=f"different names.* got {name}, EMG, "):
-        load_wfdb(header)
-    assert list(load_wfdb(header, {"resp": "RESP"}).signals) == ["resp"]
+def test_names_that_make_no_modalities_must_be_given(tmp_path):
+    for name in ["EMG", "emg", "12", "%"]:
+        header = _write(tmp_path)
+        _edit(header, "0 ECG", f"0 {name}")
+        with pytest.raises(ValueError, match=f"different names.* got {name}, EMG, "):
+            load_wfdb(header)
+        assert list(load_wfdb(header, {"resp": "RESP"}).signals) == ["resp"]
 
 
 def test_a_name_that_is_there_twice_cannot_be_chosen(header):
@@ -201,9 +199,8 @@ def test_a_name_that_is_there_twice_cannot_be_chosen(header):
         load_wfdb(header, {"emg": "EMG"})
 
 
-@pytest.mark.parametrize(
-    "old, new, message",
-    [
+def test_malformed_header_is_refused(tmp_path):
+    for old, new, message in [
         ("drive05 7", "<<<<<<< HEAD\ndrive05 7", "Line 1 .*'<<<<<<< HEAD'"),
         ("0 RESP\n", "0 RESP\n=======\n", "Line 9 .*'======='"),
         ("0 RESP\n", "0 RESP\n>>>>>>> 1a2b3c\n", "Line 9 .*'>>>>>>> 1a2b3c'"),
@@ -232,51 +229,46 @@ def test_a_name_that_is_there_twice_cannot_be_chosen(header):
         ("16x4 1000", "16x4 1E3", r"gains and baselines as wfdb reads them, .*1\.0"),
         ("7 15 300", "7 15 301", r"drive05\.dat must have 7826 bytes .* got 7800"),
         ("7 15 300", "7 15 300 99:99:99", "cannot be read as a WFDB record: "),
-    ],
-)
-def test_malformed_header_is_refused(header, old, new, message):
-    _edit(header, old, new)
-    with pytest.raises(ValueError, match=message) as caught:
-        load_wfdb(header)
-    assert "drive05" in str(caught.value)
+    ]:
+        header = _write(tmp_path)
+        _edit(header, old, new)
+        with pytest.raises(ValueError, match=message) as caught:
+            load_wfdb(header)
+        assert "drive05" in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\x00\xff\x12" * 40])
-def test_header_of_nothing_or_noise_is_refused(header, content):
-    header.write_bytes(content)
-    with pytest.raises(ValueError, match=r"must .*drive05\.hea|drive05\.hea must"):
-        load_wfdb(header)
+def test_header_of_nothing_or_noise_is_refused(header):
+    for content in [b"", b"# nothing\n", b"\x00\xff\x12" * 40]:
+        header.write_bytes(content)
+        with pytest.raises(ValueError, match=r"must .*drive05\.hea|drive05\.hea must"):
+            load_wfdb(header)
 
 
-@pytest.mark.parametrize("n_bytes", [0, 1, 7799])
-def test_samples_that_are_cut_off_are_refused(header, n_bytes):
-    data = header.with_suffix(".dat")
-    data.write_bytes(data.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=rf"drive05\.dat must have 7800 bytes .* got {n_bytes}:"):
-        load_wfdb(header)
+def test_samples_that_are_cut_off_are_refused(tmp_path):
+    for n_bytes in [0, 1, 7799]:
+        header = _write(tmp_path)
+        data = header.with_suffix(".dat")
+        data.write_bytes(data.read_bytes()[:n_bytes])
+        with pytest.raises(
+            ValueError, match=rf"drive05\.dat must have 7800 bytes .* got {n_bytes}:"
+        ):
+            load_wfdb(header)
 
 
-@pytest.mark.parametrize("n_bytes, expected", [(0, 26), (1, 26), (7799, 7774)])
-def test_incomplete_frame_is_refused_where_the_length_is_not_known(header, n_bytes, expected):
-    _edit(header, "7 15 300", "7 15")
-    data = header.with_suffix(".dat")
-    data.write_bytes(data.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=f"must have {expected} bytes .* got {n_bytes}:"):
-        load_wfdb(header)
+def test_incomplete_frame_is_refused_where_the_length_is_not_known(tmp_path):
+    for n_bytes, expected in [(0, 26), (1, 26), (7799, 7774)]:
+        header = _write(tmp_path)
+        _edit(header, "7 15 300", "7 15")
+        data = header.with_suffix(".dat")
+        data.write_bytes(data.read_bytes()[:n_bytes])
+        with pytest.raises(ValueError, match=f"must have {expected} bytes .* got {n_bytes}:"):
+            load_wfdb(header)
 
 
 def test_samples_beyond_the_length_in_the_header_are_not_read(header):
     _edit(header, "7 15 300", "7 15 200")
     digital = _digital()["ECG"][:800]
     np.testing.assert_allclose(load_wfdb(header).signals["ecg"][0, 0], digital / 1000, rtol=1e-6)
-
-
-def test_file_outside_the_folder_is_not_read(tmp_path):
-    header = _write(tmp_path / "records")
-    (tmp_path / "secret.dat").write_bytes(header.with_suffix(".dat").read_bytes())
-    _edit(header, "drive05.dat", "../secret.dat")
-    with pytest.raises(ValueError, match=r"no path.* got '\.\./secret\.dat"):
-        load_wfdb(header)
 
 
 def test_missing_header_is_refused(tmp_path):
@@ -334,13 +326,6 @@ def test_drive_without_one_of_the_signals_is_refused(drives):
     with pytest.raises(ValueError, match=r"drive05\.hea must have .* 'emg' .* Leave 'emg' out of"):
         load_drivedb(drives)
     assert len(load_drivedb(drives, signals=["ecg"])) == 3
-
-
-def test_folder_without_drives_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder .*away"):
-        load_drivedb(tmp_path / "away")
-    with pytest.raises(ValueError, match=r"must hold drives, .* found nothing"):
-        load_drivedb(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import zlib
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 import numpy as np
 
@@ -80,6 +81,7 @@ def open_files(path):
         files = [PurePosixPath(file.name) for file in sorted(path.iterdir()) if file.is_file()]
         yield files, lambda file: (path / file).read_bytes()
         return
+    lock = Lock()
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
@@ -87,6 +89,11 @@ def open_files(path):
             for file, name in members.items():
                 if file.is_absolute() or ".." in file.parts or "\\" in name:
                     raise ValueError(f"Files in {path} must be within it, got {name!r}.")
-            yield list(members), lambda file: archive.read(members[file])
+
+            def read(file):
+                with lock:
+                    return archive.read(members[file])
+
+            yield list(members), read
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise ValueError(f"{path} must be a folder or a readable zip file: {error}.") from error

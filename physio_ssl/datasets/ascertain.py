@@ -17,13 +17,8 @@ _TOLERANCE = 0.05  # of the sampling rate, by the time stamps
 def _find_variable(path):
     """Return the variable with the ECG: the one named so, or the only table of numbers."""
     content = load_mat(path)
-    tables = [
-        value
-        for value in content.values()
-        if value.is_numeric
-        and value.value.ndim == 2
-        and min(value.value.shape) > 1  # not the start
-    ]
+    arrays = [value for value in content.values() if value.is_numeric and value.value.ndim == 2]
+    tables = [array for array in arrays if min(array.value.shape) > 1]  # the start is one row
     if _VARIABLE not in content and len(tables) != 1:
         found = {name: value.value.shape for name, value in content.items()}
         raise ValueError(f"{path} must hold {_VARIABLE}, or only one 2-D array, got {found}.")

@@ -72,11 +72,9 @@ def _read_ecg(path):
 
 def _load_file(subject, path):
     """Read the file of one subject in one condition, if there is one of both conditions."""
-    for number, condition in _CONDITIONS.items():
+    for number in _CONDITIONS:
         if not (other := path.with_stem(f"{subject}_{number}")).exists():
-            raise ValueError(
-                f"{path.parent} must hold {other.name} ({condition}), got {path.name}."
-            )
+            raise ValueError(f"{path.parent} must hold {other.name}, got {path.name} only.")
     ecg, rate = _read_ecg(path)
     condition = _CONDITIONS[path.stem[-1]]
     stages = {"onset": [0], "duration": [len(ecg) / rate], "description": [condition]}

@@ -23,7 +23,7 @@ def _read_type(channel):
 
 
 def _read_data(channel, of_events=False):
-    """Return the numbers of a channel, in the unit events or in another one."""
+    """Return the data of a channel, whose unit must fit events, or samples."""
     unit = channel.field("header").field("units")
     if (unit.text() == "events") != of_events:
         raise unit.error("'events'" if of_events else "the unit of samples")
