@@ -72,16 +72,18 @@ def test_there_is_one_recording_for_each_trial(folder):
     assert {r.duration for r in recordings} == {SECONDS}
 
 
-@pytest.mark.parametrize(
-    "name, columns",
-    [("ecg", [16]), ("ecg_right", [15]), ("eda", [17]), ("eeg", list(range(1, 15)))],
-)
-def test_signals_come_from_their_columns(folder, name, columns):
-    recording = load_amigos(folder, signals=[name])[2]
-    expected = samples(3)[:, np.array(columns) - 1].T.astype(np.float32)
-    assert recording.signals[name].dtype == np.float32
-    np.testing.assert_array_equal(recording.signals[name][0], expected)
-    assert recording.sampling_rate == {name: 128}
+def test_signals_come_from_their_columns(folder):
+    for name, columns in [
+        ("ecg", [16]),
+        ("ecg_right", [15]),
+        ("eda", [17]),
+        ("eeg", list(range(1, 15))),
+    ]:
+        recording = load_amigos(folder, signals=[name])[2]
+        expected = samples(3)[:, np.array(columns) - 1].T.astype(np.float32)
+        assert recording.signals[name].dtype == np.float32
+        np.testing.assert_array_equal(recording.signals[name][0], expected)
+        assert recording.sampling_rate == {name: 128}
 
 
 def test_ratings_come_from_their_columns(tmp_path):
@@ -116,10 +118,10 @@ def test_the_mean_rating_divides_trials_into_low_and_high(folder):
     assert windows.y.tolist() == [0] * 20 + [1] * 20
 
 
-@pytest.mark.parametrize("trials, numbers", [("short", range(1, 17)), ("long", range(17, 21))])
-def test_trials_are_short_or_long(folder, trials, numbers):
-    recordings = load_amigos(folder, trials=trials)
-    assert [r.annotations["trial"][0] for r in recordings] == list(numbers)
+def test_trials_are_short_or_long(folder):
+    for trials, numbers in [("short", range(1, 17)), ("long", range(17, 21))]:
+        recordings = load_amigos(folder, trials=trials)
+        assert [r.annotations["trial"][0] for r in recordings] == list(numbers)
 
 
 def test_empty_trials_are_left_out_and_named(tmp_path):
@@ -183,37 +185,34 @@ def test_missing_variable_is_refused(tmp_path):
         load_amigos(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name, value, message",
-    [
+def test_malformed_trial_is_refused(tmp_path):
+    for name, value, message in [
         ("joined_data", np.ones((640, 14)), r"numbers of shape \(n, 17\) as joined_data\{2\}, got"),
-        ("joined_data", np.ones((17, 640)), r"got an array of shape \(17, 640\)"),
-        ("joined_data", "text", "got the text 'text'"),
-        ("labels_selfassessment", np.ones((1, 5)), r"12 numbers as labels_selfassessment\{2\}"),
+        ("joined_data", np.ones((17, 640)), r"got array of shape \(17, 640\)"),
+        ("joined_data", "text", "got text .*: text"),
+        ("labels_selfassessment", np.ones((1, 5)), r"12 numbers .* labels_selfassessment\{2\}"),
         ("labels_selfassessment", np.ones((2, 12)), "numbers in one row or column"),
-    ],
-)
-def test_malformed_trial_is_refused(tmp_path, name, value, message):
-    variables = content()
-    variables[name][0, 1] = value
-    write(tmp_path, variables=variables)
-    with pytest.raises(ValueError, match=f"P01.mat must hold .*{message}"):
-        load_amigos(tmp_path)
+    ]:
+        variables = content()
+        variables[name][0, 1] = value
+        write(tmp_path, variables=variables)
+        with pytest.raises(ValueError, match=f"P01.mat must hold .*{message}"):
+            load_amigos(tmp_path)
 
 
 def test_array_in_place_of_a_cell_is_refused(tmp_path):
     write(tmp_path, variables={**content(), "joined_data": np.ones((640, 17))})
-    message = r"a cell of one row or column as joined_data, got an array of shape \(640, 17\)"
+    message = r"a cell .* as joined_data, got array of shape \(640, 17\)"
     with pytest.raises(ValueError, match=message):
         load_amigos(tmp_path)
 
 
-@pytest.mark.parametrize("n_trials, n_labels", [(20, 19), (12, 12)])
-def test_wrong_number_of_trials_is_refused(tmp_path, n_trials, n_labels):
-    labels = content(n_labels)["labels_selfassessment"]
-    write(tmp_path, variables={**content(n_trials), "labels_selfassessment": labels})
-    with pytest.raises(ValueError, match=f"trials each, got {n_trials} and {n_labels}"):
-        load_amigos(tmp_path)
+def test_wrong_number_of_trials_is_refused(tmp_path):
+    for n_trials, n_labels in [(20, 19), (12, 12)]:
+        labels = content(n_labels)["labels_selfassessment"]
+        write(tmp_path, variables={**content(n_trials), "labels_selfassessment": labels})
+        with pytest.raises(ValueError, match=f"trials each, got {n_trials} and {n_labels}"):
+            load_amigos(tmp_path)
 
 
 def test_subject_without_any_trial_is_refused(tmp_path):
@@ -227,12 +226,6 @@ def test_two_files_of_one_subject_are_refused(folder):
     write(folder, nested=True)
     with pytest.raises(ValueError, match="must hold one file of each subject, got"):
         load_amigos(folder)
-
-
-def test_folder_without_subjects_is_refused(tmp_path):
-    (tmp_path / "a.mat").touch()
-    with pytest.raises(ValueError, match=r"AMIGOS' files .* found a\.mat"):
-        load_amigos(tmp_path)
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -252,8 +245,8 @@ def test_file_that_is_no_matlab_file_is_refused(folder):
         load_amigos(folder)
 
 
-@pytest.mark.parametrize("start", [b"MATLAB 7.3 MAT-file, Platform: GLNXA64", b"\x89HDF\r\n\x1a\n"])
-def test_file_of_version_7_3_is_refused_with_advice(folder, start):
-    (folder / "Data_Preprocessed_P01.mat").write_bytes(start.ljust(600))
-    with pytest.raises(ValueError, match=r"version 7\.3 \(HDF5\), .* '-struct', 'content', '-v7'"):
-        load_amigos(folder)
+def test_file_of_version_7_3_is_refused_with_advice(folder):
+    for start in [b"MATLAB 7.3 MAT-file, Platform: GLNXA64", b"\x89HDF\r\n\x1a\n"]:
+        (folder / "Data_Preprocessed_P01.mat").write_bytes(start.ljust(600))
+        with pytest.raises(ValueError, match=r"7\.3 .* '-struct', 'content', '-v7'"):
+            load_amigos(folder)

@@ -48,19 +48,24 @@ def test_there_is_one_recording_for_each_subject_and_clip(folder):
     assert [round(r.signals["ecg"].mean()) for r in recordings] == [5009, 5010, 5001, 5002]
 
 
-@pytest.mark.parametrize(
-    "n_columns, times, left",
-    [(3, True, 2), (5, True, 2), (6, True, 5), (7, True, 5), (2, False, 1)],
-)
-@pytest.mark.parametrize("turned", [False, True])
-def test_arms_come_from_their_columns(tmp_path, n_columns, times, left, turned):
-    samples = table(n_columns, times)
-    write(tmp_path, samples.T if turned else samples)
-    (recording,) = load_ascertain(tmp_path, sampling_rate=RATE, signals=("ecg", "ecg_right"))
-    expected = samples[:, left - 1].astype(np.float32)
-    np.testing.assert_array_equal(recording.signals["ecg"][0, 0], expected)
-    expected = samples[:, left].astype(np.float32)
-    np.testing.assert_array_equal(recording.signals["ecg_right"][0, 0], expected)
+def test_arms_come_from_their_columns(tmp_path):
+    for turned in [False, True]:
+        for n_columns, times, left in [
+            (3, True, 2),
+            (5, True, 2),
+            (6, True, 5),
+            (7, True, 5),
+            (2, False, 1),
+        ]:
+            samples = table(n_columns, times)
+            write(tmp_path, samples.T if turned else samples)
+            (recording,) = load_ascertain(
+                tmp_path, sampling_rate=RATE, signals=("ecg", "ecg_right")
+            )
+            expected = samples[:, left - 1].astype(np.float32)
+            np.testing.assert_array_equal(recording.signals["ecg"][0, 0], expected)
+            expected = samples[:, left].astype(np.float32)
+            np.testing.assert_array_equal(recording.signals["ecg_right"][0, 0], expected)
 
 
 def test_signals_are_float32_at_the_given_rate(folder):
@@ -99,17 +104,16 @@ def test_named_table_is_taken_of_several(tmp_path):
     assert recording.signals["ecg"].mean() == pytest.approx(5000, abs=1)
 
 
-@pytest.mark.parametrize("others", [{"more": table()}, {"signal": "none"}])
-def test_file_without_one_table_is_refused_and_listed(tmp_path, others):
-    write(tmp_path, table(), name="signal", **others)
-    message = r"ECG as Data_ECG, or as the only 2-D .* got timeECG \(1, 6\), signal \("
-    with pytest.raises(ValueError, match=message):
-        load_ascertain(tmp_path, sampling_rate=RATE)
+def test_file_without_one_table_is_refused_and_listed(tmp_path):
+    for others in [{"more": table()}, {"signal": "none"}]:
+        write(tmp_path, table(), name="signal", **others)
+        message = r"Data_ECG, .* got .*'timeECG': \(1, 6\), 'signal': \("
+        with pytest.raises(ValueError, match=message):
+            load_ascertain(tmp_path, sampling_rate=RATE)
 
 
-@pytest.mark.parametrize(
-    "samples",
-    [
+def test_other_columns_are_refused(tmp_path):
+    for samples in [
         table(1, times=False),
         table(2),
         table(3, times=False),
@@ -118,19 +122,17 @@ def test_file_without_one_table_is_refused_and_listed(tmp_path, others):
         np.ones((1, 6)),
         np.ones((4, 5, 6)),
         "text",
-    ],
-)
-def test_other_columns_are_refused(tmp_path, samples):
-    write(tmp_path, samples)
-    with pytest.raises(ValueError, match=r"ECG_Clip1\.mat must hold .* as Data_ECG, got "):
-        load_ascertain(tmp_path, sampling_rate=RATE)
+    ]:
+        write(tmp_path, samples)
+        with pytest.raises(ValueError, match=r"ECG_Clip1\.mat must hold .* as Data_ECG, got "):
+            load_ascertain(tmp_path, sampling_rate=RATE)
 
 
-@pytest.mark.parametrize("rate", [240, 512])
-def test_sampling_rate_that_the_time_stamps_contradict_is_refused(folder, rate):
-    message = rf"sampling_rate must agree .* 25\d\.\d Hz, got {rate} Hz"
-    with pytest.raises(ValueError, match=message):
-        load_ascertain(folder, sampling_rate=rate)
+def test_sampling_rate_that_the_time_stamps_contradict_is_refused(folder):
+    for rate in [240, 512]:
+        message = rf"sampling_rate must be 25\d\.\d Hz .*, got {rate} Hz"
+        with pytest.raises(ValueError, match=message):
+            load_ascertain(folder, sampling_rate=rate)
 
 
 def test_time_stamps_with_a_gap_keep_their_rate(tmp_path):
@@ -145,7 +147,7 @@ def test_time_stamps_that_stand_still_are_refused(tmp_path):
     samples = table()
     samples[1:-1, 0] = 0
     write(tmp_path, samples)
-    with pytest.raises(ValueError, match="inf Hz, got 256 Hz"):
+    with pytest.raises(ValueError, match="inf Hz .* got 256 Hz"):
         load_ascertain(tmp_path, sampling_rate=RATE)
 
 
@@ -172,12 +174,6 @@ def test_nan_is_kept_for_make_windows_to_drop(folder):
     recordings = load_ascertain(folder, sampling_rate=RATE)
     assert np.isnan(recordings[0].signals["ecg"]).all()
     assert make_windows(recordings, 10).dropped == {"non-finite": 2}
-
-
-def test_folder_without_subjects_is_refused(tmp_path):
-    (tmp_path / "GSRData").mkdir()
-    with pytest.raises(ValueError, match="ECGData/Movie_P01 to .* found GSRData"):
-        load_ascertain(tmp_path, sampling_rate=RATE)
 
 
 def test_subject_without_clips_is_refused(folder):

@@ -71,21 +71,20 @@ def test_there_is_one_recording_for_each_subject_and_clip(path):
     assert {r.duration for r in recordings} == {SECONDS}
 
 
-@pytest.mark.parametrize(
-    "name, field, n_columns, rate, columns",
-    [
-        ("ecg", "ECG", 2, 256, [0]),
-        ("ecg_2", "ECG", 2, 256, [1]),
-        ("eeg", "EEG", 14, 128, list(range(14))),
-    ],
-)
-@pytest.mark.parametrize("part, base", [("stimuli", 0), ("baseline", 50)])
-def test_signals_come_from_their_columns(path, name, field, n_columns, rate, columns, part, base):
-    recording = load_dreamer(path, signals=[name], part=part)[4]  # clip 2 of the second subject
-    expected = samples(n_columns, rate, 200 + base + 2)[:, columns].T
-    assert recording.signals[name].dtype == np.float32
-    np.testing.assert_array_equal(recording.signals[name][0], expected.astype(np.float32))
-    assert recording.sampling_rate == {name: rate}
+def test_signals_come_from_their_columns(path):
+    for part, base in [("stimuli", 0), ("baseline", 50)]:
+        for name, n_columns, rate, columns in [
+            ("ecg", 2, 256, [0]),
+            ("ecg_2", 2, 256, [1]),
+            ("eeg", 14, 128, list(range(14))),
+        ]:
+            recording = load_dreamer(path, signals=[name], part=part)[
+                4
+            ]  # clip 2 of the second subject
+            expected = samples(n_columns, rate, 200 + base + 2)[:, columns].T
+            assert recording.signals[name].dtype == np.float32
+            np.testing.assert_array_equal(recording.signals[name][0], expected.astype(np.float32))
+            assert recording.sampling_rate == {name: rate}
 
 
 def test_ratings_are_those_of_their_scale_and_clip(path):
@@ -107,7 +106,7 @@ def test_baselines_have_no_ratings(path):
         make_windows(recordings, 5, labels=RatingLabels("valence"))
 
 
-def test_ecg_and_eeg_share_a_recording(path):
+def test_ecg_and_eeg_are_in_one_recording(path):
     recording = load_dreamer(path, signals=("ecg", "eeg"))[0]
     assert recording.sampling_rate == {"ecg": 256, "eeg": 128}
     assert recording.duration == SECONDS
@@ -127,7 +126,7 @@ def test_impossible_sampling_rate_is_refused(tmp_path):
 
 def test_sampling_rate_that_is_no_number_is_refused(tmp_path):
     path = write(tmp_path, {**content(), "ECG_SamplingRate": "256 Hz"})
-    with pytest.raises(ValueError, match=r"one number as DREAMER.ECG_SamplingRate, got the text"):
+    with pytest.raises(ValueError, match=r"one number as DREAMER.ECG_SamplingRate, got text"):
         load_dreamer(path)
 
 
@@ -154,13 +153,15 @@ def test_unknown_part_is_refused(path):
         load_dreamer(path, part="clips")
 
 
-@pytest.mark.parametrize("field", ["ECG", "ScoreArousal"])
-def test_missing_field_is_refused(tmp_path, field):
-    dreamer = content()
-    del dreamer["Data"][0, 1][field]
-    message = rf"struct with the field {field} as DREAMER.Data\{{2\}}, got a struct .* Age, Gender"
-    with pytest.raises(ValueError, match=message):
-        load_dreamer(write(tmp_path, dreamer))
+def test_missing_field_is_refused(tmp_path):
+    for field in ["ECG", "ScoreArousal"]:
+        dreamer = content()
+        del dreamer["Data"][0, 1][field]
+        message = (
+            rf"struct with the field {field} as DREAMER.Data\{{2\}}, got struct .*'Age', 'Gender'"
+        )
+        with pytest.raises(ValueError, match=message):
+            load_dreamer(write(tmp_path, dreamer))
 
 
 def test_missing_part_is_refused(tmp_path):
@@ -168,31 +169,30 @@ def test_missing_part_is_refused(tmp_path):
     del dreamer["Data"][0, 0]["ECG"]["baseline"]
     path = write(tmp_path, dreamer)
     assert len(load_dreamer(path)) == 6
-    with pytest.raises(ValueError, match=r"field baseline as DREAMER\.Data\{1\}\.ECG, got a str"):
+    with pytest.raises(ValueError, match=r"field baseline as DREAMER\.Data\{1\}\.ECG, got str"):
         load_dreamer(path, part="baseline")
 
 
-@pytest.mark.parametrize(
-    "field, value, message",
-    [
+def test_malformed_clip_is_refused(tmp_path):
+    for field, value, message in [
         ("stimuli", np.ones((2, 512)), r"\(n, 2\) as DREAMER\.Data\{1\}\.ECG\.stimuli\{3\}, got"),
-        ("stimuli", np.ones((512, 1)), r"got an array of shape \(512, 1\)"),
-        ("stimuli", {"a": 1}, "got a struct of shape .* with the fields a"),
-    ],
-)
-def test_malformed_clip_is_refused(tmp_path, field, value, message):
-    dreamer = content()
-    dreamer["Data"][0, 0]["ECG"][field][2, 0] = value
-    path = write(tmp_path, dreamer)
-    with pytest.raises(ValueError, match=message):
-        load_dreamer(path)
+        ("stimuli", np.ones((512, 1)), r"got array of shape \(512, 1\)"),
+        ("stimuli", {"a": 1}, "got struct of shape .*'a'"),
+    ]:
+        dreamer = content()
+        dreamer["Data"][0, 0]["ECG"][field][2, 0] = value
+        path = write(tmp_path, dreamer)
+        with pytest.raises(ValueError, match=message):
+            load_dreamer(path)
 
 
 def test_ratings_of_fewer_clips_are_refused(tmp_path):
     dreamer = content()
     dreamer["Data"][0, 1]["ScoreValence"] = np.array([[1], [2]])
     path = write(tmp_path, dreamer)
-    message = r"as many ratings as clips in DREAMER\.Data\{2\}, got arousal: 3, valence: 2, .* 3"
+    message = (
+        r"as many ratings as clips in DREAMER\.Data\{2\}, got .*'arousal': 3, 'valence': 2, .* 3"
+    )
     with pytest.raises(ValueError, match=message):
         load_dreamer(path)
 
@@ -205,5 +205,5 @@ def test_file_without_dreamer_is_refused(tmp_path):
 
 def test_array_in_place_of_dreamer_is_refused(tmp_path):
     path = write(tmp_path, np.ones((3, 2)))
-    with pytest.raises(ValueError, match=r"one struct as DREAMER, got an array of shape \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"one struct as DREAMER, got array of shape \(3, 2\)"):
         load_dreamer(path)

@@ -146,61 +146,51 @@ def _with(start, text):
     return GOOD[:start] + text + GOOD[start + len(text) :]
 
 
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (b"", "must be an EDF file, which starts with 0 .* got 0 bytes"),
-        (GOOD[:200], "must be an EDF file, which starts with 0 .* got 200 bytes"),
-        (b"\xffBIOSEMI" + GOOD[8:], "starts with 0 and seven spaces, got"),
-        (b"<<<<<<< HEAD\n" + GOOD, "that start with b'<<<<<<< '"),
-        (GOOD[:400], "is cut off: .* 512 bytes, got 400"),
-        (GOOD[:-1], "must have 4512 bytes for its 4 data records, got 4511"),
+def test_malformed_file_is_refused(folder):
+    for content, message in [
+        (b"", "an EDF file, .* got 0 bytes"),
+        (GOOD[:200], "an EDF file, .* got 200 bytes"),
+        (b"\xffBIOSEMI" + GOOD[8:], "starts with 0, got 4512 bytes: .*BIOSEMI"),
+        (b"<<<<<<< HEAD\n" + GOOD, "starts with 0, .* b'<<<<<<< '"),
+        (GOOD[:400], "must be a number, got ''"),
+        (GOOD[:-1], "must have 4512 bytes .* got 4511"),
         (GOOD[:-1000], "must have 4512 bytes .* got 3512"),
         (GOOD + bytes(1000), "must have 4512 bytes .* got 5512"),
-        (_with(252, b"none"), "the number of signals in its header, got 'none'"),
-        (_with(252, b"0   "), "must have one or more signals .* got 0 signals"),
+        (_with(252, b"none"), "must be a number, got 'none'"),
+        (_with(252, b"0   "), "must have signals .* got 0 signals"),
         (_with(236, b"-1      "), r"got 1 signals and -1 data records of 1 s\."),
-        (_with(236, b"\xff\xff\xff\xff"), "the number of data records in its header, got"),
-        (_with(244, b"0       "), "which last longer than 0 s, got .* of 0 s"),
-        (_with(244, b"nan     "), "which last longer than 0 s, got .* of nan s"),
-        (_with(472, b"-500    "), r"0 or more samples in a data record, got \[-500\]"),
-        (_with(472, b"many    "), "the samples in a data record in its header, got 'many'"),
+        (_with(236, b"\xff\xff\xff\xff"), "must be a number, got"),
+        (_with(244, b"0       "), "more than 0 s, got .* of 0 s"),
+        (_with(244, b"nan     "), "more than 0 s, got .* of nan s"),
+        (_with(472, b"-500    "), r"\[-500\] samples, got 4512"),
+        (_with(472, b"many    "), "must be a number, got 'many'"),
         (_with(256, b"EEG Fp1"), "must have one signal with ECG in its label, got EEG Fp1"),
         (_edf([_ecg(), _ecg(label="ECG 2")]), "one signal with ECG .* got ECG ECG, ECG 2"),
         (_with(352, b"g "), "the ECG must be in V, mV, uV, got 'g'"),
         (_with(352, b"  "), "the ECG must be in V, mV, uV, got ''"),
-        (_with(360, b"0.6     "), "range of the ECG must be more than 0 and finite, got 0.6 to"),
+        (_with(360, b"0.6     "), r"ranges that are not 0, got \[0\.0, 65535\]"),
         (_with(360, b"low     "), "cannot be read as a file of EEGMAT: could not convert"),
-        (_with(360, b"nan     "), "range of the ECG must be more than 0 and finite, got nan"),
-        (_with(376, b"32767   "), "range of the ECG must .* from 32767 to 32767 in digital"),
+        (_with(360, b"nan     "), "finite ranges .* got .nan, 65535"),
+        (_with(376, b"32767   "), r"ranges that are not 0, got \[0\.8, 0\]"),
         (
             _edf([_ecg(samples=DIGITAL[:0]), ("EEG", "uV", DIGITAL)]),
             "the sampling rate of the ECG must be positive and finite, in Hz, got 0.0",
         ),
-    ],
-)
-def test_malformed_file_is_refused(folder, content, message):
-    _write(folder, {"Subject00_1": content})
-    with pytest.raises(ValueError, match=rf"Subject00_1\.edf .*{message}"):
-        load_eegmat(folder)
+    ]:
+        _write(folder, {"Subject00_1": content})
+        with pytest.raises(ValueError, match=rf"Subject00_1\.edf .*{message}"):
+            load_eegmat(folder)
 
 
 def test_missing_file_of_a_subject_is_refused(folder):
     (folder / "Subject10_2.edf").unlink()
-    with pytest.raises(ValueError, match=r"Subject10_2\.edf .* found Subject10_1\.edf only"):
+    with pytest.raises(ValueError, match=r"Subject10_2\.edf, got Subject10_1\.edf"):
         load_eegmat(folder)
 
 
 def test_missing_file_of_another_subject_is_of_no_matter(folder):
     (folder / "Subject10_2.edf").unlink()
     assert len(load_eegmat(folder, subjects=["Subject00"])) == 2
-
-
-def test_folder_without_files_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder .*away"):
-        load_eegmat(tmp_path / "away")
-    with pytest.raises(ValueError, match="files of EEGMAT, .* found nothing"):
-        load_eegmat(tmp_path)
 
 
 def test_missing_library_is_named_and_how_to_install_it(folder, monkeypatch):

@@ -64,10 +64,7 @@ def test_signals_are_what_the_files_hold(session):
     np.testing.assert_array_equal(recording.signals["bvp"][0, 0], np.arange(640) - 100.25)
     np.testing.assert_array_equal(recording.signals["eda"][0, 0], np.arange(40) + 0.5)
     np.testing.assert_array_equal(recording.signals["temp"][0, 0], np.arange(40) / 4 + 30)
-
-
-def test_sampling_rates_are_those_of_the_files(session):
-    assert load_empatica(session).sampling_rate == {"bvp": 64, "eda": 4, "temp": 4}
+    assert recording.sampling_rate == {"bvp": 64, "eda": 4, "temp": 4}
 
 
 def test_only_the_signals_asked_for_are_read(session):
@@ -89,11 +86,8 @@ def test_heart_rate_that_starts_late_starts_the_recording(session):
     assert recording.signals["bvp"][0, 0, 0] == 5 * 64 - 100.25
 
 
-def test_subject_is_the_name_of_the_folder(session):
+def test_subject_is_the_name_of_the_folder_unless_given(session):
     assert load_empatica(session).subject == "S1"
-
-
-def test_subject_can_be_given(session):
     assert load_empatica(session, subject="anna").subject == "anna"
 
 
@@ -111,19 +105,19 @@ def test_files_that_macos_adds_to_a_zip_are_ignored(tmp_path):
     assert load_empatica(_write_zip(tmp_path / "S1.zip", {**added, **files})).duration == 10
 
 
-@pytest.mark.parametrize("start", ["2017-05-22 07:15:25", "2017-05-22T07:15:25Z"])
-def test_start_as_iso_text_is_utc(session, start):
-    text = _files()["BVP.csv"].replace(f"{START}.000000", start)
-    (session / "BVP.csv").write_text(text)
-    expected = datetime(2017, 5, 22, 7, 15, 25, tzinfo=UTC).timestamp()
-    assert load_empatica(session, signals=["bvp"]).start_time == expected
+def test_start_as_iso_text_is_utc(session):
+    for start in ["2017-05-22 07:15:25", "2017-05-22T07:15:25Z"]:
+        text = _files()["BVP.csv"].replace(f"{START}.000000", start)
+        (session / "BVP.csv").write_text(text)
+        expected = datetime(2017, 5, 22, 7, 15, 25, tzinfo=UTC).timestamp()
+        assert load_empatica(session, signals=["bvp"]).start_time == expected
 
 
-@pytest.mark.parametrize("newline", ["\r\n", "\r"])
-def test_other_ends_of_lines_are_read(session, newline):
-    expected = load_empatica(session).signals
-    _write(session, {name: text.replace("\n", newline) for name, text in _files().items()})
-    assert load_empatica(session).signals == expected
+def test_other_ends_of_lines_are_read(session):
+    for newline in ["\r\n", "\r"]:
+        expected = load_empatica(session).signals
+        _write(session, {name: text.replace("\n", newline) for name, text in _files().items()})
+        assert load_empatica(session).signals == expected
 
 
 def test_mark_that_spreadsheets_put_first_is_ignored(session):
@@ -199,7 +193,7 @@ def test_all_samples_are_kept_without_trimming(temperatures):
 
 def test_later_sentinels_are_refused(temperatures):
     session = temperatures(382.21, 31, 382.21, 32, 382.21)
-    with pytest.raises(ValueError, match=r"TEMP\.csv must .* got 2 sentinel.* in line 5"):
+    with pytest.raises(ValueError, match=r"TEMP\.csv must .* got 2 late .* in line 5"):
         load_empatica(session)
 
 
@@ -212,7 +206,7 @@ def test_signal_without_any_measurement_is_refused(session, name, value):
 
 def test_signals_that_do_not_overlap_are_refused(session):
     (session / "EDA.csv").write_text(_export([1, 2], 4, start=START + 60))
-    with pytest.raises(ValueError, match="must overlap: bvp ends before eda"):
+    with pytest.raises(ValueError, match="bvp of .* must overlap eda"):
         load_empatica(session)
 
 
@@ -238,18 +232,18 @@ def test_tags_in_a_zip_file_are_read(tmp_path):
 
 def test_tags_outside_the_recording_are_left_out_with_a_warning(session):
     (session / "tags.csv").write_text(f"{START - 9}\n{START + 1}\n{START + 99}\n")
-    with pytest.warns(UserWarning, match=f"2 of 3 tags.*{START - 9}.00 to {START + 99}.00"):
+    with pytest.warns(UserWarning, match=f"2 of 3 tags.* {START - 9}.00 to {START + 99}.00"):
         assert load_empatica(session).annotations["onset"].tolist() == [1]
 
 
-@pytest.mark.parametrize("files", [{}, {"tags.csv": ""}, {"IBI.csv": "", "info.txt": ""}])
-def test_files_without_content_give_no_annotations(session, files):
-    assert len(load_empatica(_write(session, files)).annotations["onset"]) == 0
+def test_files_without_content_give_no_annotations(session):
+    for files in [{}, {"tags.csv": ""}, {"IBI.csv": "", "info.txt": ""}]:
+        assert len(load_empatica(_write(session, files)).annotations["onset"]) == 0
 
 
 def test_malformed_tags_are_refused(session):
     (session / "tags.csv").write_text(f"{START}\nnoon\n")
-    with pytest.raises(ValueError, match=r"Line 2 of .*tags\.csv must be .* got 'noon'"):
+    with pytest.raises(ValueError, match=r"Line 2 of .*tags\.csv must be a number, got 'noon'"):
         load_empatica(session)
 
 
@@ -259,10 +253,10 @@ def test_several_files_of_tags_are_refused(session):
         load_empatica(session)
 
 
-@pytest.mark.parametrize("signals", [("ppg",), (), "bvp"])
-def test_unknown_signals_are_refused(session, signals):
-    with pytest.raises(ValueError, match="signals must be one or more of bvp, eda, temp"):
-        load_empatica(session, signals=signals)
+def test_unknown_signals_are_refused(session):
+    for signals in [("ppg",), (), "bvp"]:
+        with pytest.raises(ValueError, match="signals must be .* bvp, eda, temp"):
+            load_empatica(session, signals=signals)
 
 
 def test_missing_path_is_refused(tmp_path):
@@ -270,21 +264,16 @@ def test_missing_path_is_refused(tmp_path):
         load_empatica(tmp_path / "S9")
 
 
-def test_missing_file_is_refused(session):
+def test_missing_file_is_refused(session, tmp_path):
     (session / "EDA.csv").unlink()
     with pytest.raises(ValueError, match=r"must hold EDA\.csv, found BVP\.csv, TEMP\.csv"):
         load_empatica(session)
-
-
-def test_missing_member_of_a_zip_file_is_refused(tmp_path):
     path = _write_zip(tmp_path / "S1.zip", {"BVP.csv": "", "A.txt": ""})
     with pytest.raises(ValueError, match=r"must hold EDA\.csv, TEMP\.csv, found A\.txt, BVP\.csv"):
         load_empatica(path)
-
-
-def test_empty_folder_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="found nothing"):
-        load_empatica(tmp_path)
+        load_empatica(tmp_path / "empty")
 
 
 def test_zip_file_of_several_sessions_is_refused(tmp_path):
@@ -298,13 +287,12 @@ def test_file_that_is_no_zip_file_is_refused(session):
         load_empatica(session / "BVP.csv")
 
 
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("", r"EDA\.csv must have 3 or more rows, .* got 0"),
-        ("2020-07-08 19:54:17\n4.0\n", "3 or more rows, .* got 2"),
-        ("today\n4\n1\n", r"Line 1 of .*EDA\.csv must be the start, .* got 'today'"),
-        ("1495437325\n4 Hz\n1\n", "Line 2 of .* must be the sampling rate, .* got '4 Hz'"),
+def test_malformed_file_is_refused(session):
+    for text, message in [
+        ("", r"EDA\.csv must hold start, .* got 0"),
+        ("2020-07-08 19:54:17\n4.0\n", "must hold start, .* got 2"),
+        ("today\n4\n1\n", r"Line 1 of .*EDA\.csv must be unix time .* got 'today'"),
+        ("1495437325\n4 Hz\n1\n", "rate in line 2 of .* must be a number, got '4 Hz'"),
         ("1495437325\n0\n1\n", "sampling rate in line 2 of .* must be positive.* got 0"),
         ("1495437325,1495437326\n4\n1\n", "Line 1 of .* same for all channels"),
         (
@@ -322,22 +310,20 @@ def test_file_that_is_no_zip_file_is_refused(session):
             "1495437325\n4\n1.00\n2.00\n3.5",
             r"EDA\.csv must end with a whole row, got '3\.5'",
         ),
-        ("1495437325\n4\n1\nnan\nnan\n", "finite samples, got NaN .* 2 row.* in line 4"),
-        ("1495437325\n4\n1.0\n2.0\n-inf\n", "finite samples, got NaN .* 1 row.* in line 5"),
-    ],
-)
-def test_malformed_file_is_refused(session, text, message):
-    (session / "EDA.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        load_empatica(session)
+        ("1495437325\n4\n1\nnan\nnan\n", "finite, got 2 bad row.* line 4"),
+        ("1495437325\n4\n1.0\n2.0\n-inf\n", "finite, got 1 bad row.* line 5"),
+    ]:
+        (session / "EDA.csv").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            load_empatica(session)
 
 
-@pytest.mark.parametrize("row", ["62,-21", "62", "62,-21,107,3", "62,-21,x"])
-def test_row_of_acceleration_without_three_numbers_is_refused(session, row):
-    header = "1495437325,1495437325,1495437325\n32,32,32\n1,2,3\n"
-    (session / "ACC.csv").write_text(header + row)
-    with pytest.raises(ValueError, match=f"Line 4 of .*ACC.csv must hold 3 .* got '{row}'"):
-        load_empatica(session, signals=["acc"])
+def test_row_of_acceleration_without_three_numbers_is_refused(session):
+    for row in ["62,-21", "62", "62,-21,107,3", "62,-21,x"]:
+        header = "1495437325,1495437325,1495437325\n32,32,32\n1,2,3\n"
+        (session / "ACC.csv").write_text(header + row)
+        with pytest.raises(ValueError, match=f"Line 4 of .*ACC.csv must hold 3 .* got '{row}'"):
+            load_empatica(session, signals=["acc"])
 
 
 def test_rows_of_acceleration_that_only_add_up_are_refused(session):
@@ -356,17 +342,9 @@ def corpus(tmp_path):
     return tmp_path
 
 
-def test_corpus_has_every_session_at_any_depth(corpus):
-    assert [recording.duration for recording in load_empatica_corpus(corpus)] == [
-        10,
-        20,
-        30,
-    ]
-
-
-def test_subjects_of_a_corpus_are_the_folders_of_their_sessions(corpus):
-    subjects = [recording.subject for recording in load_empatica_corpus(corpus)]
-    assert subjects == ["15", "15", "5C"]
+def test_corpus_has_every_session_at_any_depth_of_the_subject_of_its_folder(corpus):
+    recordings = load_empatica_corpus(corpus)
+    assert [(r.subject, r.duration) for r in recordings] == [("15", 10), ("15", 20), ("5C", 30)]
 
 
 def test_sessions_directly_in_a_corpus_are_subjects_of_their_own(tmp_path):
@@ -381,7 +359,7 @@ def test_session_is_a_corpus_of_one(session):
     assert recording.subject == "S1"
 
 
-def test_corpus_passes_its_signals_on(corpus):
+def test_signals_of_a_corpus_can_be_chosen(corpus):
     recordings = load_empatica_corpus(corpus, signals=["eda"])
     assert [list(recording.signals) for recording in recordings] == [["eda"]] * 3
 
@@ -402,14 +380,12 @@ def test_sessions_that_cannot_be_used_are_left_out_with_one_warning(corpus):
 
 def test_corpus_without_any_usable_session_is_refused(session):
     (session / "EDA.csv").write_text("")
-    with pytest.raises(
-        ValueError, match="must hold a usable recording, got none: .*EDA.csv must have"
-    ):
+    with pytest.raises(ValueError, match="must hold recordings, got none: .*EDA.csv must hold"):
         load_empatica_corpus(session)
 
 
 def test_corpus_without_any_session_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="must hold E4 sessions .* found none"):
+    with pytest.raises(ValueError, match="zip files or folders .* found none"):
         load_empatica_corpus(tmp_path)
 
 
@@ -420,7 +396,7 @@ def test_nurse_stress_has_76_sessions_of_15_subjects(data_folder):
     assert sum(recording.duration for recording in recordings) / 3600 == pytest.approx(119, abs=0.5)
 
 
-def test_sessions_of_the_exam_stress_set_share_their_subject(data_folder):
+def test_sessions_of_the_exam_stress_set_are_of_one_subject(data_folder):
     recordings = load_empatica_corpus(data_folder / "exam_stress")
     assert [recording.subject for recording in recordings] == ["S08", "S08"]
 

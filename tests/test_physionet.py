@@ -172,111 +172,103 @@ def test_signal_that_is_not_calibrated_is_read_with_a_warning(tmp_path, gain):
     np.testing.assert_allclose(signal[0, 0], np.arange(N_FRAMES) / 200, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "signals, message",
-    [
-        ({"ecg": "ECG lead II"}, "each signal of 'ecg' once, ECG lead II, found ECG, EMG, foot"),
-        ({"eda": ("foot GSR", "GSR")}, "each signal of 'eda' once, foot GSR, GSR, found"),
+def test_signals_that_are_not_there_are_refused(header):
+    for signals, message in [
+        ({"ecg": "ECG lead II"}, "signal of 'ecg' once, .*'ECG lead II'.*, got .*'ECG', 'EMG'"),
+        ({"eda": ("foot GSR", "GSR")}, "signal of 'eda' once, .*'foot GSR', 'GSR'.*, got"),
         ({"ecg": ()}, "each signal of 'ecg' once"),
-        ({"both": ("ECG", "EMG")}, "'both' must have one sampling rate, .* ECG, EMG"),
+        ({"both": ("ECG", "EMG")}, "'both' must have one sampling rate, got .*'ECG', 'EMG'"),
         ({}, "signals must name one or more modalities"),
-    ],
-)
-def test_signals_that_are_not_there_are_refused(header, signals, message):
-    with pytest.raises(ValueError, match=message):
-        load_wfdb(header, signals)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load_wfdb(header, signals)
 
 
-@pytest.mark.parametrize("name", ["EMG", "emg", "12", "%"])
-def test_names_that_make_no_modalities_must_be_given(header, name):
-    _edit(header, "0 ECG", f"0 {name}")
-    with pytest.raises(ValueError, match=f"different names .* got {name}, EMG, .* by signals"):
-        load_wfdb(header)
-    assert list(load_wfdb(header, {"resp": "RESP"}).signals) == ["resp"]
+def test_names_that_make_no_modalities_must_be_given(tmp_path):
+    for name in ["EMG", "emg", "12", "%"]:
+        header = _write(tmp_path)
+        _edit(header, "0 ECG", f"0 {name}")
+        with pytest.raises(ValueError, match=f"different names.* got {name}, EMG, "):
+            load_wfdb(header)
+        assert list(load_wfdb(header, {"resp": "RESP"}).signals) == ["resp"]
 
 
 def test_a_name_that_is_there_twice_cannot_be_chosen(header):
     _edit(header, "0 ECG", "0 EMG")
-    with pytest.raises(ValueError, match="each signal of 'emg' once, EMG, found EMG, EMG, foot"):
+    with pytest.raises(ValueError, match="signal of 'emg' once, .* got .*'EMG', 'EMG'"):
         load_wfdb(header, {"emg": "EMG"})
 
 
-@pytest.mark.parametrize(
-    "old, new, message",
-    [
-        ("drive05 7", "<<<<<<< HEAD\ndrive05 7", "Line 1 .*'<<<<<<< HEAD', a conflict marker"),
-        ("0 RESP\n", "0 RESP\n=======\n", "Line 9 .*'=======', a conflict marker"),
-        ("0 RESP\n", "0 RESP\n>>>>>>> 1a2b3c\n", "Line 9 .*'>>>>>>> 1a2b3c', a conflict"),
-        ("7 15 300", "7", "sampling rate in line 1 .* a number, got 'drive05 7'"),
-        ("7 15 300", "7 ? 300", "must start with a record's name, .* got 'drive05 7"),
-        ("7 15 300", "7 1e 300", "sampling rate in line 1 .* a number, got"),
+def test_malformed_header_is_refused(tmp_path):
+    for old, new, message in [
+        ("drive05 7", "<<<<<<< HEAD\ndrive05 7", "Line 1 .*'<<<<<<< HEAD'"),
+        ("0 RESP\n", "0 RESP\n=======\n", "Line 9 .*'======='"),
+        ("0 RESP\n", "0 RESP\n>>>>>>> 1a2b3c\n", "Line 9 .*'>>>>>>> 1a2b3c'"),
+        ("7 15 300", "7", "Line 1 .* sampling rate must be a number, got ''"),
+        ("7 15 300", "7 ? 300", "Line 1 .* name a record and its rate, got 'drive05 7"),
+        ("7 15 300", "7 1e 300", "Line 1 .* sampling rate must be a number, got '1e'"),
         ("7 15 300", "7 0 300", "must be positive and finite, in Hz, got 0.0"),
         ("7 15 300", "7 1e999 300", "must be positive and finite, in Hz, got inf"),
-        ("16x4", "16x0", "samples per frame in line 2 .* must be 1 or more, got 0"),
-        ("7 15 300", "8 15 300", r"one line for each of its signals, .* got 7 line\(s\) for 8"),
-        ("drive05 7", "drive06 7", "must be named drive05, got 'drive06'"),
-        ("drive05 7", "drive05/3 7", "one continuous record, got several segments"),
-        ("drive05.dat 16x4", "../../secret.dat 16x4", r"any path, got '\.\./\.\./secret\.dat'"),
-        ("drive05.dat 16x4", "..\\secret.dat 16x4", "without any path, got"),
-        ("drive05.dat 16x4", "s3://a/b.dat 16x4", "without any path, got 's3://"),
-        ("drive05.dat 16x4", "~ 16x4", "without any path, got '~'"),
+        ("16x4", "16x0", "Line 2 .* format, .* got .*16x0"),
+        ("7 15 300", "8 15 300", "lines of 8 signals, got 7"),
+        ("drive05 7", "drive06 7", "named drive05, got 'drive06"),
+        ("drive05 7", "drive05/3 7", "one segment .* got 'drive05/3"),
+        ("drive05.dat 16x4", "../../secret.dat 16x4", r"no path.* got '\.\./\.\./secret\.dat"),
+        ("drive05.dat 16x4", "..\\secret.dat 16x4", "no path.* got"),
+        ("drive05.dat 16x4", "s3://a/b.dat 16x4", "no path.* got 's3://"),
+        ("drive05.dat 16x4", "~ 16x4", "no path.* got '~"),
         ("drive05.dat 16x4", "gone.dat 16x4", r"must hold gone\.dat, which drive05\.hea names"),
-        ("drive05.dat 16x4", "drive05.dat 17x4", "one format of 8, 16, .* got 16, 17"),
+        ("drive05.dat 16x4", "drive05.dat 17x4", "one format of .* got .*'16', '17'"),
         (
             "drive05.dat 16x4",
             "drive05.dat pcm",
-            "file, format, gain .* line 2 .* got 'drive05.dat pcm",
+            "Line 2 .* format, gain, got 'drive05.dat pcm",
         ),
-        ("16x4 1000", "16x4 many", "file, format, gain .* line 2 .* got 'drive05.dat 16x4 many"),
-        ("16x4 1000", "16x4 1e", "gain in line 2 .* a number, got .* 1e"),
-        ("16x4 1000", "16x4 1E3", "must be written as wfdb reads it, which takes gains .*1.0"),
-        ("7 15 300", "7 15 301", r"drive05\.dat is cut off: it must have 7826 bytes .* got 7800"),
+        ("16x4 1000", "16x4 many", "Line 2 .* format, gain, got 'drive05.dat 16x4 many"),
+        ("16x4 1000", "16x4 1e", "Line 2 .* gain must be a number, got '1e'"),
+        ("16x4 1000", "16x4 1E3", r"gains and baselines as wfdb reads them, .*1\.0"),
+        ("7 15 300", "7 15 301", r"drive05\.dat must have 7826 bytes .* got 7800"),
         ("7 15 300", "7 15 300 99:99:99", "cannot be read as a WFDB record: "),
-    ],
-)
-def test_malformed_header_is_refused(header, old, new, message):
-    _edit(header, old, new)
-    with pytest.raises(ValueError, match=message) as caught:
-        load_wfdb(header)
-    assert "drive05" in str(caught.value)
+    ]:
+        header = _write(tmp_path)
+        _edit(header, old, new)
+        with pytest.raises(ValueError, match=message) as caught:
+            load_wfdb(header)
+        assert "drive05" in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\x00\xff\x12" * 40])
-def test_header_of_nothing_or_noise_is_refused(header, content):
-    header.write_bytes(content)
-    with pytest.raises(ValueError, match=r"must .*drive05\.hea|drive05\.hea must"):
-        load_wfdb(header)
+def test_header_of_nothing_or_noise_is_refused(header):
+    for content in [b"", b"# nothing\n", b"\x00\xff\x12" * 40]:
+        header.write_bytes(content)
+        with pytest.raises(ValueError, match=r"must .*drive05\.hea|drive05\.hea must"):
+            load_wfdb(header)
 
 
-@pytest.mark.parametrize("n_bytes", [0, 1, 7799])
-def test_samples_that_are_cut_off_are_refused(header, n_bytes):
-    data = header.with_suffix(".dat")
-    data.write_bytes(data.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=rf"drive05\.dat is cut off: .* 7800 .* got {n_bytes}\."):
-        load_wfdb(header)
+def test_samples_that_are_cut_off_are_refused(tmp_path):
+    for n_bytes in [0, 1, 7799]:
+        header = _write(tmp_path)
+        data = header.with_suffix(".dat")
+        data.write_bytes(data.read_bytes()[:n_bytes])
+        with pytest.raises(
+            ValueError, match=rf"drive05\.dat must have 7800 bytes .* got {n_bytes}:"
+        ):
+            load_wfdb(header)
 
 
-@pytest.mark.parametrize("n_bytes, expected", [(0, 26), (1, 26), (7799, 7774)])
-def test_incomplete_frame_is_refused_where_the_length_is_not_known(header, n_bytes, expected):
-    _edit(header, "7 15 300", "7 15")
-    data = header.with_suffix(".dat")
-    data.write_bytes(data.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=f"cut off: it must have {expected} bytes .* {n_bytes}"):
-        load_wfdb(header)
+def test_incomplete_frame_is_refused_where_the_length_is_not_known(tmp_path):
+    for n_bytes, expected in [(0, 26), (1, 26), (7799, 7774)]:
+        header = _write(tmp_path)
+        _edit(header, "7 15 300", "7 15")
+        data = header.with_suffix(".dat")
+        data.write_bytes(data.read_bytes()[:n_bytes])
+        with pytest.raises(ValueError, match=f"must have {expected} bytes .* got {n_bytes}:"):
+            load_wfdb(header)
 
 
 def test_samples_beyond_the_length_in_the_header_are_not_read(header):
     _edit(header, "7 15 300", "7 15 200")
     digital = _digital()["ECG"][:800]
     np.testing.assert_allclose(load_wfdb(header).signals["ecg"][0, 0], digital / 1000, rtol=1e-6)
-
-
-def test_file_outside_the_folder_is_not_read(tmp_path):
-    header = _write(tmp_path / "records")
-    (tmp_path / "secret.dat").write_bytes(header.with_suffix(".dat").read_bytes())
-    _edit(header, "drive05.dat", "../secret.dat")
-    with pytest.raises(ValueError, match=r"without any path, got '\.\./secret\.dat'"):
-        load_wfdb(header)
 
 
 def test_missing_header_is_refused(tmp_path):
@@ -334,13 +326,6 @@ def test_drive_without_one_of_the_signals_is_refused(drives):
     with pytest.raises(ValueError, match=r"drive05\.hea must have .* 'emg' .* Leave 'emg' out of"):
         load_drivedb(drives)
     assert len(load_drivedb(drives, signals=["ecg"])) == 3
-
-
-def test_folder_without_drives_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder .*away"):
-        load_drivedb(tmp_path / "away")
-    with pytest.raises(ValueError, match=r"must hold drives, .* found nothing"):
-        load_drivedb(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -43,18 +43,16 @@ def path(tmp_path):
     return write(tmp_path / "PsPM_FR_01.mat")
 
 
-@pytest.mark.parametrize(
-    "name, kind, rate", [("ecg", "ecg", 100), ("eda", "scr", 10), ("resp", "resp", 20)]
-)
-def test_signals_come_from_the_channel_of_their_type(path, name, kind, rate):
-    (recording,) = load_pspm(path, signals=[name])
-    expected = channel(kind, rate)["data"].T.astype(np.float32)
-    assert recording.signals[name].dtype == np.float32
-    np.testing.assert_array_equal(recording.signals[name][0], expected)
-    assert recording.sampling_rate == {name: rate}
+def test_signals_come_from_the_channel_of_their_type(path):
+    for name, kind, rate in [("ecg", "ecg", 100), ("eda", "scr", 10), ("resp", "resp", 20)]:
+        (recording,) = load_pspm(path, signals=[name])
+        expected = channel(kind, rate)["data"].T.astype(np.float32)
+        assert recording.signals[name].dtype == np.float32
+        np.testing.assert_array_equal(recording.signals[name][0], expected)
+        assert recording.sampling_rate == {name: rate}
 
 
-def test_signals_share_a_recording(path):
+def test_signals_are_in_one_recording(path):
     (recording,) = load_pspm(path, signals=("bvp", "ecg", "eda"))
     assert recording.sampling_rate == {"bvp": 50, "ecg": 100, "eda": 10}
     assert recording.duration == SECONDS
@@ -107,7 +105,7 @@ def test_unusable_file_that_was_asked_for_is_refused(tmp_path):
 
 def test_folder_without_usable_files_is_refused(tmp_path):
     savemat(tmp_path / "b.mat", {"subject": 1})
-    with pytest.raises(ValueError, match=r"must hold a usable recording, got none: .*b\.mat"):
+    with pytest.raises(ValueError, match=r"must hold recordings, got none: .*b\.mat"):
         load_pspm(tmp_path)
 
 
@@ -133,69 +131,52 @@ def test_nan_is_kept_for_make_windows_to_drop(tmp_path):
     assert make_windows(recordings, 10).dropped == {"non-finite": 1}
 
 
-@pytest.mark.parametrize(
-    "channels, message",
-    [
-        ([channel("scr", 10)], "one channel of type 'ecg' for 'ecg', got 0 among scr"),
-        ([channel("ecg", 10)] * 2, "one channel of type 'ecg' for 'ecg', got 2 among ecg, ecg"),
+def test_malformed_channel_is_refused(tmp_path):
+    for channels, message in [
+        ([channel("scr", 10)], "one channel of type ecg, got 0 among scr"),
+        ([channel("ecg", 10)] * 2, "one channel of type ecg, got 2 among ecg"),
         ([channel("ecg", 0)], r"data\{1\}\.header\.sr in .* must be positive"),
         ([channel("ecg", "", data=np.ones(9))], r"one number as data\{1\}\.header\.sr, got"),
-        ([channel("ecg", 50, data=channel("ecg", 100)["data"])], "20 s, got 2000 at 50 Hz"),
+        ([channel("ecg", 50, data=channel("ecg", 100)["data"])], "20 s, got 2000 samples at 50 Hz"),
         ([channel("ecg", 100, "events")], r"unit of samples as data\{1\}\.header\.units, got"),
-        ([channel("ecg", 100, data=np.zeros((0, 0)))], r"samples as data\{1\}\.data, got"),
+        ([channel("ecg", 100, data=np.zeros((0, 0)))], r"data\{1\}\.data .* got 0 samples"),
         ([channel("ecg", 100, data=np.ones((2000, 2)))], "numbers in one row or column"),
-        ([channel("ecg", 100, data="none")], "numbers in one row or column .* got the text"),
+        ([channel("ecg", 100, data="none")], "numbers in one row or column .* got text"),
         ([channel("ecg", 100), channel("marker", 100)], r"'events' as data\{2\}\.header\.units"),
-        ([channel("ecg", 100), markers([1, 21])], r"within the recording, 0 to 20 s, got 1 to 21"),
-        ([channel("ecg", 100), markers([-1])], "within the recording"),
-        ([channel("ecg", 100), markers([np.nan])], "within the recording"),
-        ([channel(3, 100, data=np.ones(2000))], r"text as data\{1\}\.header\.chantype, got an arr"),
-        ([{"data": np.ones(2000)}], r"struct with the field header as data\{1\}, got a struct"),
-        ([np.ones(3)], r"one struct as data\{1\}, got an array"),
-        ([], "one channel of type 'ecg' for 'ecg', got 0 among none"),
-    ],
-)
-def test_malformed_channel_is_refused(tmp_path, channels, message):
-    path = write(tmp_path / "a.mat", channels)
-    with pytest.raises(ValueError, match=message):
-        load_pspm(path)
-
-
-@pytest.mark.parametrize("name", ["sr", "units", "chantype"])
-def test_header_without_a_field_is_refused(tmp_path, name):
-    broken = channel("ecg", 100)
-    del broken["header"][name]
-    path = write(tmp_path / "a.mat", [broken])
-    with pytest.raises(ValueError, match=rf"with the field {name} as data\{{1\}}\.header, got"):
-        load_pspm(path)
-
-
-@pytest.mark.parametrize("duration", [0, np.nan, np.inf])
-def test_impossible_duration_is_refused(tmp_path, duration):
-    path = write(tmp_path / "a.mat", duration=duration)
-    with pytest.raises(ValueError, match=r"infos\.duration in .* must be positive and finite"):
-        load_pspm(path)
-
-
-def test_folder_without_files_is_refused(tmp_path):
-    (tmp_path / "a.txt").touch()
-    with pytest.raises(ValueError, match=r"one \.mat for each recording, found a\.txt"):
-        load_pspm(tmp_path)
-
-
-def test_file_of_version_7_3_is_refused_with_advice(path):
-    path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(600))
-    with pytest.raises(ValueError, match="Convert it in MATLAB"):
-        load_pspm(path)
-
-
-@pytest.mark.parametrize(
-    "n_times, fits", [(1996, False), (1997, True), (2003, True), (2004, False)]
-)
-def test_length_may_differ_from_the_duration_by_three_samples(tmp_path, n_times, fits):
-    path = write(tmp_path / "a.mat", [channel("ecg", 100, data=np.ones(n_times))])
-    if fits:
-        assert load_pspm(path)[0].signals["ecg"].shape[-1] == n_times
-    else:
-        with pytest.raises(ValueError, match=f"got {n_times} at 100 Hz"):
+        ([channel("ecg", 100), markers([1, 21])], "within 0 to 20 s, got 1 to 21"),
+        ([channel("ecg", 100), markers([-1])], "within .* got -1"),
+        ([channel("ecg", 100), markers([np.nan])], "within .* got nan"),
+        ([channel(3, 100, data=np.ones(2000))], r"text as data\{1\}\.header\.chantype, got arr"),
+        ([{"data": np.ones(2000)}], r"struct with the field header as data\{1\}, got struct"),
+        ([np.ones(3)], r"one struct as data\{1\}, got array"),
+        ([], "one channel of type ecg, got 0 among nothing"),
+    ]:
+        path = write(tmp_path / "a.mat", channels)
+        with pytest.raises(ValueError, match=message):
             load_pspm(path)
+
+
+def test_header_without_a_field_is_refused(tmp_path):
+    for name in ["sr", "units", "chantype"]:
+        broken = channel("ecg", 100)
+        del broken["header"][name]
+        path = write(tmp_path / "a.mat", [broken])
+        with pytest.raises(ValueError, match=rf"with the field {name} as data\{{1\}}\.header, got"):
+            load_pspm(path)
+
+
+def test_impossible_duration_is_refused(tmp_path):
+    for duration in [0, np.nan, np.inf]:
+        path = write(tmp_path / "a.mat", duration=duration)
+        with pytest.raises(ValueError, match=r"infos\.duration in .* must be positive and finite"):
+            load_pspm(path)
+
+
+def test_length_may_differ_from_the_duration_by_three_samples(tmp_path):
+    for n_times, fits in [(1996, False), (1997, True), (2003, True), (2004, False)]:
+        path = write(tmp_path / "a.mat", [channel("ecg", 100, data=np.ones(n_times))])
+        if fits:
+            assert load_pspm(path)[0].signals["ecg"].shape[-1] == n_times
+        else:
+            with pytest.raises(ValueError, match=f"got {n_times} samples at 100 Hz"):
+                load_pspm(path)

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from .._check import check_sampling_rate
-from .reading import check_finite_rows
+from ._common import check_finite_rows, parse_rate
 
-_ACC_UNITS_PER_G = 64
+ACC_UNITS_PER_G = 64
 
 
 def _parse_fixed_point(body, n_channels):
@@ -75,9 +74,7 @@ def _parse_samples(body, n_channels, file):
         samples = _parse_rows(body, n_channels, file)
         others, _, last = body[:-1].rpartition(b"\n")
         if not complete and others and _parse_fixed_point(others + b"\n", n_channels) is not None:
-            raise ValueError(
-                f"{file} must end with a whole row, got {last.decode()!r}: it is cut off."
-            )
+            raise ValueError(f"{file} must end with a whole row, got {last.decode()!r}.")
     check_finite_rows(samples, file, first_line=3)
     return samples
 
@@ -91,9 +88,7 @@ def _parse_start(text, file):
     with suppress(ValueError):  # last, as digits alone may be read as a date too
         start = float(text)
     if not math.isfinite(start):
-        raise ValueError(
-            f"Line 1 of {file} must be the start, as unix time or ISO text in UTC, got {text!r}."
-        )
+        raise ValueError(f"Line 1 of {file} must be unix time or ISO text in UTC, got {text!r}.")
     return start
 
 
@@ -114,20 +109,11 @@ def parse_signal(data, name, file):
     start, _, rest = data.partition(b"\n")
     rate, _, body = rest.partition(b"\n")
     if not body or body.isspace():
-        raise ValueError(
-            f"{file} must have 3 or more rows, start, sampling rate and samples, got "
-            f"{len(data.splitlines())}."
-        )
+        n_rows = len(data.splitlines())
+        raise ValueError(f"{file} must hold start, sampling rate and samples, got {n_rows} row(s).")
     start = _parse_start(_parse_header(start, 1, file), file)
-    rate = _parse_header(rate, 2, file)
-    try:
-        rate = float(rate)
-    except ValueError:
-        raise ValueError(
-            f"Line 2 of {file} must be the sampling rate, in Hz, got {rate!r}."
-        ) from None
-    rate = check_sampling_rate(rate, f"The sampling rate in line 2 of {file}")
+    rate = parse_rate(_parse_header(rate, 2, file), f"The sampling rate in line 2 of {file}")
     samples = _parse_samples(body, 3 if name == "acc" else 1, file)
     if name == "acc":
-        samples /= _ACC_UNITS_PER_G
+        samples /= ACC_UNITS_PER_G
     return start, rate, samples.T.astype(np.float32)

@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from .._check import check_sampling_rate
+from ._common import parse_number, parse_rate
 
-_CONFLICT_MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 _MILLIVOLT, _UNITS_PER_MILLIVOLT = "mV", 200.0  # what WFDB takes where a header does not say
 _RECORD = re.compile(
     r"""(?P<record>[\w-]+) (?P<segments>/\d+)? \s+ (?P<n_signals>\d+)
@@ -14,7 +13,8 @@ _RECORD = re.compile(
     re.ASCII | re.VERBOSE,
 )
 _SIGNAL = re.compile(
-    r"""(?P<file>\S+) \s+ (?P<format>\d+) (?:x(?P<samples_per_frame>\d+))?
+    r"""(?P<file>[\w-]+(?:\.\w+)?)              # without any path
+    \s+ (?P<format>\d+) (?:x(?P<samples_per_frame>[1-9]\d*))?
     (?::(?P<skew>\d+))? (?:\+(?P<offset>\d+))?
     (?: \s+ (?P<gain>[-+.\deE]+) (?:\((?P<baseline>-?\d+)\))? (?:/(?P<unit>\S+))?
     (?: \s+ \d+                                 # resolution, in bits
@@ -51,49 +51,14 @@ class Header:
     signals: tuple
 
 
-def _split_lines(data, path):
-    """Return the place and text of the lines that are no comments; refuse marks of git."""
-    lines = []
-    for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1):
-        line = line.strip()
-        if line.startswith(_CONFLICT_MARKERS):
-            raise ValueError(
-                f"Line {number} of {path} must be of a WFDB header, got {line[:60]!r}, a conflict "
-                "marker of an unfinished git merge. Get the file again."
-            )
-        if line and not line.startswith("#"):
-            lines.append((f"line {number} of {path}", line))
-    if not lines:
-        raise ValueError(f"{path} must hold a WFDB header, got no line of one.")
-    return lines
-
-
-def _parse_number(text, name, line):
-    """Return text, which may be missing, as a number."""
-    try:
-        return float(text or "none")
-    except ValueError:
-        raise ValueError(f"{name} must be a number, got {line[:60]!r}.") from None
-
-
 def _parse_record_line(place, line, path):
     """Return the number of signals, the frames per second and the number of frames."""
     match = _RECORD.fullmatch(line)
     if not match:
-        raise ValueError(
-            "A header must start with a record's name, number of signals, sampling rate and number "
-            f"of samples, got {line[:60]!r} in {place}."
-        )
-    if match["segments"]:
-        raise ValueError(
-            f"{path} must be the header of one continuous record, got several segments, "
-            f"{line[:60]!r}. Read the segments one by one."
-        )
-    if match["record"] != path.stem:
-        found = match["record"]
-        raise ValueError(f"The record in {place} must be named {path.stem}, got {found!r}.")
-    name = f"The sampling rate in {place}"
-    rate = check_sampling_rate(_parse_number(match["rate"], name, line), name)
+        raise ValueError(f"{place} must name a record and its rate, got {line[:60]!r}.")
+    if match["segments"] or match["record"] != path.stem:
+        raise ValueError(f"{place} must be of one segment named {path.stem}, got {line[:60]!r}.")
+    rate = parse_rate(match["rate"] or "", f"{place}: the sampling rate")
     n_frames = int(match["n_frames"] or 0)  # WFDB writes 0 for a length not known
     return int(match["n_signals"]), rate, n_frames or None
 
@@ -102,21 +67,14 @@ def _parse_signal_line(place, line, default_name):
     """Return what a line says of a signal."""
     match = _SIGNAL.fullmatch(line)
     if not match:
-        raise ValueError(f"A signal's file, format, gain must be in {place}, got {line[:60]!r}.")
-    if not re.fullmatch(r"[\w-]+(\.\w+)?", match["file"], re.ASCII):
-        raise ValueError(
-            f"The file in {place} must be named without any path, got {match['file']!r}."
-        )
-    gain = _parse_number(match["gain"] or "0", f"The gain in {place}", line)
-    samples_per_frame = int(match["samples_per_frame"] or 1)
-    if not samples_per_frame:
-        raise ValueError(f"The samples per frame in {place} must be 1 or more, got 0.")
+        raise ValueError(f"{place} must hold file (no path), format, gain, got {line[:60]!r}.")
+    gain = parse_number(match["gain"] or "0", f"{place}: the gain")
     return SignalLine(
         name=match["name"] or default_name,
         file=match["file"],
         format=match["format"],
         offset=int(match["offset"] or 0),
-        samples_per_frame=samples_per_frame,
+        samples_per_frame=int(match["samples_per_frame"] or 1),
         gain=gain or _UNITS_PER_MILLIVOLT,
         calibrated=bool(gain),
         baseline=int(match["baseline"] or match["zero"] or 0),
@@ -126,15 +84,15 @@ def _parse_signal_line(place, line, default_name):
 
 def parse_header(data, path):
     """Parse the bytes of a header, of one segment, that was read from ``path``."""
-    first, *rest = _split_lines(data, path)
+    lines = enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1)
+    lines = [(f"Line {number} of {path}", line.strip()) for number, line in lines]
+    lines = [(place, line) for place, line in lines if line and not line.startswith("#")]
+    first, *rest = lines or [(f"Line 1 of {path}", "")]
     n_signals, rate, n_frames = _parse_record_line(*first, path)
-    if not n_signals or len(rest) != n_signals:
-        raise ValueError(
-            f"{path} must have one line for each of its signals, one or more, got {len(rest)} "
-            f"line(s) for {n_signals} signal(s)."
-        )
     signals = [
         _parse_signal_line(*line, f"record {path.stem}, signal {index}")  # named as by WFDB
         for index, line in enumerate(rest)
     ]
+    if not signals or len(signals) != n_signals:
+        raise ValueError(f"{path} must have lines of {n_signals} signals, got {len(signals)}.")
     return Header(rate, n_frames, tuple(signals))

@@ -17,17 +17,12 @@ _TOLERANCE = 0.05  # of the sampling rate, by the time stamps
 def _find_variable(path):
     """Return the variable with the ECG: the one named so, or the only table of numbers."""
     content = load_mat(path)
-    if _VARIABLE in content:
-        return content[_VARIABLE]
-    arrays = (value for value in content.values() if value.is_numeric and value.value.ndim == 2)
-    tables = [value for value in arrays if min(value.value.shape) > 1]  # the start is one row
-    if len(tables) != 1:
-        found = [f"{name} {getattr(value.value, 'shape', '')}" for name, value in content.items()]
-        raise ValueError(
-            f"{path} must hold the ECG as {_VARIABLE}, or as the only 2-D array of numbers, "
-            f"got {', '.join(found) or 'no variables'}."
-        )
-    return tables[0]
+    arrays = [value for value in content.values() if value.is_numeric and value.value.ndim == 2]
+    tables = [array for array in arrays if min(array.value.shape) > 1]  # the start is one row
+    if _VARIABLE not in content and len(tables) != 1:
+        found = {name: value.value.shape for name, value in content.items()}
+        raise ValueError(f"{path} must hold {_VARIABLE}, or only one 2-D array, got {found}.")
+    return content[_VARIABLE] if _VARIABLE in content else tables[0]
 
 
 def _check_rate(times, sampling_rate, path):
@@ -37,8 +32,7 @@ def _check_rate(times, sampling_rate, path):
     measured = 1000 * lag / span if span else np.inf
     if abs(measured / sampling_rate - 1) > _TOLERANCE:
         raise ValueError(
-            f"sampling_rate must agree with the time stamps in {path}, {measured:.1f} Hz, got "
-            f"{sampling_rate:g} Hz."
+            f"sampling_rate must be {measured:.1f} Hz as in {path}, got {sampling_rate:g} Hz."
         )
 
 
@@ -68,77 +62,57 @@ def _load_subject(subject, folder, signals, sampling_rate):
     recordings = []
     clips = find_paths(folder, r"ECG_Clip(\d+)\.mat", "ECG_Clip1.mat to ECG_Clip36.mat")
     for number, (path,) in clips.items():
-        number = int(number)
-        variable = _find_variable(path)
+        variable, clip = _find_variable(path), f"clip {int(number)}"
         if variable.is_empty:
-            recordings.append(f"Clip {number} of {subject} has no signals.")
+            recordings.append(f"{clip.capitalize()} of {subject} has no signals.")
             continue
         channels = _read_channels(variable, sampling_rate)
-        duration = channels.shape[1] / sampling_rate
-        recordings.append(
-            Recording(
-                {name: channels[_SIGNALS[name]].astype(np.float32) for name in signals},
-                dict.fromkeys(signals, sampling_rate),
-                subject,
-                {"onset": [0], "duration": [duration], "description": [f"clip {number}"]},
-            )
-        )
+        stages = {"onset": [0], "duration": [channels.shape[1] / sampling_rate]}
+        samples = {name: channels[_SIGNALS[name]].astype(np.float32) for name in signals}
+        rates = dict.fromkeys(signals, sampling_rate)
+        recordings.append(Recording(samples, rates, subject, {**stages, "description": [clip]}))
     return recordings
 
 
 def load_ascertain(path, subjects=None, signals=None, *, sampling_rate, n_jobs=None):
     """Read ASCERTAIN: ECG of 58 subjects who watch 36 film clips, for pre-training.
 
-    The layout is known from public code that reads these files, not from the files
-    themselves [1]_. ``Data_ECG``, or the only 2-D array of numbers in a file, holds time
-    stamps in milliseconds, and both arms in columns 2 and 3, or in 5 and 6 if the device
-    recorded more. Samples that the device lost are not filled in. Clips without signals are
-    left out, with one warning that names them. Signals are kept as they are, NaN included:
-    ``make_windows`` leaves such windows out.
+    The layout is known from public code that reads these files, not from the files themselves [1]_.
+    ``Data_ECG``, or the only 2-D array of numbers in a file, holds time stamps in milliseconds, and
+    both arms in columns 2 and 3, or in 5 and 6 if the device recorded more. Samples that the device
+    lost are not filled in. One warning names clips without signals, which are left out. NaN is
+    kept: ``make_windows`` drops it.
 
     Parameters
     ----------
     path : str or path-like
         Folder of ASCERTAIN, with ``ECGData/Movie_P01/ECG_Clip1.mat`` and so on.
     subjects : sequence of str, default=None
-        Subjects to read, such as ``("P01", "P02")``; by default all.
-    signals : sequence of str, default=None
-        Signals to read, in the unit of the files: "ecg" (left arm, the default) and
-        "ecg_right" (right arm).
+        Subjects to read, such as ``("P01", "P02")``; None for all.
+    signals : sequence of str, default=("ecg",)
+        Signals to read, in the unit of the files: "ecg" (left arm) and "ecg_right".
     sampling_rate : float
-        Sampling rate, in Hz. The files do not state it: others use 256. It is checked
-        against the time stamps of a file, if there are any, to 5 %.
+        Sampling rate, in Hz. The files do not state it: others use 256. It is checked against the
+        time stamps of a file, if there are any, to 5 %.
     n_jobs : int, default=None
         Number of subjects read at the same time, in threads, as in joblib.
 
     Returns
     -------
     list of Recording
-        One recording for each subject and clip, sorted by their numbers, as float32. The
-        annotation is the clip, "clip 1" to "clip 36".
+        One float32 recording for each subject and clip, sorted by number. The annotation is the
+        clip, "clip 1" to "clip 36".
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If a file is malformed, its time stamps contradict the sampling rate, a choice is
+    FileNotFoundError, ValueError
+        If a file is missing or malformed, its time stamps contradict the sampling rate, a choice is
         unknown, or no clip has signals.
-
-    See Also
-    --------
-    load_amigos, load_dreamer : ECG of people who watch videos, with ratings.
 
     References
     ----------
-    .. [1] Subramanian, R., Wache, J., Abadi, M. K., Vieriu, R. L., Winkler, S., & Sebe, N.
-       (2018). ASCERTAIN: Emotion and personality recognition using commercial sensors. IEEE
-       Transactions on Affective Computing, 9(2), 147-160.
-
-    Examples
-    --------
-    >>> from physio_ssl.datasets import load_ascertain
-    >>> recordings = load_ascertain("ASCERTAIN", sampling_rate=256)  # doctest: +SKIP
+    .. [1] Subramanian, R. et al. (2018). ASCERTAIN: Emotion and personality recognition using
+       commercial sensors. IEEE Transactions on Affective Computing, 9(2), 147-160.
     """
     signals = choose_signals(signals, _SIGNALS, ("ecg",))
     sampling_rate = check_sampling_rate(sampling_rate)

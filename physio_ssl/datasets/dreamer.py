@@ -36,11 +36,10 @@ def _load_subject(name, subject, signals, rates, part):
     counts = {key: len(column) for key, column in {**ratings, **clips}.items()}
     if len(set(counts.values())) > 1:
         raise ValueError(
-            f"{subject.path} must hold as many ratings as clips in {subject.name}, got "
-            f"{', '.join(f'{key}: {count}' for key, count in counts.items())}."
+            f"{subject.path} must hold as many ratings as clips in {subject.name}, got {counts}."
         )
     recordings = []
-    for number in range(1, len(ratings["arousal"]) + 1):
+    for number in range(1, counts["arousal"] + 1):
         cells = {field: column[number - 1] for field, column in clips.items()}
         if any(cell.is_empty for cell in cells.values()):
             recordings.append(f"Clip {number} of {name} has no signals.")
@@ -60,55 +59,43 @@ def _load_subject(name, subject, signals, rates, part):
 def load_dreamer(path, subjects=None, signals=None, *, part="stimuli", n_jobs=None):
     """Read DREAMER: ECG and EEG of 23 subjects who watch 18 film clips, and their ratings.
 
-    Clips without signals are left out, with one warning that names them [1]_. Signals are
-    kept as they are, NaN included: ``make_windows`` leaves such windows out.
+    One warning names clips without signals, which are left out [1]_. NaN is kept: ``make_windows``
+    drops it.
 
     Parameters
     ----------
     path : str or path-like
         File ``DREAMER.mat``.
     subjects : sequence of str, default=None
-        Subjects to read, "S01" to "S23" in the order of the file; by default all.
-    signals : sequence of str, default=None
-        Signals to read, in the units of the file: "ecg" (first channel of the ECG, 256 Hz,
-        the default), "ecg_2" (its second channel) and "eeg" (14 channels, 128 Hz).
+        Subjects to read, "S01" to "S23" in the order of the file; None for all.
+    signals : sequence of str, default=("ecg",)
+        Signals to read, in the units of the file: "ecg" and "ecg_2" (first and second channel of
+        the ECG, 256 Hz) and "eeg" (14 channels, 128 Hz).
     part : {"stimuli", "baseline"}, default="stimuli"
         What to read: the clips, or the neutral film before each, which has no ratings.
     n_jobs : int, default=None
-        Number of subjects converted at the same time, in threads, as in joblib. One thread
-        reads the file.
+        Number of subjects converted at the same time, in threads. One thread reads the file.
 
     Returns
     -------
     list of Recording
-        One recording for each subject and clip, as float32. Annotations hold for the whole
-        clip, one row for each second: the self-ratings "arousal", "valence" and "dominance"
-        (1 to 5), and the number of the "clip". A baseline has the number of its clip only.
+        One float32 recording for each subject and clip. Annotations, one row per second, are the
+        self-ratings "arousal", "valence" and "dominance" (1 to 5), which baselines lack, and the
+        number of the "clip".
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is malformed, a choice is unknown, or no clip has signals.
+    FileNotFoundError, ValueError
+        If the file is missing or malformed, a choice is unknown, or no clip has signals.
 
     See Also
     --------
-    load_amigos, load_ascertain : ECG of people who watch videos, in MATLAB files too.
+    load_amigos : Its example turns ratings into labels.
 
     References
     ----------
-    .. [1] Katsigiannis, S., & Ramzan, N. (2018). DREAMER: A database for emotion recognition
-       through EEG and ECG signals from wireless low-cost off-the-shelf devices. IEEE Journal
-       of Biomedical and Health Informatics, 22(1), 98-107.
-
-    Examples
-    --------
-    >>> from physio_ssl.datasets import load_dreamer
-    >>> from physio_ssl.windows import RatingLabels, make_windows  # doctest: +SKIP
-    >>> recordings = load_dreamer("DREAMER.mat")  # doctest: +SKIP
-    >>> labels = RatingLabels("valence", bins=[3])  # doctest: +SKIP
-    >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
+    .. [1] Katsigiannis, S., & Ramzan, N. (2018). DREAMER: A database for emotion recognition. IEEE
+       Journal of Biomedical and Health Informatics, 22(1), 98-107.
     """
     signals = choose_signals(signals, _SIGNALS, ("ecg",))
     if part not in _PARTS:

@@ -2,31 +2,15 @@
 
 import re
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
 
-from ._open import open_file, open_files
+from ._common import list_names
 
-__all__ = [
-    "annotate_events",
-    "annotate_ratings",
-    "check_finite_rows",
-    "choose_signals",
-    "choose_subjects",
-    "find_paths",
-    "list_names",
-    "open_file",
-    "open_files",
-    "read_subjects",
-]
-
-
-def list_names(names, most=60):
-    """Return names as text, at most so many of them, for a message."""
-    names = list(names)
-    return ", ".join(names[:most] + ["..."] * (len(names) > most)) or "nothing"
+__all__ = ["annotate_events", "annotate_ratings", "choose_signals", "find_paths", "read_subjects"]
 
 
 def choose_signals(signals, known, default=None):
@@ -39,39 +23,13 @@ def choose_signals(signals, known, default=None):
     known : collection of str
         Signals that can be read.
     default : sequence of str, default=None
-        Signals to read if ``signals`` is None; by default all that are known.
+        Signals to read if ``signals`` is None; None for all that are known.
     """
     if signals is None:
         return tuple(known if default is None else default)
     if isinstance(signals, str) or not signals or any(name not in known for name in signals):
-        raise ValueError(
-            f"signals must be one or more of {', '.join(known)}, in a tuple, got {signals!r}."
-        )
+        raise ValueError(f"signals must be a tuple of some of {', '.join(known)}, got {signals!r}.")
     return tuple(signals)
-
-
-def choose_subjects(subjects, found, place):
-    """Return the chosen items of ``found``; raise ValueError if a subject is not in it.
-
-    Parameters
-    ----------
-    subjects : sequence of str or None
-        Subjects that were asked for, one or more; None for all.
-    found : mapping from str
-        What there is of each subject; its order is kept.
-    place : str or path-like
-        Where the subjects were found, for messages.
-    """
-    if subjects is None:
-        return dict(found)
-    missing = [name for name in subjects if name not in found]
-    if isinstance(subjects, str) or missing or not len(subjects):
-        raise ValueError(
-            f"subjects must be a sequence of subjects in {place}, which has "
-            f"{list_names(found)}, got {subjects if isinstance(subjects, str) else missing!r}."
-        )
-    wanted = set(subjects)
-    return {name: item for name, item in found.items() if name in wanted}
 
 
 def _by_number(name):
@@ -89,8 +47,8 @@ def find_paths(folder, pattern, expected):
     folder : str or path-like
         Folder to search.
     pattern : str
-        Regular expression of the paths, relative to ``folder`` and with ``/`` between folders.
-        Its first group is the subject: ``r"Raw_data/(S\d+)"``.
+        Regular expression of the paths, relative to ``folder`` and with ``/`` between folders. Its
+        first group is the subject: ``r"Raw_data/(S\d+)"``.
     expected : str
         What the folder should hold, for the error message.
 
@@ -101,25 +59,32 @@ def find_paths(folder, pattern, expected):
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If no path in it fits.
+    FileNotFoundError, ValueError
+        If there is no such folder, or no path in it fits.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder}.")
     found = {}
-    for path in folder.glob("*" + "/*" * pattern.count("/")):
+    paths = folder.glob("*" + "/*" * pattern.count("/"))
+    for path in sorted(paths, key=lambda path: _by_number(path.name)):
         if match := re.fullmatch(pattern, path.relative_to(folder).as_posix()):
             found.setdefault(match[1], []).append(path)
     if not found:
         names = sorted(path.name for path in folder.iterdir())
         raise ValueError(f"{folder} must hold {expected}, found {list_names(names, 10)}.")
-    return {
-        name: sorted(found[name], key=lambda path: _by_number(path.name))
-        for name in sorted(found, key=_by_number)
-    }
+    return {name: found[name] for name in sorted(found, key=_by_number)}
+
+
+def _choose_subjects(subjects, found, place):
+    """Return the chosen items of ``found``, in its order."""
+    if subjects is None:
+        return found
+    missing = [name for name in subjects if name not in found]
+    if isinstance(subjects, str) or missing or not len(subjects):
+        got = subjects if isinstance(subjects, str) else missing
+        raise ValueError(f"subjects must be of {list_names(found)} in {place}, got {got!r}.")
+    return {name: item for name, item in found.items() if name in set(subjects)}
 
 
 def _load_or_explain(load, subject, source):
@@ -132,11 +97,9 @@ def _load_or_explain(load, subject, source):
 
 def _find_twin(recording, others):
     """Return the source of an earlier recording with the same start and signals."""
-    for other, source in others:
-        same_start = recording.start_time is not None and recording.start_time == other.start_time
-        if same_start and recording.signals == other.signals:
-            return source
-    return None
+    key = recording.start_time, recording.signals
+    twins = (source for other, source in others if (other.start_time, other.signals) == key)
+    return None if recording.start_time is None else next(twins, None)
 
 
 def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None):
@@ -145,22 +108,19 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
     Parameters
     ----------
     load : callable
-        Function of a subject and a source that returns a
-        :class:`~physio_ssl.Recording`, or a list of them. A text in that list says why a
-        recording is left out: "Trial 3 of P08 has no signals."
+        Function of a subject and a source that returns a :class:`~physio_ssl.Recording`, or a list
+        of them. A text in that list says why a recording is left out.
     found : mapping from str to source or list of sources
-        What there is to read of each subject. A source is what ``load`` takes, such as a
-        path; those of a list are loaded one by one.
+        What there is to read of each subject. A source is what ``load`` takes, such as a path.
     subjects : sequence of str, default=None
-        Subjects to read; by default all.
+        Subjects to read; None for all.
     place : str or path-like
         Where the subjects were found, for messages.
     strict : bool, default=True
-        Whether a source that cannot be used is an error. Otherwise it is left out, and so
-        is a recording with the same start time and signals as an earlier one.
+        Whether a source that cannot be used is an error. Otherwise it is left out, and so is a
+        recording with the same start time and signals as an earlier one.
     n_jobs : int, default=None
-        Number of sources loaded at the same time, in threads; None is one, -1 is one for
-        each processor.
+        Number of sources loaded at the same time, in threads, as in joblib.
 
     Returns
     -------
@@ -174,30 +134,17 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
 
     See Also
     --------
-    find_paths : Finds the files of each subject.
-    choose_signals : Checks the signals that were asked for.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl import Recording
-    >>> from physio_ssl.datasets.reading import read_subjects
-    >>> def load(subject, samples):
-    ...     return Recording({"ecg": samples}, {"ecg": 128}, subject)
-    >>> found = {"S1": np.zeros(1280), "S2": np.zeros(2560)}
-    >>> read_subjects(load, found, subjects=["S2"], place="memory")
-    [Recording(S2: 20 s, ecg 1 x 128 Hz)]
+    find_paths : Finds the files of each subject. choose_signals : Checks the signals that were
+    asked for.
     """
     sources = [
         (subject, source)
-        for subject, item in choose_subjects(subjects, found, place).items()
+        for subject, item in _choose_subjects(subjects, found, place).items()
         for source in (item if isinstance(item, list) else [item])
     ]
-    load_one = load if strict else lambda *source: _load_or_explain(load, *source)
+    load_one = delayed(load if strict else partial(_load_or_explain, load))
     # Threads: most of the time goes to reading, unpacking and NumPy, which release the lock.
-    results = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(load_one)(*source) for source in sources
-    )
+    results = Parallel(n_jobs=n_jobs, prefer="threads")(load_one(*source) for source in sources)
     recordings, reasons = [], []
     for (_, source), result in zip(sources, results, strict=True):
         for item in result if isinstance(result, list) else [result]:
@@ -208,9 +155,7 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
             else:
                 recordings.append((item, source))
     if not recordings:
-        raise ValueError(
-            f"{place} must hold a usable recording, got none: {' '.join(reasons[:10])}"
-        )
+        raise ValueError(f"{place} must hold recordings, got none: {' '.join(reasons[:10])}")
     if reasons:
         warnings.warn(
             f"{len(reasons)} of {len(reasons) + len(recordings)} recordings in {place} are left "
@@ -231,20 +176,10 @@ def annotate_events(onset, description):
 
 
 def annotate_ratings(duration, ratings):
-    """Return annotations of ratings, by scale, that hold for a whole recording.
+    """Return annotations of ratings, by scale, that hold for a recording of so many seconds.
 
-    They are repeated every second of its duration, as the label of a window is the mean of the
-    ratings within it. NaN is a rating that is not known.
+    They are repeated every second, as the label of a window is the mean of the ratings within
+    it. NaN is a rating that is not known.
     """
     time = np.append(np.arange(0, duration), duration)
     return {"time": time, **{name: np.full(len(time), value) for name, value in ratings.items()}}
-
-
-def check_finite_rows(samples, file, first_line):
-    """Raise if rows of a text file, of shape (n_times, n_channels), hold NaN or infinity."""
-    bad = ~np.isfinite(samples).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{file} must hold finite samples, got NaN or infinity in {bad.sum()} row(s), "
-            f"the first in line {bad.argmax() + first_line}."
-        )

@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.signal import lfilter
+from sklearn.utils import check_scalar
 
 from .._check import check_generator
 from ..containers import Recording
@@ -172,48 +173,40 @@ def _simulate_subject(subject, n_blocks, stage_duration, signals, seed):
 
 
 def simulate_wristband(
-    n_subjects=12,
-    n_blocks=3,
-    stage_duration=120.0,
-    signals=None,
-    random_state=None,
-    n_jobs=None,
+    n_subjects=12, n_blocks=3, stage_duration=120.0, signals=None, random_state=None, n_jobs=None
 ):
     """Simulate a cohort that wears a wristband through rest and stress.
 
-    Each subject goes through alternating blocks of rest and stress. A hidden arousal rises
-    and falls within seconds after a stage begins, wanders without cause, and differs from
-    block to block. It changes heart rate, sinus arrhythmia and pulse amplitude, the level
-    of skin conductance and the frequency of its responses, and skin temperature. Subjects
-    differ in all of these at rest, and in how much each responds and even in which
-    direction. Drifts, bursts of motion (``bvp``), steps and lost contact (``eda``) are
-    added, in rest and stress alike.
+    Each subject goes through alternating blocks of rest and stress. A hidden arousal follows the
+    stages within seconds, wanders without cause, and differs from block to block. It changes heart
+    rate, sinus arrhythmia, pulse amplitude, the level and responses of skin conductance, and skin
+    temperature. Subjects differ in all of these at rest, and in how much and in which direction
+    each responds. Drifts, bursts of motion (``bvp``), steps and lost contact (``eda``) come in any
+    stage.
 
-    This is no model of physiology: the pulse and the skin conductance responses are
-    NeuroKit2's, the remainder was set so that the stages can be separated in most subjects,
-    but not in all and not always. Leave-one-subject-out, logistic regression on
-    ``HandcraftedFeatures`` of windows of 60 s, standardised per recording, reaches a
-    balanced accuracy of 0.72 to 0.87, depending on the seed. Scores on it show that code
-    runs and say nothing about people, nor which method is better on real signals.
+    This is no model of physiology: pulse and skin conductance responses are NeuroKit2's (Makowski
+    et al. 2021, Behavior Research Methods 53), the remainder was set so that the stages can be
+    separated in most subjects, but not in all. Leave-one-subject-out, logistic regression on
+    ``HandcraftedFeatures`` of windows of 60 s, standardised per recording, reaches a balanced
+    accuracy of 0.72 to 0.87, depending on the seed. Scores show that code runs; they say nothing
+    about people, nor which method is better on real signals.
 
     Parameters
     ----------
     n_subjects : int, default=12
-        Number of subjects, named ``sim01``, ``sim02``, ... The first ones do not depend on
-        how many follow.
+        Number of subjects, named ``sim01``, ``sim02``, ... The first do not depend on how many
+        follow.
     n_blocks : int, default=3
         Number of blocks of rest, and of stress, per subject. Which comes first is drawn.
     stage_duration : float, default=120
-        Duration of each block, in seconds. Before, between and after the blocks lie 15 s
-        without annotation.
+        Duration of a block, in s; 15 s before, between and after blocks have no annotation.
     signals : sequence of str, default=None
-        Signals to simulate, by default all: ``bvp`` at 64 Hz (arbitrary unit), ``eda`` at
-        4 Hz (microsiemens) and ``temp`` at 4 Hz (degrees Celsius).
+        Signals to simulate: ``bvp`` at 64 Hz (arbitrary unit), ``eda`` at 4 Hz (microsiemens) and
+        ``temp`` at 4 Hz (degrees Celsius); None for all.
     random_state : int, RandomState, Generator or None, default=None
-        Seed of the cohort: the same integer gives the same recordings, whatever
-        ``n_jobs`` is. NumPy's global generator is left alone.
+        Seed of the cohort: the same integer gives the same recordings, whatever ``n_jobs`` is.
     n_jobs : int, default=None
-        Number of subjects to simulate at a time, as in joblib; None is 1.
+        Number of subjects to simulate at a time, as in joblib.
 
     Returns
     -------
@@ -222,13 +215,8 @@ def simulate_wristband(
 
     Raises
     ------
-    ValueError
-        If a number is not positive, or a signal is unknown.
-
-    References
-    ----------
-    Makowski, D. et al. (2021). NeuroKit2: A Python toolbox for neurophysiological signal
-    processing. Behavior Research Methods 53, 1689-1696.
+    TypeError, ValueError
+        If a number is not positive, a stage lasts less than 10 s, or a signal is unknown.
 
     Examples
     --------
@@ -236,9 +224,8 @@ def simulate_wristband(
     >>> simulate_wristband(n_subjects=2, random_state=0)[0]
     Recording(sim01: 825 s, bvp 1 x 64 Hz, eda 1 x 4 Hz, temp 1 x 4 Hz)
     """
-    for name, value in {"n_subjects": n_subjects, "n_blocks": n_blocks}.items():
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+    check_scalar(n_subjects, "n_subjects", Integral, min_val=1)
+    check_scalar(n_blocks, "n_blocks", Integral, min_val=1)
     if not 10 <= stage_duration < np.inf:
         raise ValueError(f"stage_duration must be at least 10 s, got {stage_duration}.")
     signals = choose_signals(signals, _SIMULATORS)

@@ -1,6 +1,5 @@
 """Reader of WESAD, from its pickles or from the exports of its E4 wristbands."""
 
-import csv
 import pickle
 import re
 from dataclasses import replace
@@ -8,10 +7,13 @@ from functools import cache, partial
 from importlib.resources import files
 
 import numpy as np
+import pandas as pd
 
 from ..containers import Recording
+from ._common import open_file
+from ._empatica_csv import ACC_UNITS_PER_G
 from .empatica import WRIST_SIGNALS, read_session
-from .reading import choose_signals, find_paths, open_file, read_subjects
+from .reading import choose_signals, find_paths, read_subjects
 
 _LABEL_RATE = 700
 _SIGNALS = {  # device, name in the pickle, sampling rate in Hz
@@ -24,15 +26,9 @@ _SIGNALS = {  # device, name in the pickle, sampling rate in Hz
         for key in ("ACC", "ECG", "EDA", "EMG", "Resp", "Temp")
     },
 }
-_WRIST_ACC_UNITS_PER_G = 64
 _LABELS = {1: "baseline", 2: "stress", 3: "amusement", 4: "meditation"}
-_CONDITIONS = {
-    "Base": "baseline",
-    "TSST": "stress",
-    "Fun": "amusement",
-    "Medi 1": "meditation",
-    "Medi 2": "meditation",
-}
+_CONDITIONS = {"Base": "baseline", "TSST": "stress", "Fun": "amusement"}
+_CONDITIONS |= {"Medi 1": "meditation", "Medi 2": "meditation"}
 _READING = ("bRead", "fRead", "sRead")
 _SHRINKAGE = 10  # s, by which the official labels shrink a condition at both ends
 _MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")  # NumPy 1 and 2
@@ -42,10 +38,8 @@ _ADMITTED = {
     ("_codecs", "encode"),  # bytes written by Python 3 for Python 2
     *((module, name) for module in _MODULES for name in ("_reconstruct", "scalar")),
 }
-_PICKLE_ERRORS = (  # what Python documents for pickles that are cut off or no pickles at all
-    *(pickle.UnpicklingError, AttributeError, EOFError, ImportError),
-    *(LookupError, TypeError, ValueError),
-)
+# What Python documents for pickles that are cut off or no pickles at all.
+_PICKLE_ERRORS = (AttributeError, EOFError, ImportError, LookupError, TypeError, ValueError)
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -53,10 +47,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(
-                "it may hold NumPy arrays, strings, numbers and dicts only, and "
-                f"{module}.{name} was refused"
-            )
+            raise pickle.UnpicklingError(f"it must hold plain data, got {module}.{name}")
         return super().find_class(module, name)
 
 
@@ -65,7 +56,7 @@ def _load_pickle(path):
     try:
         with open_file(path) as file:
             return _ArrayUnpickler(file, encoding="latin1").load()
-    except _PICKLE_ERRORS as error:
+    except (pickle.UnpicklingError, *_PICKLE_ERRORS) as error:
         raise ValueError(f"{path} cannot be read as a pickle of WESAD: {error}.") from error
 
 
@@ -81,19 +72,16 @@ def _read_pickled_signal(content, name, path):
     try:
         samples = np.asarray(content["signal"][device][key], dtype=np.float32)
     except (KeyError, TypeError):
-        raise ValueError(
-            f"{path} must hold {name!r} as ['signal'][{device!r}][{key!r}], which is missing."
-        ) from None
+        raise ValueError(f"{path} must hold {name!r} as ['signal'][{device!r}][{key!r}].") from None
     samples = samples.reshape(len(samples), -1).T
     duration, expected = samples.shape[1] / rate, len(content["label"]) / _LABEL_RATE
     if abs(duration - expected) > 1:
         raise ValueError(
-            f"The signals and labels of {path} must be equally long, got {duration:.1f} s "
-            f"of {name!r} and {expected:.1f} s of labels."
+            f"{name!r} of {path} must be as long as labels, {expected:.1f} s, got {duration:.1f} s."
         )
     if not np.isfinite(samples).all():
         raise ValueError(f"{path} must hold finite samples, got NaN or infinity in {name!r}.")
-    return samples / _WRIST_ACC_UNITS_PER_G if name == "acc" else samples
+    return samples / ACC_UNITS_PER_G if name == "acc" else samples
 
 
 def _load_pickled(folder, signals):
@@ -113,31 +101,23 @@ def _load_pickled(folder, signals):
     if not intervals:
         found = np.unique(label).tolist()
         raise ValueError(f"The labels of {path} must mark the conditions {_LABELS}, got {found}.")
-    return Recording(
-        {name: _read_pickled_signal(content, name, path) for name in signals},
-        {name: _SIGNALS[name][2] for name in signals},
-        folder.name,
-        _annotate(intervals),
-    )
+    samples = {name: _read_pickled_signal(content, name, path) for name in signals}
+    rates = {name: _SIGNALS[name][2] for name in signals}
+    return Recording(samples, rates, folder.name, _annotate(intervals))
 
 
 @cache
 def _read_clocks():
     """Return the unix time of the chest device's t = 0 for each subject."""
-    text = files(__package__).joinpath("wesad_e4_sync.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return {
-        row["subject"]: float(row["e4_start_time"]) + float(row["chest_start_s"]) for row in rows
-    }
+    table = pd.read_csv(files(__package__) / "wesad_e4_sync.csv", comment="#", index_col="subject")
+    return table.sum(axis=1).to_dict()
 
 
 def _parse_minutes(text, path):
     """Return the seconds in a questionnaire's time: "50.3" is 50 minutes and 30 seconds."""
     match = re.fullmatch(r"(\d+)(?:\.([0-5]\d?))?", text)
     if not match:
-        raise ValueError(
-            f"Times in {path} must be minutes.seconds, 50.3 for 50 min 30 s, got {text!r}."
-        )
+        raise ValueError(f"Times in {path} must be like 50.3 for 50 min 30 s, got {text!r}.")
     return 60 * int(match[1]) + int((match[2] or "0").ljust(2, "0"))
 
 
@@ -151,23 +131,21 @@ def _read_questionnaire(path):
         rows.setdefault(key, [cell for cell in cells if cell])
     order, starts, ends = (rows.get(key, []) for key in ("ORDER", "START", "END"))
     if not len(order) == len(starts) == len(ends) > 0:
-        raise ValueError(
-            f"{path} must have rows ORDER, START and END of the same length, got {len(order)}, "
-            f"{len(starts)} and {len(ends)} cells."
-        )
+        counts = [len(order), len(starts), len(ends)]
+        raise ValueError(f"Rows ORDER, START and END of {path} must be equally long, got {counts}.")
+    known = (*_CONDITIONS, *_READING)
+    if unknown := [condition for condition in order if condition not in known]:
+        raise ValueError(f"Conditions in {path} must be of {', '.join(known)}, got {unknown}.")
     intervals = []
     for condition, start, end in zip(order, starts, ends, strict=True):
         if condition in _READING:
             continue
-        if condition not in _CONDITIONS:
-            known = ", ".join((*_CONDITIONS, *_READING))
-            raise ValueError(f"Conditions in {path} must be of {known}, got {condition!r}.")
         onset = _parse_minutes(start, path) + _SHRINKAGE
         duration = _parse_minutes(end, path) - _SHRINKAGE - onset
         if duration <= 0:
             raise ValueError(
-                f"Conditions in {path} must last longer than {2 * _SHRINKAGE} s, by which they "
-                f"are shortened, got {condition!r} from {start} to {end}."
+                f"Conditions in {path} must last longer than {2 * _SHRINKAGE} s, got {condition!r} "
+                f"from {start} to {end}."
             )
         intervals.append((onset, duration, _CONDITIONS[condition]))
     return intervals
@@ -177,26 +155,18 @@ def _load_exported(folder, signals):
     """Read one subject from the E4 export and the questionnaire."""
     subject, clocks = folder.name, _read_clocks()
     if on_chest := [name for name in signals if _SIGNALS[name][0] == "chest"]:
-        raise ValueError(
-            f"Signals of the chest are in {subject}.pkl only, got {', '.join(on_chest)} for the "
-            f"wristband's export in {folder}."
-        )
+        raise ValueError(f"{', '.join(on_chest)} must be read from {subject}.pkl, got {folder}.")
     if subject not in clocks:
-        raise ValueError(
-            f"The clocks of both devices are known for {', '.join(clocks)} only, got {subject}."
-        )
+        raise ValueError(f"Clocks must be known, like those of {', '.join(clocks)}, got {subject}.")
     quest = folder / f"{subject}_quest.csv"
-    if not quest.exists():
-        raise ValueError(f"{folder} must hold {quest.name}, which has the conditions' times.")
-    recording, *_ = read_session(folder / f"{subject}_E4_Data.zip", signals, subject)
+    recording = read_session(folder / f"{subject}_E4_Data.zip", signals, subject)
     delay = clocks[subject] - recording.start_time
     intervals = [(onset + delay, *rest) for onset, *rest in _read_questionnaire(quest)]
     for onset, duration, description in intervals:
         if onset < 0 or onset + duration > recording.duration:
             raise ValueError(
-                f"Conditions in {quest} must lie within the recording, 0 to "
-                f"{recording.duration:.1f} s, got {description} from {onset:.1f} to "
-                f"{onset + duration:.1f} s."
+                f"Conditions in {quest} must lie within 0 to {recording.duration:.1f} s, got "
+                f"{description} from {onset:.1f} to {onset + duration:.1f} s."
             )
     return replace(recording, annotations=_annotate(intervals))
 
@@ -204,67 +174,57 @@ def _load_exported(folder, signals):
 _SOURCES = {"pkl": ("{}.pkl", _load_pickled), "e4": ("{}_E4_Data.zip", _load_exported)}
 
 
-def _load_subject(_, folder, signals, source):
+def _load_subject(subject, folder, signals, source):
     """Read one subject from the first source that is there."""
-    names = {key: file.format(folder.name) for key, (file, _) in _SOURCES.items()}
-    wanted = list(names) if source == "auto" else [source]
-    there = [key for key in wanted if (folder / names[key]).exists()]
-    if not there:
-        expected = " or ".join(names[key] for key in wanted)
-        raise ValueError(f"{folder} must hold {expected} for source={source!r}.")
-    return _SOURCES[there[0]][1](folder, signals)
+    for key, (file, load) in _SOURCES.items():
+        if source in ("auto", key) and (folder / file.format(subject)).exists():
+            return load(folder, signals)
+    names = [file.format(subject) for key, (file, _) in _SOURCES.items() if source in ("auto", key)]
+    raise ValueError(f"{folder} must hold {' or '.join(names)} for source={source!r}, got none.")
 
 
 def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None):
     """Read WESAD: wrist and chest signals in baseline, stress, amusement and meditation.
 
-    Both sources hold the same wrist signals and conditions [1]_. The pickle is cut to the
-    time when both devices were on. The wristband's export is read in full, so its clock
-    differs and more of it is not annotated. Its conditions are in a questionnaire, on the
-    chest device's clock: they are moved by an offset of each subject, found by aligning the
-    signals of both devices, and shrunk by 10 s at both ends as the official labels are.
+    Both sources hold the same wrist signals and conditions [1]_. The pickle is cut to the time when
+    both devices were on. The wristband's export is longer. Its conditions, in a questionnaire on
+    the chest device's clock, are moved by an offset of each subject, found by aligning the signals
+    of both devices, and shrunk by 10 s at both ends as the official labels are.
 
     Parameters
     ----------
     path : str or path-like
         Folder of WESAD, with the folders S2 to S17.
     subjects : sequence of str, default=None
-        Subjects to read, such as ``("S2", "S3")``; by default all.
-    signals : sequence of str, default=None
-        Signals to read, by default the first three. Of the wrist: "bvp" (arbitrary unit),
-        "eda" (microsiemens), "temp" (degrees Celsius) and "acc" (three channels, in g). Of
-        the chest, in the pickle only, at 700 Hz and in its units: "chest_acc" (three
-        channels), "chest_ecg", "chest_eda", "chest_emg", "chest_resp" and "chest_temp".
+        Subjects to read, such as ``("S2", "S3")``; None for all.
+    signals : sequence of str, default=("bvp", "eda", "temp")
+        Signals to read. Of the wrist: "bvp" (arbitrary unit), "eda" (microsiemens), "temp" (degrees
+        Celsius) and "acc" (three channels, in g). Of the chest, in the pickle only, at 700 Hz and
+        in its units: "chest_acc" (three channels), "chest_ecg", "chest_eda", "chest_emg",
+        "chest_resp" and "chest_temp".
     source : {"auto", "pkl", "e4"}, default="auto"
-        File to read: ``SX/SX.pkl``, or ``SX/SX_E4_Data.zip`` with ``SX/SX_quest.csv``; by
-        default the pickle if there is one. No code in a pickle is run: one that holds more
-        than arrays, strings, numbers and dicts is refused.
+        File to read: ``SX/SX.pkl``, or ``SX/SX_E4_Data.zip`` with ``SX/SX_quest.csv``; "auto" is
+        the pickle if there is one. No code in a pickle is run: one that holds more than arrays,
+        strings, numbers and dicts is refused.
     n_jobs : int, default=None
         Number of subjects read at the same time, in threads, as in joblib.
 
     Returns
     -------
     list of Recording
-        One recording for each subject, sorted by their number, as float32. Annotations are
-        the conditions "baseline", "stress", "amusement" and "meditation" (twice).
-        ``start_time`` is None for pickles, which do not have it.
+        One float32 recording for each subject, sorted by number. Annotations are the conditions
+        "baseline", "stress", "amusement" and "meditation" (twice). ``start_time`` is None for
+        pickles, which do not have it.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
+    FileNotFoundError, ValueError
         If a file is missing or malformed, or a choice is unknown.
-
-    See Also
-    --------
-    load_empatica : Reads one E4 export.
 
     References
     ----------
-    .. [1] Schmidt, P., Reiss, A., Duerichen, R., Marberger, C., & Van Laerhoven, K. (2018).
-       Introducing WESAD, a multimodal dataset for wearable stress and affect detection.
-       ICMI.
+    .. [1] Schmidt, P. et al. (2018). Introducing WESAD, a multimodal dataset for wearable stress
+       and affect detection. ICMI.
     """
     signals = choose_signals(signals, _SIGNALS, WRIST_SIGNALS)
     if source not in ("auto", *_SOURCES):

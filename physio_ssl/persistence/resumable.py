@@ -121,10 +121,12 @@ class _Checkpoint(Callback):
         try:
             net.optimizer_.load_state_dict(_join_optimizer(parts["optimizer"], content))
             self.generators_ = parts["generator"], content["generator"]
+            torch.Generator().set_state(parts["generator"]["cpu"])  # raises if it does not fit
+            np.random.PCG64().state = content["generator"]
             self.rows_ = content["history"]
             net.history_ = restore_history(self.rows_)
         except Exception as error:  # torch raises anything for a damaged state
-            raise ValueError(f"{self.path_} holds no optimizer state: {error}") from error
+            raise ValueError(f"{self.path_} holds no state of a training: {error}") from error
         for _, callback in net.callbacks_:
             if isinstance(callback, PassthroughScoring):
                 losses = [epoch.get(callback.name) for epoch in self.rows_]
