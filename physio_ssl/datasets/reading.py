@@ -134,8 +134,8 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
 
     See Also
     --------
-    find_paths : Finds the files of each subject. choose_signals : Checks the signals that were
-    asked for.
+    find_paths : Find the files of each subject.
+    choose_signals : Check the signals to read.
     """
     sources = [
         (subject, source)
