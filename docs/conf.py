@@ -40,11 +40,12 @@ html_show_sourcelink = False
 html_sidebars = {page: [] for page in ("guide", "extending", "wristband-small", "whats_new")}
 
 
-def leave_out_requests(app, what, name, obj, skip, options):
-    """Leave out scikit-learn's generated methods, whose text refers to its own manual."""
-    return True if name.startswith("set_") and name.endswith("_request") else skip
+def leave_out(app, what, name, obj, skip, options):
+    """Leave out methods that scikit-learn generates, and skorch's that a net does not have."""
+    generated = name.startswith("set_") and name.endswith("_request")
+    return True if generated or getattr(obj, "__module__", "").startswith("skorch") else skip
 
 
 def setup(app):
     """Connect what Sphinx asks."""
-    app.connect("autodoc-skip-member", leave_out_requests)
+    app.connect("autodoc-skip-member", leave_out)
