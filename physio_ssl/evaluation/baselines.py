@@ -12,8 +12,8 @@ def make_baselines(sampling_rate, random_state=None):
     Parameters
     ----------
     sampling_rate : float or mapping from str to float
-        Sampling rate of the windows, in Hz, of each modality; as in ``HandcraftedFeatures``.
-        Heart rate and its variability need the pulse at its native rate, not at 4 Hz.
+        Sampling rate of the windows, in Hz, of each modality. Heart rate and its variability
+        need the pulse at its native rate, not at 4 Hz.
     random_state : int, RandomState instance or None, default=None
         Seed of the random forest; None leaves it to the study.
 

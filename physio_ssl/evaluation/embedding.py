@@ -11,26 +11,15 @@ from sklearn.utils.validation import _num_samples
 
 from ..leakage.traversal import is_estimator
 
+EMPTY = (None, "passthrough")  # steps of a Pipeline that do nothing
 # What a classifier with the method pretrain uses to pre-train: it must not be searched.
 _FOR_PRETRAINING = ("encoder", "mode")
 
 
 def take_fixed_steps(model, searched=()):
-    """Take the leading steps off a Pipeline as long as they learn nothing in ``fit``.
+    """Return the leading steps of a Pipeline that learn nothing in ``fit``, and the rest.
 
-    Parameters
-    ----------
-    model : estimator
-        A Pipeline loses leading steps that are stateless or frozen.
-    searched : iterable of str
-        Names of the parameters that a search will set; the steps they belong to stay.
-
-    Returns
-    -------
-    steps : list of transformers
-        To be applied, in this order, to windows before they are given to ``model``.
-    model : estimator
-        The rest. Its parameters have the same names.
+    Steps with ``searched`` parameters stay. The rest keeps the names of its parameters.
     """
     if not isinstance(model, Pipeline):
         return [], model
@@ -38,7 +27,7 @@ def take_fixed_steps(model, searched=()):
     for i, (name, step) in enumerate(steps[:-1]):
         if not _learns_nothing(step) or _is_searched(name, searched):
             return taken, _rebuild(model, steps)
-        taken += [] if _is_empty(step) else [step]
+        taken += [] if step in EMPTY else [step]
         steps[i] = (name, "passthrough")
     name, last = steps[-1]
     more, last = take_fixed_steps(last, _below(name, searched))
@@ -75,9 +64,7 @@ def _equal(some, others):
     if isinstance(some, Mapping):
         return all(_equal(some[name], others[name]) for name in some)
     some, others = np.asarray(some), np.asarray(others)
-    if some.shape != others.shape:
-        return False
-    if some.dtype.kind not in "fc":
+    if some.dtype.kind not in "fc" or some.shape != others.shape:
         return np.array_equal(some, others)
     return np.allclose(some, others, rtol=1e-3, atol=1e-5, equal_nan=True)
 
@@ -91,7 +78,7 @@ def pretrain(model, X, groups, searched=()):
     """
     if isinstance(model, Pipeline):
         steps = list(model.steps)
-        first = next((i for i, (_, step) in enumerate(steps) if not _is_empty(step)), None)
+        first = next((i for i, (_, step) in enumerate(steps) if step not in EMPTY), None)
         if first is None:
             return model
         name, step = steps[first]
@@ -111,11 +98,11 @@ def needs_pretraining(model):
         return True
     if isinstance(model, FrozenEstimator):
         return False
+    params = model.get_params(deep=True)
     if has_pretrain(model):
-        params = model.get_params(deep=False)
         frozen = isinstance(params.get("encoder"), FrozenEstimator)
         return not frozen and params.get("mode") != "supervised"
-    return any(map(needs_pretraining, filter(is_estimator, model.get_params(deep=True).values())))
+    return any(map(needs_pretraining, filter(is_estimator, params.values())))
 
 
 def _learns_without_labels(thing):
@@ -131,12 +118,8 @@ def _rebuild(pipeline, steps):
     return type(pipeline)(**{**pipeline.get_params(deep=False), "steps": steps})
 
 
-def _is_empty(step):
-    return step is None or (isinstance(step, str) and step == "passthrough")
-
-
 def _learns_nothing(step):
-    if _is_empty(step) or isinstance(step, FrozenEstimator):
+    if step in EMPTY or isinstance(step, FrozenEstimator):
         return True
     if isinstance(step, Pipeline):
         return all(_learns_nothing(inner) for _, inner in step.steps)

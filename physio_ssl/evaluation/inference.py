@@ -1,7 +1,10 @@
 """Statistics over subjects: bootstrap, effect size, correction for several tests."""
 
+from numbers import Integral, Real
+
 import numpy as np
 from scipy.stats import rankdata, wilcoxon
+from sklearn.utils import check_scalar
 
 
 def summarise(scores, confidence, n_resamples, random_state):
@@ -20,10 +23,7 @@ def summarise(scores, confidence, n_resamples, random_state):
 
 
 def compare_pairs(scores, others, confidence, n_resamples, random_state):
-    """Return the difference of two models' scores by subject, its interval and its test.
-
-    None if no subject has both scores.
-    """
+    """Return the difference of two models' scores by subject with its test, or None if none."""
     differences = np.array([scores[who] - others[who] for who in scores if who in others])
     # Means over repeats that are equal except for rounding must tie.
     differences = differences[~np.isnan(differences)].round(12)
@@ -43,10 +43,8 @@ def compare_pairs(scores, others, confidence, n_resamples, random_state):
 
 def bootstrap_mean(values, confidence, n_resamples, random_state):
     """Return the percentile bootstrap interval of the mean of ``values``, or NaNs."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}.")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be 1 or more, got {n_resamples}.")
+    check_scalar(confidence, "confidence", Real, min_val=0, max_val=1, include_boundaries="neither")
+    check_scalar(n_resamples, "n_resamples", Integral, min_val=1)
     if len(values) < 2:
         return np.nan, np.nan
     rng = np.random.default_rng(random_state)

@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 from .engine import run_study
 from .fold import Draw, derive_seed
@@ -28,8 +29,7 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
         draw is part of a larger one.
     n_subjects : sequence of int, default=None
         Instead of fractions: numbers of training subjects whose windows are all labelled; those
-        of the others are not. At most as many as each fold has. The subjects drawn together
-        have windows of all classes that the training subjects have.
+        of the others are not. The subjects drawn together have windows of all classes.
     n_repeats : int, default=3
         Draws of labels per fraction or number. Models keep their seed in all of them.
     **settings
@@ -51,21 +51,20 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     --------
     leave_subjects_out : The same with all labels.
     """
-    if not isinstance(n_repeats, Integral) or n_repeats < 1:
-        raise ValueError(f"n_repeats must be a positive integer, got {n_repeats!r}.")
+    check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
+    if fractions is not None and n_subjects is not None:
+        raise ValueError("Give fractions or n_subjects, not both.")
     if n_subjects is None:
         draw = _draw_fractions(_FRACTIONS if fractions is None else fractions, n_repeats)
-    elif fractions is None:
-        draw = _draw_subjects(n_subjects, n_repeats)
     else:
-        raise ValueError("Give fractions or n_subjects, not both.")
-    return run_study(models, windows, StudySettings.from_keywords(settings), draw)
+        draw = _draw_subjects(list(n_subjects), n_repeats)
+    return run_study(models, windows, StudySettings(**settings), draw)
 
 
 def _draw_fractions(fractions, n_repeats):
     fractions = [float(fraction) for fraction in fractions]
-    in_range = fractions and all(0 < fraction <= 1 for fraction in fractions)
-    if not in_range or _has_repeats(fractions):
+    distinct = set(fractions)
+    if not distinct or len(distinct) < len(fractions) or not all(0 < f <= 1 for f in distinct):
         raise ValueError(f"fractions must be above 0, at most 1, and differ, got {fractions}.")
 
     def draw(train, y, groups, fold, random_state):
@@ -88,23 +87,17 @@ def _draw_fractions(fractions, n_repeats):
 
 
 def _draw_subjects(numbers, n_repeats):
-    numbers = list(numbers)
-    if not numbers or not all(isinstance(n, Integral) and n > 0 for n in numbers):
-        raise ValueError(f"n_subjects must be positive integers, got {numbers}.")
-    if _has_repeats(numbers):
-        raise ValueError(f"n_subjects must differ, got {numbers}.")
+    whole = all(isinstance(n, Integral) and n > 0 for n in numbers)
+    if not numbers or len(set(numbers)) < len(numbers) or not whole:
+        raise ValueError(f"n_subjects must be positive integers that differ, got {numbers}.")
 
     def draw(train, y, groups, fold, random_state):
-        known = np.unique(groups[train])
-        if max(numbers) > len(known):
-            raise ValueError(
-                f"n_subjects must be at most the {len(known)} training subjects of fold {fold}, "
-                f"got {max(numbers)}."
-            )
+        subjects = np.unique(groups[train])
+        check_scalar(max(numbers), f"n_subjects of fold {fold}", Integral, max_val=len(subjects))
         draws = []
         for repeat in range(n_repeats):
-            seed = derive_seed(random_state, fold, repeat)
-            order = _order_subjects(train, y, groups, min(numbers), seed)
+            rng = np.random.default_rng(derive_seed(random_state, fold, repeat))
+            order = _order_subjects(subjects, y[train], groups[train], min(numbers), rng)
             for n in numbers:
                 labelled = train[np.isin(groups[train], order[:n])]
                 draws.append(Draw(labelled, {"n_labelled_subjects": int(n), "repeat": repeat}))
@@ -113,18 +106,13 @@ def _draw_subjects(numbers, n_repeats):
     return draw
 
 
-def _order_subjects(train, y, groups, n_first, seed):
+def _order_subjects(subjects, y, groups, n_first, rng):
     """Return subjects in an order whose first ones have windows of all classes."""
-    rng, n_classes = np.random.default_rng(seed), len(np.unique(y[train]))
     for _ in range(1000):
-        order = rng.permutation(np.unique(groups[train]))
-        if len(np.unique(y[train][np.isin(groups[train], order[:n_first])])) == n_classes:
+        order = rng.permutation(subjects)
+        if len(np.unique(y[np.isin(groups, order[:n_first])])) == len(np.unique(y)):
             return order
     raise ValueError(
         f"Could not draw {n_first} training subjects that cover all classes in 1,000 tries: raise "
         "the smallest of n_subjects."
     )
-
-
-def _has_repeats(values):
-    return len(set(values)) < len(values)

@@ -1,4 +1,4 @@
-"""reconstruct_masked: what an encoder predicts of masked samples, beside interpolation."""
+"""reconstruct_masked: what an encoder predicts of masked samples, next to interpolation."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,16 @@ from .._check import check_generator
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction:
-    """Masked windows and what was put in place of the masked samples.
+    """Masked windows and what was put in place of the masked samples, by modality.
 
     Attributes
     ----------
-    original, predicted, interpolated : dict from str to ndarray
-        Of each modality the windows, of shape (n_windows, n_channels, n_times); the same
-        as the network predicts every sample, masked or not; and with straight lines
-        across the masked samples. In the unit the encoder was given.
+    original : dict from str to ndarray of shape (n_windows, n_channels, n_times)
+        The windows, in the unit the encoder was given.
+    predicted : dict from str to ndarray
+        What the network predicts for every sample, masked or not.
+    interpolated : dict from str to ndarray
+        The windows with straight lines across the masked samples.
     mask : dict from str to ndarray of bool, of shape (n_windows, 1, n_times)
         Which samples were masked.
     """
@@ -67,7 +69,7 @@ def reconstruct_masked(encoder, X, random_state=0):
     Returns
     -------
     Reconstruction
-        With the error on masked samples beside that of linear interpolation.
+        With the error on masked samples and that of linear interpolation.
 
     Raises
     ------
@@ -83,38 +85,32 @@ def reconstruct_masked(encoder, X, random_state=0):
     check_is_fitted(encoder)
     task = getattr(encoder, "pretext_", None)
     if not isinstance(task, MaskedPrediction):
-        raise TypeError(
-            "Masked samples are predicted by an encoder that was pre-trained on "
-            f"MaskedPrediction, got one of {type(task).__name__}."
-        )
+        raise TypeError(f"The pretext must be MaskedPrediction, got {type(task).__name__}.")
     signals, model = encoder.check_windows(X), encoder.module_.eval()
     windows, rng = WindowDataset(signals), check_generator(random_state)
-    kinds = {"predicted": [], "mask": []}
+    predicted, masks = [], []
     with torch.inference_mode():
         for rows in gen_batches(len(signals), 64):
             batch, _ = windows[np.arange(rows.start, rows.stop)]
             batch = {name: x.to(encoder.device) for name, x in batch.items()}
             inputs, target = task.make_views(model.scaler(batch), rng)
-            predicted = task.reconstruct(model.network, model.heads, inputs)
-            kinds["predicted"].append(model.scaler.inverse(predicted))
-            kinds["mask"].append({name: mask for name, (_, mask) in target.items()})
-    predicted, mask = (
+            outputs = task.reconstruct(model.network, model.heads, inputs)
+            predicted.append(model.scaler.inverse(outputs))
+            masks.append({name: mask for name, (_, mask) in target.items()})
+    predicted, masks = (
         {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in signals}
-        for parts in kinds.values()
+        for parts in (predicted, masks)
     )
     original = {name: np.asarray(signals[name], dtype=np.float32) for name in signals}
-    lines = {}
-    for name, x in original.items():
-        center = model.scaler.get_buffer(f"center_{name}").cpu().numpy()
-        lines[name] = _interpolate(x, mask[name], center)
-    return Reconstruction(original, predicted, lines, mask)
+    lines = {
+        name: _interpolate(x, masks[name], model.scaler.get_buffer(f"center_{name}").cpu().numpy())
+        for name, x in original.items()
+    }
+    return Reconstruction(original, predicted, lines, masks)
 
 
 def _interpolate(X, mask, center):
-    """Put straight lines across masked samples, constant ones at the ends.
-
-    Windows that are masked as a whole get the center of each channel, (n_channels, 1).
-    """
+    """Put straight lines across masked samples; a whole window gets the center of each channel."""
     times, lines = np.arange(X.shape[-1]), X.copy()
     for window, masked in zip(lines, mask[:, 0], strict=True):
         if masked.all():

@@ -27,17 +27,15 @@ class StudyResults:
         One per model, condition and test subject, in plain values that JSON can hold:
 
         - ``estimator``, ``fold``, ``subject``: the model, and the subject it was tested on.
-        - ``n_windows``, ``class_counts``, ``confusion``: number of windows; number of windows
-          of each class of the study; and true classes in rows, predicted ones in columns.
+        - ``n_windows``, ``class_counts``, ``confusion``: number of windows, of all and of each
+          class of the study; and true classes in rows, predicted ones in columns.
         - ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``auroc``, ``kappa``: None where
           undefined, as balanced accuracy is for a subject who lacks a class.
-        - ``target``, ``label_fraction`` (of the training windows that were labelled),
-          ``n_labelled_subjects``: the conditions, where the study has several.
-        - ``repeat``: number of the repetition, where there are several.
+        - ``target``, ``label_fraction``, ``n_labelled_subjects``, ``repeat``: the conditions and
+          the number of the repetition, where there are several.
         - anything else, e.g. ``best_params``, ``seconds`` and ``predictions``.
     protocol : dict
-        How the scores came about, e.g. ``protocol``, ``random_state``, ``audit``, in plain
-        values too.
+        How the scores came about, e.g. ``random_state``, ``audit``, in plain values too.
 
     Raises
     ------
@@ -89,9 +87,8 @@ class StudyResults:
         Returns
         -------
         DataFrame
-            A row per model, condition, repeat, subject and metric. ``value`` is NaN
-            where the metric is undefined; ``n_windows`` and, for each class, ``n_class_...``
-            count the subject's windows.
+            A row per model, condition, repeat, subject and metric; ``value`` is NaN where that is
+            undefined. ``n_windows`` and ``n_class_...`` count the subject's windows.
         """
         given = [name for name in UNIQUE if any(name in record for record in self.records)]
         rows = []
@@ -124,10 +121,9 @@ class StudyResults:
         Returns
         -------
         DataFrame
-            A row per model, condition and metric: ``mean``, ``low``, ``high``, ``std``
-            (sample standard deviation), ``n_subjects`` whose score is defined and
-            ``n_missing`` whose score is not. The interval and ``std`` need two subjects, and
-            are NaN for fewer.
+            A row per model, condition and metric: ``mean``, ``low``, ``high``, ``std``, and
+            ``n_subjects`` whose score is defined and ``n_missing`` whose score is not. The
+            interval and ``std`` are NaN for fewer than two subjects.
 
         Raises
         ------
@@ -169,12 +165,8 @@ class StudyResults:
             Which models to compare it with; None means all others.
         metric : str, default="macro_f1"
             Which metric.
-        confidence : float, default=0.95
-            Coverage of the interval.
-        n_resamples : int, default=10_000
-            Number of bootstrap samples.
-        random_state : int, Generator or None, default=0
-            Seed of the bootstrap.
+        confidence, n_resamples, random_state
+            As in ``summary``.
         **conditions
             Compare under this condition only, e.g. ``label_fraction=0.1``.
 
@@ -212,76 +204,40 @@ class StudyResults:
             named = dict(zip(known, condition, strict=True))
             if name != estimator or (second, condition) not in scores:
                 continue
-            if any(named[key] != value for key, value in conditions.items()):
+            if not conditions.items() <= named.items():
                 continue
             pair = scores[estimator, condition], scores[second, condition]
             row = compare_pairs(*pair, confidence, n_resamples, random_state)
             if row is None:
-                raise ValueError(
-                    f"No subject has the {metric} of both {estimator!r} and {second!r}"
-                    f"{f' under {named}' if named else ''}."
-                )
+                raise ValueError(f"No subject has {metric} of both {estimator!r} and {second!r}.")
             rows.append({"estimator": estimator, "other": second, **named, "metric": metric, **row})
         if not rows:
-            raise ValueError(
-                f"{estimator!r} and {', '.join(map(repr, others))} were not tested under one "
-                f"condition{f' with {conditions}' if conditions else ''}."
-            )
+            raise ValueError(f"{estimator!r} and {others} were not tested under one condition.")
         frame = pd.DataFrame(rows)
         frame["p_holm"] = holm(frame["p_value"].to_numpy())
         return frame
 
     def save(self, path):
         """Write the results as JSON, all or nothing; an existing file is replaced."""
-        content = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "protocol": self.protocol,
-            "records": self.records,
-        }
+        content = {"format": _FORMAT, "version": _VERSION, **vars(self)}
         replace_file(path, json.dumps(content, allow_nan=False).encode())
 
     @classmethod
     def load(cls, path):
-        """Read results that ``save`` wrote.
-
-        Parameters
-        ----------
-        path : str or path
-            The file.
-
-        Returns
-        -------
-        StudyResults
-            Equal to those that were saved.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file holds something else, or was written by a newer version.
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"No results at {path}.")
+        """Read results that ``save`` wrote; raise ValueError if a file holds something else."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+            content = json.loads(Path(path).read_text("utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not strict JSON: {error}") from error
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ValueError(f"{path} does not hold results: its format is not {_FORMAT!r}.")
-        version = content.get("version")
-        if not isinstance(version, int) or not 1 <= version <= _VERSION:
+        if content.get("version") != _VERSION:
             raise ValueError(
-                f"{path} is of version {version!r}, but this physio_ssl reads up to {_VERSION}."
+                f"{path} has version {content.get('version')!r}, this physio_ssl reads {_VERSION}."
             )
-        missing = {"records", "protocol"} - set(content)
-        if missing:
-            raise ValueError(f"{path} lacks {', '.join(sorted(missing))}.")
         try:
             return cls(content["records"], content["protocol"])
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} does not hold results: {error}") from error
 
 

@@ -35,47 +35,43 @@ def leave_subjects_out(
     models : mapping from str to estimator, or estimator
         Classifiers, by the names that they have in the results.
     windows : Windows
-        Windows, or features, with their subjects and labels. Onset, duration and recording,
-        where known, let the audit find windows that overlap.
+        Windows, or features, with subjects and labels (integers or strings). Onset, duration
+        and recording, where known, let the audit find windows that overlap.
     targets : str or list of str, default=None
-        Columns of ``windows.info`` that hold labels, integers or strings, such as "valence" and
-        "arousal". Each gets a model of its own, and the results have a condition ``target``.
-        None is the column "label", without that condition.
+        Columns of ``windows.info`` with labels, such as "valence" and "arousal". Each gets a
+        model of its own, and the results a condition ``target``; None is the column "label",
+        without that condition.
     cv : splitter or iterable of (train, test), default=None
         Which windows are held out together. None holds out one subject at a time.
     search : mapping from str to dict, default=None
-        Grid of parameters, by the model's name. They are searched inside each fold, on the
-        training subjects, split by subject.
+        Grid of parameters, by the model's name, for a search on each fold's training subjects.
     inner_cv : int, default=5
-        Number of inner folds, at most the number of training subjects.
+        Number of folds of the search, by subject; at most the number of training subjects.
     scoring : str or callable, default="f1_macro"
         What the search maximises.
     transductive : bool or str, default=False
         Whether test subjects' data are used without their labels, e.g. "each signal is
-        z-scored over its recording". The results record it, and the audit lets such uses pass.
+        z-scored over its recording". The audit allows such uses, and the results record it.
     on_leak : {"raise", "record"}, default="raise"
-        Whether a leak that ``audit_leakage`` finds is an error, or is only recorded in the
-        results.
+        Whether a leak that ``audit_leakage`` finds is an error, or only recorded in the results.
     n_jobs : int, default=None
         Number of folds that run at a time, in processes. The numbers do not depend on it.
     random_state : int or None, default=0
         Seed of every estimator whose own ``random_state`` is None.
     folder : path, default=None
-        Where each fold's result is written when it ends. A study that was killed resumes from
-        there, with the same numbers. Folds are computed again if the data, a model's parameters
-        or weights, a setting or a package's version has changed; a change in the code of your
-        own classes is not noticed.
+        Where each fold's result is written. A study that was killed resumes from there, with the
+        same numbers. Folds are computed again if the data, a model's parameters or weights, a
+        setting or a package's version has changed, but not if the code of your own classes has.
     keep_predictions : bool, default=False
-        Whether the records hold the predictions of each window, and its probabilities (or
-        decision scores) of the classes.
+        Whether the records hold each window's predicted class, and the scores of all classes.
     verbose : int, default=0
         Whether to show a progress bar over folds.
 
     Returns
     -------
     StudyResults
-        A record per model and subject, with the audit's verdict and the settings.
-        ``seconds`` are those of fitting and predicting, without what is done once before.
+        A record per model and subject, with the audit's verdict and the settings. ``seconds``
+        count fitting and predicting, without what is done once before.
 
     Raises
     ------

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut
 
+from .._check import check_duration
 from ..windows import Windows
 from .overlap import encode, find_duplicates, find_overlaps, find_subjects
 from .pretrained import find_pretrained, find_validation_windows
@@ -20,7 +21,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     Six kinds of leak are looked for:
 
     - a subject on both sides of a split;
-    - windows on both sides that share samples (needs the windows' onset and duration);
+    - windows on both sides that overlap (needs the windows' onset and duration);
     - windows of identical samples on both sides, also of two subjects: one person under
       two names;
     - an encoder that was pre-trained on test subjects and is frozen (needs ``models``, and
@@ -31,8 +32,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
       epoch.
 
     Models are searched through their parameters, nested estimators, containers, and what
-    functions and other objects in parameters hold. The report lists what was looked at, what
-    could not be checked, and what no audit can see.
+    functions and other objects in parameters hold.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     Returns
     -------
     LeakageReport
-        With ``leaks``, ``declared``, ``notes``, ``looked_at``, ``not_seen`` and ``ok``.
+        What was found, what was looked at, and what no audit can see.
 
     Raises
     ------
@@ -81,11 +81,12 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     >>> print(report.leaks[0].kind)
     subject on both sides
     """
-    _check_settings(windows, transductive, on_leak)
-    arrays, y = _check_arrays(windows.X), windows.y
-    _check_times(windows.onset, windows.duration)
-    folds = split_windows(cv, windows)
-    models = _check_models(models)
+    if on_leak not in ("raise", "record"):
+        raise ValueError(f"on_leak must be 'raise' or 'record', got {on_leak!r}.")
+    if not isinstance(transductive, (bool, str)) or transductive == "":
+        raise TypeError(f"transductive must be True, False or a text, got {transductive!r}.")
+    folds, models = split_windows(cv, windows), name_models(models)
+    arrays = _check_arrays(windows)
 
     report = LeakageReport(transductive)
     _note_random_splits(report, cv)
@@ -100,8 +101,8 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
             f"{name!r}: subjects of encoders, frozen scalers, windows that choose the epoch, in "
             f"{sum(is_estimator(part.value) for part in parts)} estimators and their parameters"
         )
-        find_pretrained(report, parts, names, codes, folds)
-        find_frozen_scalers(report, parts, model, windows.X, y, folds)
+        find_pretrained(report, parts, windows.groups, folds)
+        find_frozen_scalers(report, parts, model, windows.X, windows.y, folds)
         find_validation_windows(report, parts, arrays, folds)
     if not models:
         report.add_note("Encoders, frozen scalers and choice of epochs: no models were given.")
@@ -110,38 +111,49 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     return report
 
 
-def split_windows(cv, windows):
-    """Return the splits as a list of pairs of arrays of row numbers.
+def require_windows(windows):
+    """Raise unless these are ``Windows``."""
+    if not isinstance(windows, Windows):
+        raise TypeError(f"windows must be Windows(X, info), got a {type(windows).__name__}.")
 
-    Parameters
-    ----------
-    cv : splitter, iterable of (train, test) or None
-        As in ``audit_leakage``.
-    windows : Windows
-        What is split; ``windows.y`` is handed to a splitter.
-    """
+
+def split_windows(cv, windows):
+    """Return the splits of windows as a list of pairs of arrays of row numbers."""
+    require_windows(windows)
     cv = LeaveOneGroupOut() if cv is None else cv
-    if isinstance(cv, str) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
-        raise TypeError(f"cv must be a splitter or pairs of (train, test) rows, got {cv!r}.")
-    if hasattr(cv, "split"):
+    if hasattr(cv, "split") and not isinstance(cv, str):
         with warnings.catch_warnings():
             # The audit itself says so if subjects are on both sides.
             warnings.filterwarnings("ignore", message="The groups parameter is ignored")
             cv = list(cv.split(windows.X, windows.y, windows.groups))
-    folds = []
-    for fold, split in enumerate(cv):
-        if len(split) != 2:
-            raise ValueError(f"A split is a pair of train and test rows, fold {fold} is {split}.")
-        sides = zip(("train", "test"), split, strict=True)
-        folds.append(
-            tuple(
-                _check_rows(rows, len(windows), f"{name} rows of fold {fold}")
-                for name, rows in sides
-            )
-        )
-    if not folds:
-        raise ValueError("cv must have at least one split, got none.")
+    if isinstance(cv, str) or not isinstance(cv, Iterable):
+        raise TypeError(f"cv must be a splitter or pairs of (train, test) rows, got {cv!r}.")
+    folds = [
+        tuple(_check_rows(rows, len(windows), fold) for rows in split)
+        for fold, split in enumerate(cv)
+    ]
+    if not folds or any(len(split) != 2 for split in folds):
+        lengths = [len(split) for split in folds]
+        raise ValueError(f"cv must hold pairs (train, test), at least one, got lengths {lengths}.")
     return folds
+
+
+def _check_rows(rows, n_windows, fold):
+    """Return row numbers, or those of a mask."""
+    numbers = np.asarray(rows)
+    if numbers.dtype.kind == "b" and numbers.shape == (n_windows,):
+        numbers = np.flatnonzero(numbers)
+    if (
+        numbers.ndim != 1
+        or not len(numbers)
+        or numbers.dtype.kind not in "iu"
+        or numbers.min() < 0
+        or numbers.max() >= n_windows
+    ):
+        raise ValueError(
+            f"Fold {fold} must have row numbers from 0 to {n_windows - 1}, or a mask, got {numbers}."
+        )
+    return numbers
 
 
 def _note_random_splits(report, cv):
@@ -153,66 +165,28 @@ def _note_random_splits(report, cv):
         )
 
 
-# Checks
-
-
-def _check_settings(windows, transductive, on_leak):
-    if not isinstance(windows, Windows):
-        raise TypeError(f"windows must be Windows(X, info), got a {type(windows).__name__}.")
-    if on_leak not in ("raise", "record"):
-        raise ValueError(f"on_leak must be 'raise' or 'record', got {on_leak!r}.")
-    if not isinstance(transductive, (bool, str)) or transductive == "":
-        raise TypeError(f"transductive must be True, False or a text, got {transductive!r}.")
-
-
-def _check_arrays(X):
-    """Return the arrays by modality; a plain array is called X."""
-    arrays = dict(X.items()) if isinstance(X, Mapping) else {"X": X}
-    arrays = {str(name): np.asarray(array) for name, array in arrays.items()}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "biuf" or array.ndim == 0:
-            raise TypeError(
-                f"{name} must be an array of real numbers, got one of {array.dtype} and "
-                f"shape {array.shape}."
-            )
-    return {
-        name: array[:, np.newaxis] if array.ndim == 1 else array for name, array in arrays.items()
-    }
-
-
-def _check_times(onset, duration):
-    if onset is not None and not np.isfinite(onset).all():
+def _check_arrays(windows):
+    """Return the arrays by modality, of at least two dimensions; a plain array is called X."""
+    if windows.onset is not None and not np.isfinite(windows.onset).all():
         raise ValueError("onset must be finite, in seconds, got infinity.")
-    if duration is not None and not 0 < duration < np.inf:
-        raise ValueError(f"duration must be a positive number of seconds, got {duration}.")
+    if windows.duration is not None:
+        check_duration(windows.duration)
+    arrays = dict(windows.X) if isinstance(windows.X, Mapping) else {"X": windows.X}
+    for name, array in arrays.items():
+        array = np.asarray(array)
+        if array.dtype.kind not in "biuf" or array.ndim == 0:
+            raise TypeError(f"{name} must be an array of real numbers, got {array.dtype}.")
+        arrays[name] = array.reshape(len(array), -1) if array.ndim == 1 else array
+    return arrays
 
 
-def _check_rows(rows, n_windows, name):
-    rows = np.asarray(rows)
-    if rows.dtype.kind == "b" and rows.shape == (n_windows,):
-        rows = np.flatnonzero(rows)
-    if rows.ndim != 1 or not len(rows):
-        raise ValueError(f"The {name} must be a list of at least one row, got {rows.shape}.")
-    if rows.dtype.kind not in "iu":
-        raise ValueError(f"The {name} must be row numbers or a mask, got {rows.dtype}.")
-    if rows.min() < 0 or rows.max() >= n_windows:
-        raise ValueError(
-            f"The {name} must lie in 0 to {n_windows - 1}, got {rows.min()} to {rows.max()}."
-        )
-    return rows
-
-
-def _check_models(models):
-    if models is None:
-        return {}
+def name_models(models):
+    """Return the models by name; one model is called by its type."""
     if is_estimator(models):
-        return {type(models).__name__: models}
-    if not isinstance(models, Mapping):
-        raise TypeError(
-            "models must be an estimator or a mapping from names to estimators, got a "
-            f"{type(models).__name__}."
-        )
-    for name, model in models.items():
-        if not is_estimator(model):
-            raise TypeError(f"models[{name!r}] has no fit and get_params, got {model!r}.")
+        models = {type(models).__name__.lower(): models}
+    models = {} if models is None else models
+    if not isinstance(models, Mapping) or not all(
+        isinstance(name, str) and is_estimator(model) for name, model in models.items()
+    ):
+        raise TypeError(f"models must be an estimator or a dict of them by name, got {models!r}.")
     return dict(models)

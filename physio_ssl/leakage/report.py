@@ -79,7 +79,7 @@ class LeakageReport:
     transductive : bool or str
         Whether, or how, the study declares to use unlabelled data of its test subjects.
     leaks : list of Leak
-        Each with its ``kind``, ``message``, ``fold``, ``train_rows`` and ``test_rows``.
+        What is wrong.
     declared : list of Leak
         Those that ``transductive`` declares. They do not count as leaks.
     notes : list of str
@@ -113,32 +113,30 @@ class LeakageReport:
         """Whether no leak was found."""
         return not self.leaks
 
-    def __str__(self):
-        text = f" ({self.transductive})" if isinstance(self.transductive, str) else ""
-        sections = {
-            f"Declared as transductive{text}:": describe(self.declared),
-            "Notes:": self.notes,
-            "Looked at:": self.looked_at,
-            "Cannot be seen:": self.not_seen,
-        }
-        lines = [self.verdict]
-        for title, items in sections.items():
-            lines += [title, *(f"- {item}" for item in items)] if items else []
-        return "\n".join(lines)
-
     @property
     def verdict(self):
         """The leaks as text, a line for each kind."""
         if self.ok:
             return "No leak found."
-        return "\n- ".join(["Test subjects' data reach training:", *describe(self.leaks)])
+        return "\n- ".join(["Test subjects' data reach training:", *_describe(self.leaks)])
+
+    def __str__(self):
+        text = f" ({self.transductive})" if isinstance(self.transductive, str) else ""
+        sections = {
+            f"Declared as transductive{text}:": _describe(self.declared),
+            "Notes:": self.notes,
+            "Looked at:": self.looked_at,
+            "Cannot be seen:": self.not_seen,
+        }
+        listed = ("\n- ".join([title, *items]) for title, items in sections.items() if items)
+        return "\n".join([self.verdict, *listed])
 
     def to_dict(self, n_rows=20):
         """Return plain lists and dicts for JSON, with the first ``n_rows`` rows of each leak."""
         return {
             "ok": self.ok,
             "leaks": [leak.to_dict(n_rows) for leak in self.leaks],
-            "declared": describe(self.declared),
+            "declared": _describe(self.declared),
             "notes": list(self.notes),
             "looked_at": list(self.looked_at),
             "not_seen": list(self.not_seen),
@@ -146,17 +144,11 @@ class LeakageReport:
 
 
 class LeakageError(ValueError):
-    """Test subjects' data reach training.
-
-    Parameters
-    ----------
-    report : LeakageReport
-        What was found; its verdict is the message.
-    """
+    """Test subjects' data reach training; ``report`` is the whole ``LeakageReport``."""
 
     @property
     def report(self):
-        """The whole ``LeakageReport``."""
+        """What the audit has found; its verdict is the message."""
         return self.args[0]
 
     def __str__(self):
@@ -170,20 +162,16 @@ def show(values, n_shown=3):
     return text if len(values) <= n_shown else f"{text}, ... ({len(values)} in all)"
 
 
-def describe(leaks):
+def _describe(leaks):
     """Return a line for each kind of leak: its folds, and the first messages."""
-    by_kind = {}
-    for leak in leaks:
-        by_kind.setdefault(leak.kind, []).append(leak)
     lines = []
-    for kind, some in by_kind.items():
-        folds = list(dict.fromkeys("all" if leak.fold is None else leak.fold for leak in some))
-        where = f"fold {folds[0]}" if len(folds) == 1 else f"folds {show(folds, 5)}"
-        messages = dict.fromkeys(
-            leak.message if len(folds) == 1 else f"fold {leak.fold}: {leak.message}"
+    for kind in dict.fromkeys(leak.kind for leak in leaks):
+        some = [leak for leak in leaks if leak.kind == kind]
+        folds = dict.fromkeys("all" if leak.fold is None else leak.fold for leak in some)
+        messages = [
+            leak.message if leak.fold is None else f"fold {leak.fold}: {leak.message}"
             for leak in some
-        )
-        lines.append(f"{kind} ({where}): " + " | ".join(list(messages)[:3]))
-        if len(messages) > 3:
-            lines[-1] += f" | and {len(messages) - 3} more"
+        ]
+        more = f" | and {len(messages) - 3} more" if len(messages) > 3 else ""
+        lines.append(f"{kind} (folds {show(folds, 5)}): {' | '.join(messages[:3])}{more}")
     return lines
