@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 
 
 def make_baselines(sampling_rate, random_state=None):
-    """Return the baselines that belong into any study of wearable signals.
+    """Return the baselines that any study of wearable signals needs.
 
     Parameters
     ----------
@@ -20,14 +20,7 @@ def make_baselines(sampling_rate, random_state=None):
     Returns
     -------
     dict from str to estimator
-        "majority class", and "hand-crafted, random forest": ``HandcraftedFeatures`` and 300
-        trees with balanced classes.
-
-    Examples
-    --------
-    >>> from physio_ssl.evaluation import make_baselines
-    >>> list(make_baselines({"bvp": 64, "eda": 4}))
-    ['majority class', 'hand-crafted, random forest']
+        "majority class", and "hand-crafted, random forest": ``HandcraftedFeatures`` and 300 trees.
     """
     from ..features import HandcraftedFeatures  # imports neurokit2
 

@@ -12,8 +12,6 @@ from sklearn.utils.validation import _num_samples
 from ..leakage.traversal import is_estimator
 
 EMPTY = (None, "passthrough")  # steps of a Pipeline that do nothing
-# What a classifier with the method pretrain uses to pre-train: it must not be searched.
-_FOR_PRETRAINING = ("encoder", "mode")
 
 
 def take_fixed_steps(model, searched=()):
@@ -72,9 +70,8 @@ def _equal(some, others):
 def pretrain(model, X, groups, searched=()):
     """Return the model with its encoder pre-trained on ``X``, and frozen.
 
-    An encoder is a transformer whose class has ``learns_without_labels = True``, or part of a
-    classifier with a method ``pretrain``. One whose parameters are searched stays as it is, and
-    each fit pre-trains it; so does one behind steps that learn.
+    An encoder has ``learns_without_labels = True``, or is in a classifier with the method
+    ``pretrain``. If it is searched, or behind steps that learn, each fit still pre-trains it.
     """
     if isinstance(model, Pipeline):
         steps = list(model.steps)
@@ -87,7 +84,9 @@ def pretrain(model, X, groups, searched=()):
         elif first == len(steps) - 1:
             steps[first] = (name, pretrain(step, X, groups, _below(name, searched)))
         return _rebuild(model, steps)
-    if has_pretrain(model) and not any(_is_searched(name, searched) for name in _FOR_PRETRAINING):
+    # What it uses to pre-train must not be searched.
+    is_searched = _is_searched("encoder", searched) or _is_searched("mode", searched)
+    if has_pretrain(model) and not is_searched:
         return model.pretrain(X, groups=groups)
     return model
 
@@ -128,7 +127,7 @@ def _learns_nothing(step):
 
 
 def _is_searched(name, searched):
-    return any(key == name or key.startswith(f"{name}__") for key in searched)
+    return any(key.partition("__")[0] == name for key in searched)
 
 
 def _below(name, searched):

@@ -40,12 +40,13 @@ def run_study(models, windows, settings, draw_labels):
     models = _check_models(models, settings)
     if settings.folder is not None:
         settings.folder.mkdir(parents=True, exist_ok=True)
+    options = settings.inner_cv, settings.scoring, settings.keep_predictions
     verdicts, tasks, embedded = {}, [], {}
     for target, labelled in _choose_targets(windows, settings.targets).items():
         X, y, groups = labelled.X, labelled.y, labelled.groups
         splits = split_windows(settings.cv, labelled)
-        declared = {"transductive": settings.transductive, "on_leak": settings.on_leak}
-        verdicts[target] = audit_leakage(labelled, splits, models, **declared).to_dict()
+        rules = {"transductive": settings.transductive, "on_leak": settings.on_leak}
+        verdicts[target] = audit_leakage(labelled, splits, models, **rules).to_dict()
         folds = []
         for i, (train, test) in enumerate(splits):
             draws = draw_labels(train, y, groups, i, settings.random_state)
@@ -53,18 +54,7 @@ def run_study(models, windows, settings, draw_labels):
         for name, model in models.items():
             grid = settings.search.get(name)
             rest, embedding = embed_once(model, X, grid or (), embedded)
-            trial = Trial(
-                name=name,
-                target=target,
-                model=rest,
-                X=embedding,
-                y=y,
-                groups=groups,
-                grid=grid,
-                inner_cv=settings.inner_cv,
-                scoring=settings.scoring,
-                keep_predictions=settings.keep_predictions,
-            )
+            trial = Trial(name, target, rest, embedding, y, groups, grid, *options)
             paths = _name_files(trial, folds, settings.folder)
             tasks += [(trial, *task) for task in zip(folds, paths, strict=True)]
     records = _run(tasks, settings.n_jobs, settings.verbose)
@@ -89,24 +79,19 @@ def _choose_targets(windows, targets):
     subjects = np.unique(windows.groups)
     if len(subjects) < 2:
         raise ValueError(f"A study needs at least two subjects, got {subjects.tolist()}.")
-    if targets is None:
-        return {None: _label(windows, "label")}
-    return {name: _label(windows, name) for name in targets}
-
-
-def _label(windows, column):
-    check_name(column, windows.info, "column of windows.info")
-    labels = windows.info[column]
-    if labels.isna().any():
-        raise ValueError(
-            f"Every window needs a label, but {labels.isna().sum()} of column {column!r} are "
-            "missing: leave these windows out with windows.select."
-        )
-    y = np.asarray(labels.tolist())  # no objects
-    check_classification_targets(y)
-    if len(np.unique(y)) < 2:
-        raise ValueError(f"Column {column!r} must hold at least two classes, got {np.unique(y)}.")
-    return replace(windows, info=windows.info.assign(label=y))
+    labelled = {}
+    for target in targets or [None]:
+        column = "label" if target is None else target
+        check_name(column, windows.info, "column of windows.info")
+        labels = windows.info[column]
+        if labels.isna().any():
+            raise ValueError(f"Labels are missing in {labels.isna().sum()} of column {column!r}.")
+        y = np.asarray(labels.tolist())  # no objects
+        check_classification_targets(y)
+        if len(np.unique(y)) < 2:
+            raise ValueError(f"{column!r} must hold at least two classes, got {np.unique(y)}.")
+        labelled[target] = replace(windows, info=windows.info.assign(label=y))
+    return labelled
 
 
 def _name_files(trial, folds, folder):
@@ -148,10 +133,10 @@ def _read(path):
 
 def _join(verdicts):
     """Return one verdict for all targets; the splits may depend on the target."""
-    if len(verdicts) == 1:
-        return next(iter(verdicts.values()))
     leaks = [
-        {"target": target, **leak} for target, some in verdicts.items() for leak in some["leaks"]
+        leak if target is None else {"target": target, **leak}
+        for target, verdict in verdicts.items()
+        for leak in verdict["leaks"]
     ]
     lists = {
         name: list(dict.fromkeys(item for some in verdicts.values() for item in some[name]))

@@ -16,8 +16,7 @@ def fingerprint(*things):
     """Return a text that is the same in every process for equal things.
 
     Arrays count with their samples, estimators with their parameters and what they have
-    learned, networks with their weights, functions with their code. Addresses do not count,
-    unlike in ``repr``. What cannot be pickled, such as a lock, raises TypeError.
+    learned, functions with their code. What cannot be pickled, as a lock, raises TypeError.
     """
     digest = hashlib.blake2b(digest_size=16)
     for thing in things:

@@ -60,10 +60,8 @@ def run_fold(trial, fold):
             return _run_draws(trial, fold)
         except Exception as error:
             held_out = ", ".join(map(str, np.unique(trial.groups[fold.test])))
-            raise RuntimeError(
-                f"The model {trial.name!r} failed in fold {fold.number} (held out: {held_out}): "
-                f"{error}"
-            ) from error
+            where = f"{trial.name!r} failed in fold {fold.number} (held out: {held_out})"
+            raise RuntimeError(f"{where}: {error}") from error
 
 
 def _run_draws(trial, fold):
@@ -85,13 +83,11 @@ def _run_draws(trial, fold):
         start = time.perf_counter()
         fitted = _fit(trial, model, take(X, place[draw.rows]), draw.rows)
         predicted, scores = _predict(trial, fitted, take(X, place[fold.test]), draw.rows)
-        extra = {}
+        extra = {"n_labelled": len(draw.rows), "seconds": round(time.perf_counter() - start, 3)}
         if trial.grid:
             best = fitted.best_params_.items()
             best = {name.removeprefix("model__"): _to_plain(value) for name, value in best}
-            extra = {"best_params": best}
-        extra["n_labelled"] = len(draw.rows)
-        extra["seconds"] = round(time.perf_counter() - start, 3)
+            extra["best_params"] = best
         records += _score_subjects(trial, fold, draw.condition, predicted, scores, extra)
     return records
 
@@ -152,17 +148,17 @@ def _fit(trial, model, X, rows):
 
 def _predict(trial, model, X, rows):
     """Return predictions, and scores of all classes of the study or None; trained on ``rows``."""
-    predicted, scores = model.predict(X), None
+    predicted = model.predict(X)
     if hasattr(model, "predict_proba"):
         scores = model.predict_proba(X)
     elif hasattr(model, "decision_function"):
         scores = model.decision_function(X)
-        if scores.ndim == 1:
-            scores = np.column_stack([-scores, scores])
-    learned = getattr(model, "classes_", np.unique(trial.y[rows]))
-    if scores is None or scores.shape[1] != len(learned):  # or scores of pairs of classes
+        scores = np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+    else:
         return predicted, None
-    classes = np.unique(trial.y)
+    classes, learned = np.unique(trial.y), getattr(model, "classes_", np.unique(trial.y[rows]))
+    if scores.shape[1] != len(learned):  # scores of pairs of classes
+        return predicted, None
     aligned = np.zeros((len(scores), len(classes)))
     aligned[:, np.searchsorted(classes, learned)] = scores
     return predicted, aligned
@@ -195,6 +191,6 @@ def _score_subjects(trial, fold, condition, predicted, scores, extra):
 def _to_plain(value):
     """Return a parameter as JSON can hold it."""
     value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and not np.isfinite(value):
-        return repr(value)
-    return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)
+    if isinstance(value, float):
+        return value if np.isfinite(value) else repr(value)
+    return value if isinstance(value, (int, str, type(None))) else repr(value)

@@ -1,10 +1,7 @@
 """Statistics over subjects: bootstrap, effect size, correction for several tests."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy.stats import rankdata, wilcoxon
-from sklearn.utils import check_scalar
 
 
 def summarise(scores, confidence, n_resamples, random_state):
@@ -43,8 +40,9 @@ def compare_pairs(scores, others, confidence, n_resamples, random_state):
 
 def bootstrap_mean(values, confidence, n_resamples, random_state):
     """Return the percentile bootstrap interval of the mean of ``values``, or NaNs."""
-    check_scalar(confidence, "confidence", Real, min_val=0, max_val=1, include_boundaries="neither")
-    check_scalar(n_resamples, "n_resamples", Integral, min_val=1)
+    if not 0 < confidence < 1 or n_resamples < 1:
+        got = f"confidence {confidence} and n_resamples {n_resamples}"
+        raise ValueError(f"confidence must be in (0, 1) and n_resamples 1 or more, got {got}.")
     if len(values) < 2:
         return np.nan, np.nan
     rng = np.random.default_rng(random_state)

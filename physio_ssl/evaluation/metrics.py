@@ -7,30 +7,12 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "kappa")
 
 
 def score(y_true, y_pred, probability, classes):
-    """Score the predictions for the windows of one subject.
+    """Return the counts and ``METRICS`` of one subject's windows, as a dict of plain values.
 
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_windows,)
-        Labels and predictions, strings or numbers.
-    probability : array-like of shape (n_windows, n_classes), or None
-        Scores of the classes, in the order of ``classes``; None where there are none.
-    classes : array-like of shape (n_classes,)
-        All classes of the study; the subject may lack some.
-
-    Returns
-    -------
-    dict
-        ``n_windows``; ``class_counts``, a dict from class, as text, to the number of this
-        subject's windows; ``confusion``, a list of rows (true) of columns (predicted); and
-        the ``METRICS``. Balanced accuracy, macro-F1 and AUROC need windows of all classes and
-        Cohen's kappa of two: they are None otherwise. AUROC is that of the second of two
-        classes, or of each of more classes against the rest, averaged.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, labels are not among ``classes``, or probabilities are not finite.
+    ``probability``, of shape (n_windows, n_classes), may be None; ``classes`` are all of the study.
+    Balanced accuracy, macro-F1 and AUROC need windows of all classes and Cohen's kappa of two:
+    they are None otherwise. AUROC is that of the second of two classes, or of each of more classes
+    against the rest, averaged.
     """
     classes = np.asarray(classes).tolist()
     n_classes, n_windows = len(classes), len(y_true)
@@ -75,10 +57,7 @@ def _encode(labels, classes):
 def _auroc(true, probability, shape):
     """Return the area under the ROC curve from rank sums, or None where a class is missing."""
     if probability.shape != shape or not np.isfinite(probability).all():
-        raise ValueError(
-            f"Probabilities must be finite, of shape {shape}, got {probability.shape} with "
-            f"{np.sum(~np.isfinite(probability))} that are not finite."
-        )
+        raise ValueError(f"Probabilities must be finite, of shape {shape}, got {probability}.")
     belongs = np.eye(probability.shape[1], dtype=bool)[true]  # (n_windows, n_classes)
     n_in = belongs.sum(axis=0)
     if not n_in.all():

@@ -15,12 +15,9 @@ class Reconstruction:
 
     Attributes
     ----------
-    original : dict from str to ndarray of shape (n_windows, n_channels, n_times)
-        The windows, in the unit the encoder was given.
-    predicted : dict from str to ndarray
-        What the network predicts for every sample, masked or not.
-    interpolated : dict from str to ndarray
-        The windows with straight lines across the masked samples.
+    original, predicted, interpolated : dict from str to ndarray
+        The windows, of shape (n_windows, n_channels, n_times), in the unit the encoder was given;
+        the network's prediction of every sample; and lines across the masked samples.
     mask : dict from str to ndarray of bool, of shape (n_windows, 1, n_times)
         Which samples were masked.
     """
@@ -32,10 +29,7 @@ class Reconstruction:
 
     @property
     def error(self):
-        """Mean squared error on masked samples, and its ratio to that of straight lines.
-
-        A dict from modality to a dict with ``"network"``, ``"interpolation"`` and ``"ratio"``.
-        """
+        """Mean squared errors on masked samples: ``network``, ``interpolation``, ``ratio``."""
         errors = {}
         for name, x in self.original.items():
             mask = np.broadcast_to(self.mask[name], x.shape)
@@ -47,11 +41,8 @@ class Reconstruction:
         return errors
 
     def __repr__(self):
-        parts = (
-            f"{name}: {error['ratio']:.2f} times the error of interpolation"
-            for name, error in self.error.items()
-        )
-        return f"Reconstruction({'; '.join(parts)})"
+        ratios = [f"{name}: {error['ratio']:.2f}" for name, error in self.error.items()]
+        return f"Reconstruction({', '.join(ratios)} times the error of interpolation)"
 
 
 def reconstruct_masked(encoder, X, random_state=0):
@@ -62,7 +53,7 @@ def reconstruct_masked(encoder, X, random_state=0):
     encoder : SSLEncoder, or FrozenEstimator around one
         Pre-trained on ``MaskedPrediction``.
     X : SignalDict, or array of shape (n_windows, n_channels, n_times)
-        Windows like those it was trained on, best of recordings that it has not seen.
+        Windows, best of recordings that the encoder has not seen.
     random_state : int, RandomState instance or None, default=0
         Seed of the masks.
 

@@ -13,8 +13,7 @@ from .inference import compare_pairs, holm, summarise
 from .metrics import METRICS
 from .records import UNIQUE, average_repeats, check_name, check_records, distinct, find_conditions
 
-_FORMAT = "physio_ssl.study"
-_VERSION = 1
+_FORM = {"format": "physio_ssl.study", "version": 1}
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,8 +31,7 @@ class StudyResults:
         - ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``auroc``, ``kappa``: None where
           undefined, as balanced accuracy is for a subject who lacks a class.
         - ``target``, ``label_fraction``, ``n_labelled_subjects``, ``repeat``: the conditions and
-          the number of the repetition, where there are several.
-        - anything else, e.g. ``best_params``, ``seconds`` and ``predictions``.
+          the repetition, where there are several; and anything else, e.g. ``predictions``.
     protocol : dict
         How the scores came about, e.g. ``random_state``, ``audit``, in plain values too.
 
@@ -41,10 +39,6 @@ class StudyResults:
     ------
     TypeError, ValueError
         If a record lacks a key, holds a score that is not a finite number, or is repeated.
-
-    See Also
-    --------
-    leave_subjects_out, label_efficiency : The studies that return these results.
     """
 
     records: list
@@ -63,8 +57,7 @@ class StudyResults:
         return f"StudyResults({text}{f'; {protocol}' if protocol else ''})"
 
     def __str__(self):
-        table = self.summary().to_string(index=False, float_format="{:.3f}".format)
-        return f"{self!r}\n{table}"
+        return f"{self!r}\n{self.summary().to_string(index=False, float_format='{:.3f}'.format)}"
 
     @property
     def estimators(self):
@@ -104,17 +97,15 @@ class StudyResults:
     def summary(self, metric=None, confidence=0.95, n_resamples=10_000, random_state=0):
         """Average the scores over subjects.
 
-        Repeats are averaged within each subject first. The interval is the percentile
-        bootstrap's, from drawing subjects (not windows) with replacement.
+        Repeats are averaged within each subject first. The interval is that of the percentile
+        bootstrap over subjects, not windows.
 
         Parameters
         ----------
         metric : str or list of str, default=None
             Which metrics; None means all.
-        confidence : float, default=0.95
-            Coverage of the interval.
-        n_resamples : int, default=10_000
-            Number of bootstrap samples.
+        confidence, n_resamples : float, default=0.95, and int, default=10_000
+            Coverage of the interval, and number of bootstrap samples.
         random_state : int, Generator or None, default=0
             Seed of the bootstrap; one seed gives one interval, whatever the other rows are.
 
@@ -124,11 +115,6 @@ class StudyResults:
             A row per model, condition and metric: ``mean``, ``low``, ``high``, ``std``, and
             ``n_subjects`` whose score is defined and ``n_missing`` whose score is not. The
             interval and ``std`` are NaN for fewer than two subjects.
-
-        Raises
-        ------
-        ValueError
-            If a metric is unknown.
         """
         metrics = METRICS if metric is None else [metric] if isinstance(metric, str) else metric
         scores = {name: average_repeats(self.records, name) for name in metrics}
@@ -154,8 +140,7 @@ class StudyResults:
     ):
         """Compare one model with others on the same subjects.
 
-        Differences are paired within subjects, after averaging their repeats. They are
-        independent only if no subject is on both sides of a split.
+        Differences are paired within subjects, after averaging their repeats.
 
         Parameters
         ----------
@@ -178,14 +163,9 @@ class StudyResults:
             - ``difference``: mean over subjects, positive where ``estimator`` is better, with
               its bootstrap interval ``low`` to ``high`` (NaN for one subject);
             - ``n_subjects`` on whom both scores are defined, and ``n_missing``;
-            - ``p_value`` of the two-sided Wilcoxon signed-rank test, 1 where all scores tie;
-            - ``effect_size``: matched-pairs rank-biserial correlation, from -1 to 1;
-            - ``p_holm``: ``p_value`` corrected for the number of rows.
-
-        Raises
-        ------
-        ValueError
-            If a name or value is unknown, or two models share no subject.
+            - ``p_value`` of the two-sided Wilcoxon signed-rank test, 1 where all scores tie, and
+              ``p_holm``, corrected for the number of rows;
+            - ``effect_size``: matched-pairs rank-biserial correlation, from -1 to 1.
         """
         others = [name for name in self.estimators if name != estimator]
         if other is not None:
@@ -202,9 +182,8 @@ class StudyResults:
         scores, rows = average_repeats(self.records, metric), []
         for second, (name, condition) in product(others, scores):
             named = dict(zip(known, condition, strict=True))
-            if name != estimator or (second, condition) not in scores:
-                continue
-            if not conditions.items() <= named.items():
+            is_chosen = name == estimator and conditions.items() <= named.items()
+            if not is_chosen or (second, condition) not in scores:
                 continue
             pair = scores[estimator, condition], scores[second, condition]
             row = compare_pairs(*pair, confidence, n_resamples, random_state)
@@ -219,26 +198,19 @@ class StudyResults:
 
     def save(self, path):
         """Write the results as JSON, all or nothing; an existing file is replaced."""
-        content = {"format": _FORMAT, "version": _VERSION, **vars(self)}
-        replace_file(path, json.dumps(content, allow_nan=False).encode())
+        replace_file(path, json.dumps({**_FORM, **vars(self)}, allow_nan=False).encode())
 
     @classmethod
     def load(cls, path):
         """Read results that ``save`` wrote; raise ValueError if a file holds something else."""
         try:
             content = json.loads(Path(path).read_text("utf-8"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is not strict JSON: {error}") from error
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise ValueError(f"{path} does not hold results: its format is not {_FORMAT!r}.")
-        if content.get("version") != _VERSION:
-            raise ValueError(
-                f"{path} has version {content.get('version')!r}, this physio_ssl reads {_VERSION}."
-            )
-        try:
+            form = {name: content[name] for name in _FORM}
+            if form != _FORM:
+                raise ValueError(f"expected {_FORM}, got {form}")
             return cls(content["records"], content["protocol"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} does not hold results: {error}") from error
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"{path} does not hold results: {error!r}") from error
 
 
 def _refuse_constant(name):

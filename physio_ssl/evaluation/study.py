@@ -1,8 +1,52 @@
 """leave_subjects_out: a whole study over subjects in one call."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import check_scalar
+
 from .engine import run_study
 from .fold import Draw
-from .settings import StudySettings
+
+
+@dataclass(kw_only=True)
+class StudySettings:
+    """How a study is run; ``leave_subjects_out`` documents each setting."""
+
+    targets: str | list | None = None
+    cv: object = None
+    search: dict | None = None
+    inner_cv: int = 5
+    scoring: object = "f1_macro"
+    transductive: bool | str = False
+    on_leak: str = "raise"
+    n_jobs: int | None = None
+    random_state: int | None = 0
+    folder: Path | None = None
+    keep_predictions: bool = False
+    verbose: int = 0
+
+    def __post_init__(self):
+        """Check the values; afterwards only ``targets``, ``cv`` and ``folder`` may be None."""
+        check_scalar(self.inner_cv, "inner_cv", Integral, min_val=2)
+        if self.targets is not None:
+            self.targets = [self.targets] if isinstance(self.targets, str) else list(self.targets)
+            if not self.targets or len(set(self.targets)) < len(self.targets):
+                raise ValueError(f"targets must name one column or several, got {self.targets}.")
+        if isinstance(self.cv, Iterable) and not hasattr(self.cv, "split"):
+            self.cv = list(self.cv)  # a generator could be used once only
+        self.search = dict(self.search or {})
+        if self.folder is not None:
+            self.folder = Path(self.folder)
+            if self.random_state is None:
+                raise ValueError("A resumable study (folder=...) needs a random_state, got None.")
+        if self.random_state is None:
+            self.random_state = np.random.default_rng().integers(2**31)
+        check_scalar(self.random_state, "random_state", Integral)
+        self.random_state = int(self.random_state)
 
 
 def leave_subjects_out(
@@ -25,22 +69,19 @@ def leave_subjects_out(
     """Test several models on subjects that they have not seen.
 
     Each fold fits a copy of each model on the training subjects and scores it on each subject
-    held out. Leading steps of a pipeline that learn nothing, or are frozen, are applied once, if
-    they treat windows one by one. An unfitted ``SSLEncoder``, as the first step that learns, is
-    pre-trained once per fold, on the training subjects' windows without their labels, and embeds
-    each window once, whatever is searched behind it; so is that of an ``SSLClassifier``.
+    held out. Leading steps of a pipeline that learn nothing, or are frozen, are applied once. An
+    unfitted ``SSLEncoder``, as the first step that learns or in an ``SSLClassifier``, is
+    pre-trained once per fold, on the training subjects' windows without their labels.
 
     Parameters
     ----------
     models : mapping from str to estimator, or estimator
         Classifiers, by the names that they have in the results.
     windows : Windows
-        Windows, or features, with subjects and labels (integers or strings). Onset, duration
-        and recording, where known, let the audit find windows that overlap.
+        Windows, or features, with subjects and labels (integers or strings).
     targets : str or list of str, default=None
-        Columns of ``windows.info`` with labels, such as "valence" and "arousal". Each gets a
-        model of its own, and the results a condition ``target``; None is the column "label",
-        without that condition.
+        Columns of ``windows.info`` with labels. Each gets a model of its own, and the results a
+        condition ``target``; None is the column "label", without that condition.
     cv : splitter or iterable of (train, test), default=None
         Which windows are held out together. None holds out one subject at a time.
     search : mapping from str to dict, default=None
@@ -50,8 +91,7 @@ def leave_subjects_out(
     scoring : str or callable, default="f1_macro"
         What the search maximises.
     transductive : bool or str, default=False
-        Whether test subjects' data are used without their labels, e.g. "each signal is
-        z-scored over its recording". The audit allows such uses, and the results record it.
+        Whether, or how, test subjects' data are used without labels, as in ``audit_leakage``.
     on_leak : {"raise", "record"}, default="raise"
         Whether a leak that ``audit_leakage`` finds is an error, or only recorded in the results.
     n_jobs : int, default=None
@@ -70,17 +110,14 @@ def leave_subjects_out(
     Returns
     -------
     StudyResults
-        A record per model and subject, with the audit's verdict and the settings. ``seconds``
-        count fitting and predicting, without what is done once before.
+        A record per model and subject, with the audit's verdict and the settings.
 
     Raises
     ------
     LeakageError
         If the audit finds a leak.
-    TypeError, ValueError
-        If the data, a model or a setting do not fit.
-    RuntimeError
-        If a model fails in a fold; the message names both.
+    TypeError, ValueError, RuntimeError
+        If the data, a model or a setting do not fit, or a model fails in a fold.
 
     See Also
     --------
@@ -101,22 +138,6 @@ def leave_subjects_out(
     >>> leave_subjects_out(models, Windows(X, pd.DataFrame(info)))
     StudyResults(2 estimators, 3 subjects; leak_free)
     """
-    settings = StudySettings(
-        targets=targets,
-        cv=cv,
-        search=search,
-        inner_cv=inner_cv,
-        scoring=scoring,
-        transductive=transductive,
-        on_leak=on_leak,
-        n_jobs=n_jobs,
-        random_state=random_state,
-        folder=folder,
-        keep_predictions=keep_predictions,
-        verbose=verbose,
-    )
-    return run_study(models, windows, settings, _draw_all)
-
-
-def _draw_all(train, y, groups, fold, random_state):
-    return [Draw(train, {})]
+    given = locals()
+    settings = StudySettings(**{field.name: given[field.name] for field in fields(StudySettings)})
+    return run_study(models, windows, settings, lambda train, *_: [Draw(train, {})])

@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut
 
 from .._check import check_duration
 from ..windows import Windows
-from .overlap import encode, find_duplicates, find_overlaps, find_subjects
+from .overlap import encode, find_duplicates, find_overlaps, find_subjects, hash_windows
 from .pretrained import find_pretrained, find_validation_windows
 from .report import LeakageError, LeakageReport
 from .scaling import find_frozen_scalers, find_scaled_windows
@@ -18,18 +19,14 @@ from .traversal import is_estimator, walk
 def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak="raise"):
     """Look for test subjects' data that reach training, and fail loudly.
 
-    Six kinds of leak are looked for:
+    The audit looks for
 
     - a subject on both sides of a split;
-    - windows on both sides that overlap (needs the windows' onset and duration);
-    - windows of identical samples on both sides, also of two subjects: one person under
-      two names;
-    - an encoder that was pre-trained on test subjects and is frozen (needs ``models``, and
-      an encoder that was fitted with ``groups``);
+    - windows on both sides that overlap (needs their onset and duration) or have equal samples;
+    - a frozen encoder that was pre-trained, with ``groups``, on test subjects;
     - scaling outside the fold: a frozen scaler that was fitted on all rows, or windows that
       are standardised (or scaled to 0 to 1) over all rows, or over each subject;
-    - test windows inside a model, in ``train_split`` or a callback, where they choose the
-      epoch.
+    - test windows in ``train_split`` or a callback of a model, where they choose the epoch.
 
     Models are searched through their parameters, nested estimators, containers, and what
     functions and other objects in parameters hold.
@@ -37,16 +34,15 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     Parameters
     ----------
     windows : Windows
-        Windows, or features of them, with their subjects and what else is known.
+        Windows, or features of them.
     cv : splitter or iterable of (train, test), default=None
         The splits, as row numbers or masks. None holds out one subject at a time.
     models : estimator or mapping from str to estimator, default=None
-        What the study compares. Those that predict are fitted again in each fold, so only
-        what is frozen in them counts as fitted; one that only transforms is used as it is.
+        What the study compares. Those that predict are fitted in each fold, so only what is
+        frozen in them counts as fitted; one that only transforms is used as it is.
     transductive : bool or str, default=False
-        Whether, or a text how, the study uses *unlabelled* data of its test subjects: an
-        encoder pre-trained on them, or scaling of each subject over its own windows. The
-        report then lists these two as declared, not as leaks. The others always are leaks.
+        Whether, or a text how, the study uses *unlabelled* data of its test subjects. An
+        encoder pre-trained on them, or scaling over each subject, is then declared, not a leak.
     on_leak : {"raise", "record"}, default="raise"
         Whether leaks are raised or only reported.
 
@@ -58,9 +54,9 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     Raises
     ------
     LeakageError
-        If there are leaks; names their kinds, folds and rows.
+        If there are leaks; it names their kinds, folds and rows.
     TypeError, ValueError
-        If an argument has a wrong type, rows do not fit, or there is no split.
+        If an argument is wrong.
 
     See Also
     --------
@@ -75,10 +71,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     >>> from physio_ssl.leakage import audit_leakage
     >>> info = pd.DataFrame({"subject": np.repeat(["S1", "S2"], 4)})
     >>> windows = Windows(np.random.default_rng(0).gamma(2, size=(8, 1, 40)), info)
-    >>> audit_leakage(windows).ok
-    True
-    >>> report = audit_leakage(windows, KFold(4), on_leak="record")
-    >>> print(report.leaks[0].kind)
+    >>> print(audit_leakage(windows, KFold(4), on_leak="record").leaks[0].kind)
     subject on both sides
     """
     if on_leak not in ("raise", "record"):
@@ -86,14 +79,21 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     if not isinstance(transductive, (bool, str)) or transductive == "":
         raise TypeError(f"transductive must be True, False or a text, got {transductive!r}.")
     folds, models = split_windows(cv, windows), name_models(models)
-    arrays = _check_arrays(windows)
+    if windows.onset is not None and not np.isfinite(windows.onset).all():
+        raise ValueError("onset must be finite, in seconds, got infinity.")
+    if windows.duration is not None:
+        check_duration(windows.duration)
+    arrays = _get_arrays(windows.X)
+    digests = {name: hash_windows(array) for name, array in arrays.items()}
 
     report = LeakageReport(transductive)
-    _note_random_splits(report, cv)
+    if getattr(cv, "shuffle", True) and not isinstance(getattr(cv, "random_state", 0), Integral):
+        name = type(cv).__name__
+        report.add_note(f"{name} draws other splits at each call: give it a random_state.")
     names, codes = encode(windows.groups)
     find_subjects(report, folds, names, codes)
     find_overlaps(report, folds, windows)
-    find_duplicates(report, folds, arrays)
+    find_duplicates(report, folds, digests)
     find_scaled_windows(report, arrays, codes)
     for name, model in models.items():
         parts = list(walk(name, model))
@@ -103,7 +103,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
         )
         find_pretrained(report, parts, windows.groups, folds)
         find_frozen_scalers(report, parts, model, windows.X, windows.y, folds)
-        find_validation_windows(report, parts, arrays, folds)
+        find_validation_windows(report, parts, digests, folds)
     if not models:
         report.add_note("Encoders, frozen scalers and choice of epochs: no models were given.")
     if not report.ok and on_leak == "raise":
@@ -143,35 +143,16 @@ def _check_rows(rows, n_windows, fold):
     numbers = np.asarray(rows)
     if numbers.dtype.kind == "b" and numbers.shape == (n_windows,):
         numbers = np.flatnonzero(numbers)
-    if (
-        numbers.ndim != 1
-        or not len(numbers)
-        or numbers.dtype.kind not in "iu"
-        or numbers.min() < 0
-        or numbers.max() >= n_windows
-    ):
-        raise ValueError(
-            f"Fold {fold} must have row numbers from 0 to {n_windows - 1}, or a mask, got {numbers}."
-        )
+    whole = numbers.ndim == 1 and len(numbers) and numbers.dtype.kind in "iu"
+    if not whole or not 0 <= numbers.min() <= numbers.max() < n_windows:
+        rule = f"must have row numbers from 0 to {n_windows - 1}, or a mask"
+        raise ValueError(f"Both sides of fold {fold} {rule}, got {numbers}.")
     return numbers
 
 
-def _note_random_splits(report, cv):
-    draws = hasattr(cv, "random_state") and getattr(cv, "shuffle", True)
-    if draws and not isinstance(cv.random_state, (int, np.integer)):
-        report.add_note(
-            f"{type(cv).__name__} draws other splits at each call: give it a random_state, "
-            "or use list(cv.split(X, y, groups))."
-        )
-
-
-def _check_arrays(windows):
+def _get_arrays(X):
     """Return the arrays by modality, of at least two dimensions; a plain array is called X."""
-    if windows.onset is not None and not np.isfinite(windows.onset).all():
-        raise ValueError("onset must be finite, in seconds, got infinity.")
-    if windows.duration is not None:
-        check_duration(windows.duration)
-    arrays = dict(windows.X) if isinstance(windows.X, Mapping) else {"X": windows.X}
+    arrays = dict(X) if isinstance(X, Mapping) else {"X": X}
     for name, array in arrays.items():
         array = np.asarray(array)
         if array.dtype.kind not in "biuf" or array.ndim == 0:
@@ -185,8 +166,7 @@ def name_models(models):
     if is_estimator(models):
         models = {type(models).__name__.lower(): models}
     models = {} if models is None else models
-    if not isinstance(models, Mapping) or not all(
-        isinstance(name, str) and is_estimator(model) for name, model in models.items()
-    ):
+    named = isinstance(models, Mapping) and all(isinstance(name, str) for name in models)
+    if not named or not all(map(is_estimator, models.values())):
         raise TypeError(f"models must be an estimator or a dict of them by name, got {models!r}.")
-    return dict(models)
+    return models

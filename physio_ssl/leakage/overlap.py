@@ -10,27 +10,18 @@ from .report import LeakKind, show
 
 def encode(labels):
     """Return the distinct labels, in order of appearance, and the number of each label."""
-    labels = np.asarray(labels).tolist()
+    labels = list(labels)
     codes = {name: code for code, name in enumerate(dict.fromkeys(labels))}
-    return list(codes), np.array([codes[label] for label in labels], dtype=np.intp)
+    return list(codes), np.array([codes[label] for label in labels])
 
 
-def is_flat(array):
-    """Return which windows, of shape (n_windows, ..., n_times), have no channel that varies."""
-    if array.ndim < 2 or 0 in array.shape:
-        return np.ones(len(array), dtype=bool)
-    return is_constant(array).reshape(len(array), -1).all(axis=1)
-
-
-def hash_windows(arrays, dtype=None):
-    """Return one digest per window of its samples in all arrays."""
-    digests = []
-    for windows in zip(*arrays, strict=True):
-        digest = blake2b(digest_size=16)
-        for window in windows:
-            digest.update(np.asarray(window, dtype).tobytes())
-        digests.append(digest.digest())
-    return digests
+def hash_windows(array):
+    """Return a digest of each window as float32, which nets are given; None if it is constant."""
+    flat = is_constant(array).reshape(len(array), -1).all(axis=1)
+    return [
+        None if constant else blake2b(np.float32(window).tobytes(), digest_size=16).digest()
+        for window, constant in zip(array, flat, strict=True)
+    ]
 
 
 def find_subjects(report, folds, names, codes):
@@ -44,25 +35,21 @@ def find_subjects(report, folds, names, codes):
             _add(report, LeakKind.SUBJECT, message, fold, train_rows, test_rows)
 
 
-def find_duplicates(report, folds, arrays):
-    """Look for test windows whose samples equal those of a training window."""
-    report.looked_at.append(f"equal windows on both sides, by the samples of {', '.join(arrays)}")
-    _, codes = encode(hash_windows(arrays.values()))
+def find_duplicates(report, folds, digests):
+    """Look for test windows with the samples of a training window, by each modality's digests."""
+    report.looked_at.append(f"equal windows on both sides, by the samples of {', '.join(digests)}")
+    of_windows = list(zip(*digests.values(), strict=True))
+    _, codes = encode(of_windows)
     # A sensor at rest gives the same window again and again, whoever wears it.
-    flat = np.logical_and.reduce([is_flat(array) for array in arrays.values()])
-    if flat.any():
-        codes[flat] = len(flat) + np.flatnonzero(flat)
-        report.add_note(
-            f"{flat.sum()} of {len(flat)} windows are constant in every channel and were not "
-            "compared with others."
-        )
+    flat = np.flatnonzero([not any(digest) for digest in of_windows])
+    codes[flat] = len(codes) + flat
+    if len(flat):
+        report.add_note(f"{len(flat)} of {len(codes)} windows are constant and were not compared.")
     for fold, (train, test) in enumerate(folds):
         train_rows, test_rows = _on_both_sides(codes, train, test)
         if len(test_rows):
-            row = test_rows[0]
-            twin = train_rows[codes[train_rows] == codes[row]][0]
-            equal = f"test row {row} has the samples of train row {twin}"
-            message = f"row {row} is in both" if twin == row else equal
+            twin = train_rows[codes[train_rows] == codes[test_rows[0]]][0]
+            message = f"test row {test_rows[0]} has the samples of train row {twin}"
             _add(report, LeakKind.DUPLICATE, message, fold, train_rows, test_rows)
 
 
@@ -80,25 +67,19 @@ def find_overlaps(report, folds, windows):
     times = windows.onset - windows.onset.min()
     times = times + codes * (times.max() + 2 * duration)
     # Windows that touch have no sample in common, but their onsets are rounded.
-    largest = max(np.abs(windows.onset).max(), times.max())
-    gap = duration - max(1e-9 * duration, 4 * np.spacing(float(largest)))
+    largest = float(np.abs(windows.onset).max() + times.max())
+    gap = duration - max(1e-9 * duration, 4 * np.spacing(largest))
     for fold, (train, test) in enumerate(folds):
         test_rows = np.unique(test[_is_near(times[test], times[train], gap)])
         if not len(test_rows):
             continue
         train_rows = np.unique(train[_is_near(times[train], times[test], gap)])
-        row = test_rows[0]
-        other = train_rows[np.abs(times[train_rows] - times[row]).argmin()]
-        apart = abs(windows.onset[other] - windows.onset[row])
+        row, apart = test_rows[0], np.abs(times[train_rows] - times[test_rows[0]])
+        other = train_rows[apart.argmin()]
         message = (
-            f"windows of {duration:g} s of {names[codes[row]]} start {apart:g} s apart, e.g. "
-            f"train row {other} and test row {row}"
+            f"windows of {duration:g} s of {clock} {names[codes[row]]} start {apart.min():g} s apart, "
+            f"e.g. train row {other} of {groups[other]} and test row {row} of {groups[row]}"
         )
-        if groups[other] != groups[row]:
-            message += (
-                f", of the subjects {groups[other]} and {groups[row]} (two subjects must not "
-                "have recordings of one name)"
-            )
         _add(report, LeakKind.OVERLAP, message, fold, train_rows, test_rows)
 
 

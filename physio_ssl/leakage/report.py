@@ -25,7 +25,6 @@ class LeakKind(Enum):
         return self in (LeakKind.PRETRAINED, LeakKind.SCALED_BY_SUBJECT)
 
 
-# The limits of every audit.
 _NOT_SEEN = (
     "files and global variables that a model reads, and the code of functions",
     "how windows and features were made, e.g. features selected by the labels of all subjects",
@@ -45,10 +44,8 @@ class Leak:
         What leaks.
     message : str
         What was found where.
-    fold : int or None
-        The split that is affected; None for all of them.
-    train_rows, test_rows : tuple of int
-        Rows that are affected on either side; empty where a side is not named.
+    fold, train_rows, test_rows : int or None, and tuples of int
+        The split, None for all of them, and the rows on either side where they are known.
     """
 
     kind: LeakKind
@@ -59,14 +56,11 @@ class Leak:
 
     def to_dict(self, n_rows):
         """Return plain values for JSON, with the first ``n_rows`` rows of either side."""
+        sides = {"train_rows": self.train_rows, "test_rows": self.test_rows}
         return {
-            "kind": self.kind.value,
-            "message": self.message,
-            "fold": self.fold,
-            "n_train_rows": len(self.train_rows),
-            "n_test_rows": len(self.test_rows),
-            "train_rows": list(self.train_rows[:n_rows]),
-            "test_rows": list(self.test_rows[:n_rows]),
+            **{"kind": self.kind.value, "message": self.message, "fold": self.fold},
+            **{f"n_{name}": len(rows) for name, rows in sides.items()},
+            **{name: list(rows[:n_rows]) for name, rows in sides.items()},
         }
 
 
@@ -78,16 +72,12 @@ class LeakageReport:
     ----------
     transductive : bool or str
         Whether, or how, the study declares to use unlabelled data of its test subjects.
-    leaks : list of Leak
-        What is wrong.
-    declared : list of Leak
-        Those that ``transductive`` declares. They do not count as leaks.
+    leaks, declared : list of Leak
+        What is wrong, and what would be if ``transductive`` did not declare it.
     notes : list of str
         What could not be checked and why, and what is worth knowing.
-    looked_at : list of str
-        What the audit looked at.
-    not_seen : tuple of str
-        What no audit can see.
+    looked_at, not_seen : list of str
+        What the audit looked at, and what no audit can see.
     """
 
     transductive: bool | str = False
@@ -95,7 +85,7 @@ class LeakageReport:
     declared: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     looked_at: list = field(default_factory=list)
-    not_seen: tuple = _NOT_SEEN
+    not_seen: list = field(default_factory=lambda: list(_NOT_SEEN))
 
     def add_leak(self, kind, message, fold=None, train_rows=(), test_rows=()):
         """Append a leak; one that the study declares goes to ``declared``."""
@@ -137,18 +127,18 @@ class LeakageReport:
             "ok": self.ok,
             "leaks": [leak.to_dict(n_rows) for leak in self.leaks],
             "declared": _describe(self.declared),
-            "notes": list(self.notes),
-            "looked_at": list(self.looked_at),
-            "not_seen": list(self.not_seen),
+            "notes": self.notes,
+            "looked_at": self.looked_at,
+            "not_seen": self.not_seen,
         }
 
 
 class LeakageError(ValueError):
-    """Test subjects' data reach training; ``report`` is the whole ``LeakageReport``."""
+    """Test subjects' data reach training."""
 
     @property
     def report(self):
-        """What the audit has found; its verdict is the message."""
+        """The whole ``LeakageReport``; its verdict is the message."""
         return self.args[0]
 
     def __str__(self):

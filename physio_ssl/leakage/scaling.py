@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Number
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -24,37 +25,27 @@ _NOT_LEARNED = ("n_features_in_", "feature_names_in_", "n_outputs_", "n_features
 
 @dataclass
 class _Moments:
-    """Mean, mean square and range of the channels of windows, or of groups of windows."""
+    """Mean, mean square and range of the channels of each window, or group of windows."""
 
-    mean: np.ndarray  # (n_windows, n_channels), as all but the number of samples
+    mean: np.ndarray  # (n_windows, n_channels)
     square: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    size: np.ndarray | int  # (n_windows, 1)
+    size: np.ndarray | int  # samples per channel, (n_windows, 1)
 
     @classmethod
     def compute(cls, array):  # (n_windows, n_channels, n_times)
         """Return the moments of each window."""
-        n_times = array.shape[2]
+        mean, n_times = array.mean(axis=2, dtype=float), array.shape[2]
         square = np.einsum("nct,nct->nc", array, array, dtype=float) / n_times
-        low, high = array.min(axis=2).astype(float), array.max(axis=2).astype(float)
-        return cls(array.mean(axis=2, dtype=float), square, low, high, n_times)
+        return cls(mean, square, array.min(axis=2), array.max(axis=2), n_times)
 
     def pool(self, codes):
-        """Return the moments of each group, given the number of each window's group."""
-        order = np.argsort(codes, kind="stable")
-        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        n = np.diff(starts, append=len(codes))[:, np.newaxis]
-        mean, square, low, high = (
-            function.reduceat(values[order], starts, axis=0)
-            for function, values in (
-                (np.add, self.mean),
-                (np.add, self.square),
-                (np.minimum, self.low),
-                (np.maximum, self.high),
-            )
-        )
-        return _Moments(mean / n, square / n, low, high, n * self.size)
+        """Return the moments of groups of windows, given the number of each window's group."""
+        moments = self.mean, self.square, self.low, self.high
+        mean, square, low, high = (pd.DataFrame(values).groupby(codes) for values in moments)
+        pooled = mean.mean(), square.mean(), low.min(), high.max()
+        return _Moments(*map(np.asarray, pooled), np.bincount(codes)[:, np.newaxis] * self.size)
 
     @property
     def std(self):
@@ -66,10 +57,6 @@ class _Moments:
         unbiased = self.std * np.sqrt(self.size / np.maximum(self.size - 1, 1))
         spread = (np.abs(self.std - 1) < _CLOSE) | (np.abs(unbiased - 1) < _CLOSE)
         return not flat.all() and bool(((np.abs(self.mean) < _CLOSE) & (flat | spread)).all())
-
-    def is_nearly_standard(self):
-        """Whether all channels have a mean near 0 and a deviation near 1."""
-        return bool(((np.abs(self.mean) < 0.5) & (self.std > 0.5) & (self.std < 2)).all())
 
 
 def _is_unit_range(low, high, tolerance):
@@ -99,6 +86,7 @@ def _find_scaling(array, codes):
         return None, None
     tolerance = max(1e-9, 8 * np.finfo(array.dtype).eps if array.dtype.kind == "f" else 0)
     each = _is_unit_range(windows.low.min(axis=1), windows.high.max(axis=1), tolerance)
+    nearly = False
     for view, windows in views:
         for pool in (codes, np.zeros_like(codes)):
             kind = LeakKind.SCALED_BY_SUBJECT if pool.any() else LeakKind.SCALED
@@ -108,38 +96,32 @@ def _find_scaling(array, codes):
             if not each and _is_unit_range(pooled.low, pooled.high, tolerance):
                 if _reaches_ends_rarely(view, len(pooled.low), tolerance):
                     return "minimum 0 and maximum 1", kind
-    if codes.any() and any(windows.pool(codes).is_nearly_standard() for _, windows in views):
-        return "mean near 0 and standard deviation near 1", None
-    return None, None
+            near = (np.abs(pooled.mean) < 0.5) & (pooled.std > 0.5) & (pooled.std < 2)
+            nearly |= pool.any() and near.all()
+    return "mean near 0 and standard deviation near 1" if nearly else None, None
 
 
 def find_scaled_windows(report, arrays, codes):
     """Look for windows, by modality, that were scaled over all rows or over each subject."""
     report.looked_at.append(f"scaling of {', '.join(arrays)} over all windows or each subject's")
+    over = {LeakKind.SCALED: "all rows", LeakKind.SCALED_BY_SUBJECT: "each subject"}
     for name, array in arrays.items():
         with np.errstate(all="ignore"):
             if not np.isfinite(array.sum(dtype=float)):
                 report.add_note(f"Scaling of {name} was not looked for: it has NaN or infinity.")
                 continue
             how, kind = _find_scaling(array, codes)
-        if kind == LeakKind.SCALED:
-            message = f"{name} was scaled over all rows, test rows included: channels have {how}"
-            report.add_leak(kind, message)
-        elif kind == LeakKind.SCALED_BY_SUBJECT:
-            message = f"{name} was scaled over each subject, test subjects too: channels have {how}"
-            report.add_leak(kind, message)
+        if kind:
+            report.add_leak(kind, f"{name} was scaled over {over[kind]}: channels have {how}")
         elif how and not report.transductive:
             report.add_note(
-                f"In {name} each subject has {how}. If recordings were standardised before "
-                "windows were cut, which the audit cannot see, declare it with transductive."
+                f"In {name} each subject has {how}: if recordings were standardised before windows "
+                "were cut, declare it with transductive."
             )
 
 
 def find_frozen_scalers(report, parts, model, X, y, folds):
-    """Look for what was fitted before the study, test rows included, and stays so.
-
-    ``parts`` are all that ``walk`` finds in ``model``.
-    """
+    """Look for what was fitted before the study, among a model's parts, and stays so."""
     received, judged = {id(part): given for part, given in _receive(model, X)}, None
     for part in parts:
         scaler = part.value
@@ -149,13 +131,11 @@ def find_frozen_scalers(report, parts, model, X, y, folds):
             continue
         judged = part.path
         what, given = f"{type(scaler).__name__} at {part}", received.get(id(scaler))
-        if given is None or hasattr(scaler, "predict") or not _is_leaky(scaler, given, y, folds):
-            report.add_note(f"{what} was fitted outside the study, on rows that are not known.")
+        is_scaler = given is not None and not hasattr(scaler, "predict")
+        if is_scaler and _learned_from_test_rows(scaler, given, y, folds):
+            report.add_leak(LeakKind.SCALED, f"{what} was fitted on all rows and is frozen")
         else:
-            message = (
-                f"{what} is frozen and was fitted on all rows: refitted on them, it is the same"
-            )
-            report.add_leak(LeakKind.SCALED, message)
+            report.add_note(f"{what} was fitted outside the study, on rows that are not known.")
 
 
 def _has_learned(estimator):
@@ -172,10 +152,7 @@ def _has_learned(estimator):
 
 
 def _receive(estimator, X):
-    """Yield the estimators inside that get the windows as they are, and what they get.
-
-    Steps that learn nothing, such as ``SelectModality``, are applied on the way.
-    """
+    """Yield the estimators inside that get the windows, through fixed steps, and what they get."""
     yield estimator, X
     if isinstance(estimator, Pipeline):
         for step in filter(is_estimator, dict(estimator.steps).values()):
@@ -197,7 +174,7 @@ def _receive(estimator, X):
                 yield from _receive(inner, X)
 
 
-def _is_leaky(scaler, X, y, folds):
+def _learned_from_test_rows(scaler, X, y, folds):
     """Whether a scaler was fitted on all rows, and some test rows made a difference."""
     return _learns_the_same(scaler, X, y) and not all(
         _learns_the_same(scaler, _safe_indexing(X, train), None if y is None else y[train])
@@ -214,17 +191,14 @@ def _learns_the_same(estimator, X, y):
         except Exception:  # fitted on windows of another shape; it can fail in any way
             return False
     expected = _get_numbers(estimator)
-    return (
-        bool(expected)
-        and expected.keys() == found.keys()
-        and all(
-            value.shape == found[name].shape
-            and np.allclose(
-                found[name], value, 1e-6, 1e-7 * np.abs(value).max(initial=0), equal_nan=True
-            )
-            for name, value in expected.items()
-        )
-    )
+    if not expected or expected.keys() != found.keys():
+        return False
+    return all(_is_close(found[name], value) for name, value in expected.items())
+
+
+def _is_close(found, expected):
+    tolerance = 1e-7 * np.abs(expected).max(initial=0)
+    return found.shape == expected.shape and np.allclose(found, expected, 1e-6, tolerance, True)
 
 
 def _get_numbers(estimator):
@@ -232,9 +206,7 @@ def _get_numbers(estimator):
     learned = {
         name: np.asarray(value)
         for name, value in vars(estimator).items()
-        if name.endswith("_")
-        and not name.startswith("_")
-        and name not in _NOT_LEARNED
-        and isinstance(value, (Number, np.ndarray))
+        if isinstance(value, (Number, np.ndarray))
+        and (name.endswith("_") and not name.startswith("_") and name not in _NOT_LEARNED)
     }
     return {name: v.astype(float) for name, v in learned.items() if v.dtype.kind in "fiub"}

@@ -18,18 +18,13 @@ _NO_PARTS = (type, ModuleType, str, bytes, Number, type(None))
 
 @dataclass(frozen=True)
 class Part:
-    """Something that a model holds.
+    """Something that a model holds."""
 
-    ``path`` names it: the model, then parameters, keys and attributes. ``frozen`` says whether
-    it stays fitted in each fold, ``rows`` which rows of an array are used (None for all), and
-    ``depth`` how many objects other than estimators and containers lie above it.
-    """
-
-    path: tuple
+    path: tuple  # the model's name, then parameters, keys and attributes
     value: object
-    frozen: bool = False
-    rows: np.ndarray | None = None
-    depth: int = 0
+    frozen: bool = False  # whether it stays fitted in each fold
+    rows: np.ndarray | None = None  # which rows of an array are used
+    depth: int = 0  # number of objects above, other than estimators and containers
 
     def __str__(self):
         return ".".join([repr(self.path[0]), *self.path[1:]])
@@ -56,7 +51,7 @@ def _get_parts(part):
     value, frozen, rows, depth = part.value, part.frozen, part.rows, part.depth
     if is_estimator(value):
         frozen = frozen or isinstance(value, FrozenEstimator)
-        held = _get_params(value) | (_get_learned(value) if frozen else {})
+        held = _get_params(value, with_learned=frozen)
     elif isinstance(value, Mapping):
         held = value
     elif isinstance(value, (list, tuple, set, frozenset)):
@@ -74,23 +69,17 @@ def _get_parts(part):
     ]
 
 
-def _get_params(estimator):
-    """Return the parameters and the steps by name, but not what is nested in them."""
+def _get_params(estimator, with_learned):
+    """Return parameters and steps by name, and attributes that hold more, like best_estimator_."""
     params = estimator.get_params(deep=True).items()
     params = {name: value for name, value in params if "__" not in name}
     if hasattr(estimator, "pretrain") and params.get("mode") == "supervised":
         del params["encoder"]  # trained from scratch: its settings count, not its weights
-    return params
-
-
-def _get_learned(estimator):
-    """Return the attributes of a fitted estimator that hold others, such as best_estimator_."""
     kinds = () if hasattr(estimator, "module_") else (Mapping, list, tuple)
-    return {
-        name: value
-        for name, value in vars(estimator).items()
-        if is_estimator(value) or isinstance(value, kinds)
-    }
+    for name, value in vars(estimator).items() if with_learned else ():
+        if is_estimator(value) or isinstance(value, kinds):
+            params[name] = value
+    return params
 
 
 def _get_attributes(value):
@@ -108,11 +97,11 @@ def _get_attributes(value):
 
 def as_array(value):
     """Return arrays, tensors and tables as an ndarray, all else as None."""
-    if isinstance(value, np.ndarray):
-        return value
     if hasattr(value, "detach") and hasattr(value, "cpu"):  # an open file has detach, too
         return value.detach().cpu().float().numpy()  # NumPy has no bfloat16
-    return value.to_numpy() if hasattr(value, "to_numpy") else None
+    if hasattr(value, "to_numpy"):
+        return value.to_numpy()
+    return value if isinstance(value, np.ndarray) else None
 
 
 def is_estimator(value):
