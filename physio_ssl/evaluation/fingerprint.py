@@ -75,12 +75,9 @@ def _take_apart(thing):
 def _describe(estimator):
     """Return the parameters of an estimator, and what it has learned."""
     params = estimator.get_params(deep=False)
-    is_net = hasattr(estimator, "module_")
-    learned = {
-        name: value
-        for name, value in sorted(vars(estimator).items())
-        if name not in params
-        and name not in _LEFT_BEHIND
-        and (not is_net or (name.endswith("_") and not name.startswith("_")))
-    }
+    learned = dict(sorted(vars(estimator).items()))
+    for name in vars(estimator):
+        is_own = hasattr(estimator, "module_") and (name[0] == "_" or name[-1] != "_")  # a net's
+        if name in params or name in _LEFT_BEHIND or is_own:
+            del learned[name]
     return [params, learned]

@@ -21,14 +21,13 @@ def score(y_true, y_pred, probability, classes):
     if len(y_pred) != n_windows or not n_windows:
         raise ValueError(f"Got {n_windows} and {len(y_pred)} labels and predictions, not as many.")
     true, predicted = _encode(y_true, classes), _encode(y_pred, classes)
-    confusion = np.bincount(n_classes * true + predicted, minlength=n_classes**2)
-    confusion = confusion.reshape(n_classes, n_classes)
+    counts = np.bincount(n_classes * true + predicted, minlength=n_classes**2)
+    confusion = counts.reshape(n_classes, n_classes)
     counts = confusion.sum(axis=1)
 
     hits, n_predicted = np.diag(confusion), confusion.sum(axis=0)
     accuracy = hits.sum() / n_windows
-    scores = dict.fromkeys(METRICS)
-    scores["accuracy"] = float(accuracy)
+    scores = {**dict.fromkeys(METRICS), "accuracy": float(accuracy)}
     if counts.all():
         scores["balanced_accuracy"] = float(np.mean(hits / counts))
         scores["macro_f1"] = float(np.mean(2 * hits / (counts + n_predicted)))

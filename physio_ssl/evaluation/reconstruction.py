@@ -41,8 +41,8 @@ class Reconstruction:
         return errors
 
     def __repr__(self):
-        ratios = [f"{name}: {error['ratio']:.2f}" for name, error in self.error.items()]
-        return f"Reconstruction({', '.join(ratios)} times the error of interpolation)"
+        ratios = ", ".join(f"{name}: {e['ratio']:.2f}" for name, e in self.error.items())
+        return f"Reconstruction({ratios} times the error of interpolation)"
 
 
 def reconstruct_masked(encoder, X, random_state=0):

@@ -33,7 +33,7 @@ class StudyResults:
         - ``target``, ``label_fraction``, ``n_labelled_subjects``, ``repeat``: the conditions and
           the repetition, where there are several; and anything else, e.g. ``predictions``.
     protocol : dict
-        How the scores came about, e.g. ``random_state``, ``audit``, in plain values too.
+        How the scores came about, in plain values too.
 
     Raises
     ------

@@ -133,8 +133,7 @@ def split_windows(cv, windows):
         for fold, split in enumerate(cv)
     ]
     if not folds or any(len(split) != 2 for split in folds):
-        lengths = [len(split) for split in folds]
-        raise ValueError(f"cv must hold pairs (train, test), at least one, got lengths {lengths}.")
+        raise ValueError(f"cv needs pairs (train, test), got lengths {list(map(len, folds))}.")
     return folds
 
 
@@ -145,13 +144,12 @@ def _check_rows(rows, n_windows, fold):
         numbers = np.flatnonzero(numbers)
     whole = numbers.ndim == 1 and len(numbers) and numbers.dtype.kind in "iu"
     if not whole or not 0 <= numbers.min() <= numbers.max() < n_windows:
-        rule = f"must have row numbers from 0 to {n_windows - 1}, or a mask"
-        raise ValueError(f"Both sides of fold {fold} {rule}, got {numbers}.")
+        raise ValueError(f"Fold {fold} needs rows from 0 to {n_windows - 1}, got {numbers}.")
     return numbers
 
 
 def _get_arrays(X):
-    """Return the arrays by modality, of at least two dimensions; a plain array is called X."""
+    """Return the arrays by modality, of two dimensions or more; a plain array is called X."""
     arrays = dict(X) if isinstance(X, Mapping) else {"X": X}
     for name, array in arrays.items():
         array = np.asarray(array)

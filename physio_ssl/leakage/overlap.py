@@ -77,8 +77,8 @@ def find_overlaps(report, folds, windows):
         row, apart = test_rows[0], np.abs(times[train_rows] - times[test_rows[0]])
         other = train_rows[apart.argmin()]
         message = (
-            f"windows of {duration:g} s of {clock} {names[codes[row]]} start {apart.min():g} s apart, "
-            f"e.g. train row {other} of {groups[other]} and test row {row} of {groups[row]}"
+            f"windows of {duration:g} s start {apart.min():g} s apart, e.g. train row {other} of "
+            f"{groups[other]} and test row {row} of {groups[row]} in {clock} {names[codes[row]]}"
         )
         _add(report, LeakKind.OVERLAP, message, fold, train_rows, test_rows)
 

@@ -38,7 +38,8 @@ class _Moments:
         """Return the moments of each window."""
         mean, n_times = array.mean(axis=2, dtype=float), array.shape[2]
         square = np.einsum("nct,nct->nc", array, array, dtype=float) / n_times
-        return cls(mean, square, array.min(axis=2), array.max(axis=2), n_times)
+        low, high = array.min(axis=2).astype(float), array.max(axis=2).astype(float)
+        return cls(mean, square, low, high, n_times)
 
     def pool(self, codes):
         """Return the moments of groups of windows, given the number of each window's group."""
