@@ -293,15 +293,19 @@ def test_the_number_of_jobs_changes_no_number():
     assert numbers(parallel) == numbers(alone)
 
 
-def test_the_number_of_threads_changes_no_number(study):
-    # Workers have another number of threads than the main process.
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(n_threads + 2)
+def test_each_fold_has_one_thread_whatever_the_main_process_has():
+    class Threads(DummyClassifier):
+        def fit(self, X, y):
+            counts.append(torch.get_num_threads())
+            return super().fit(X, y)
+
+    counts, before = [], torch.get_num_threads()
+    torch.set_num_threads(before + 2)
     try:
-        again = leave_subjects_out(make_study(), SIGNALS, keep_predictions=True, cv=GroupKFold(2))
+        leave_subjects_out(Threads(), FEATURES)
+        assert counts == [1] * 5 and torch.get_num_threads() == before + 2
     finally:
-        torch.set_num_threads(n_threads)
-    assert numbers(again) == numbers(study)
+        torch.set_num_threads(before)
 
 
 def test_another_seed_gives_other_numbers():
