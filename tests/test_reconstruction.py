@@ -75,7 +75,7 @@ def test_other_encoders_are_refused():
     X = make_rhythm()
     with pytest.raises(NotFittedError):
         reconstruct_masked(SSLEncoder(ECGTransformer, MaskedPrediction()), X)
-    with pytest.raises(TypeError, match="MaskedPrediction, got .* TransformRecognition"):
+    with pytest.raises(TypeError, match="MaskedPrediction, got TransformRecognition"):
         reconstruct_masked(SSLEncoder(max_epochs=0).fit(X), X)
 
 

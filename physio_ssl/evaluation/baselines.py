@@ -7,27 +7,20 @@ from sklearn.pipeline import make_pipeline
 
 
 def make_baselines(sampling_rate, random_state=None):
-    """Return the baselines that belong into any study of wearable signals.
+    """Return the baselines that any study of wearable signals needs.
 
     Parameters
     ----------
     sampling_rate : float or mapping from str to float
-        Sampling rate of the windows, in Hz, of each modality; as in ``HandcraftedFeatures``.
-        Heart rate and its variability need the pulse at its native rate, not at 4 Hz.
+        Sampling rate of the windows, in Hz, of each modality. Heart rate and its variability
+        need the pulse at its native rate, not at 4 Hz.
     random_state : int, RandomState instance or None, default=None
         Seed of the random forest; None leaves it to the study.
 
     Returns
     -------
     dict from str to estimator
-        "majority class", and "hand-crafted, random forest": ``HandcraftedFeatures`` and 300
-        trees with balanced classes.
-
-    Examples
-    --------
-    >>> from physio_ssl.evaluation import make_baselines
-    >>> list(make_baselines({"bvp": 64, "eda": 4}))
-    ['majority class', 'hand-crafted, random forest']
+        "majority class", and "hand-crafted, random forest": ``HandcraftedFeatures`` and 300 trees.
     """
     from ..features import HandcraftedFeatures  # imports neurokit2
 

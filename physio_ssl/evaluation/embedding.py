@@ -11,26 +11,13 @@ from sklearn.utils.validation import _num_samples
 
 from ..leakage.traversal import is_estimator
 
-# What a classifier with the method pretrain uses to pre-train: it must not be searched.
-_FOR_PRETRAINING = ("encoder", "mode")
+EMPTY = (None, "passthrough")  # steps of a Pipeline that do nothing
 
 
 def take_fixed_steps(model, searched=()):
-    """Take the leading steps off a Pipeline as long as they learn nothing in ``fit``.
+    """Return the leading steps of a Pipeline that learn nothing in ``fit``, and the rest.
 
-    Parameters
-    ----------
-    model : estimator
-        A Pipeline loses leading steps that are stateless or frozen.
-    searched : iterable of str
-        Names of the parameters that a search will set; the steps they belong to stay.
-
-    Returns
-    -------
-    steps : list of transformers
-        To be applied, in this order, to windows before they are given to ``model``.
-    model : estimator
-        The rest. Its parameters have the same names.
+    Steps with ``searched`` parameters stay. The rest keeps the names of its parameters.
     """
     if not isinstance(model, Pipeline):
         return [], model
@@ -38,7 +25,7 @@ def take_fixed_steps(model, searched=()):
     for i, (name, step) in enumerate(steps[:-1]):
         if not _learns_nothing(step) or _is_searched(name, searched):
             return taken, _rebuild(model, steps)
-        taken += [] if _is_empty(step) else [step]
+        taken += [] if step in EMPTY else [step]
         steps[i] = (name, "passthrough")
     name, last = steps[-1]
     more, last = take_fixed_steps(last, _below(name, searched))
@@ -75,9 +62,7 @@ def _equal(some, others):
     if isinstance(some, Mapping):
         return all(_equal(some[name], others[name]) for name in some)
     some, others = np.asarray(some), np.asarray(others)
-    if some.shape != others.shape:
-        return False
-    if some.dtype.kind not in "fc":
+    if some.dtype.kind not in "fc" or some.shape != others.shape:
         return np.array_equal(some, others)
     return np.allclose(some, others, rtol=1e-3, atol=1e-5, equal_nan=True)
 
@@ -85,13 +70,12 @@ def _equal(some, others):
 def pretrain(model, X, groups, searched=()):
     """Return the model with its encoder pre-trained on ``X``, and frozen.
 
-    An encoder is a transformer whose class has ``learns_without_labels = True``, or part of a
-    classifier with a method ``pretrain``. One whose parameters are searched stays as it is, and
-    each fit pre-trains it; so does one behind steps that learn.
+    An encoder has ``learns_without_labels = True``, or is in a classifier with the method
+    ``pretrain``. If it is searched, or behind steps that learn, each fit still pre-trains it.
     """
     if isinstance(model, Pipeline):
         steps = list(model.steps)
-        first = next((i for i, (_, step) in enumerate(steps) if not _is_empty(step)), None)
+        first = next((i for i, (_, step) in enumerate(steps) if step not in EMPTY), None)
         if first is None:
             return model
         name, step = steps[first]
@@ -100,7 +84,9 @@ def pretrain(model, X, groups, searched=()):
         elif first == len(steps) - 1:
             steps[first] = (name, pretrain(step, X, groups, _below(name, searched)))
         return _rebuild(model, steps)
-    if has_pretrain(model) and not any(_is_searched(name, searched) for name in _FOR_PRETRAINING):
+    # What it uses to pre-train must not be searched.
+    is_searched = _is_searched("encoder", searched) or _is_searched("mode", searched)
+    if has_pretrain(model) and not is_searched:
         return model.pretrain(X, groups=groups)
     return model
 
@@ -111,11 +97,11 @@ def needs_pretraining(model):
         return True
     if isinstance(model, FrozenEstimator):
         return False
+    params = model.get_params(deep=True)
     if has_pretrain(model):
-        params = model.get_params(deep=False)
         frozen = isinstance(params.get("encoder"), FrozenEstimator)
         return not frozen and params.get("mode") != "supervised"
-    return any(map(needs_pretraining, filter(is_estimator, model.get_params(deep=True).values())))
+    return any(map(needs_pretraining, filter(is_estimator, params.values())))
 
 
 def _learns_without_labels(thing):
@@ -131,12 +117,8 @@ def _rebuild(pipeline, steps):
     return type(pipeline)(**{**pipeline.get_params(deep=False), "steps": steps})
 
 
-def _is_empty(step):
-    return step is None or (isinstance(step, str) and step == "passthrough")
-
-
 def _learns_nothing(step):
-    if _is_empty(step) or isinstance(step, FrozenEstimator):
+    if step in EMPTY or isinstance(step, FrozenEstimator):
         return True
     if isinstance(step, Pipeline):
         return all(_learns_nothing(inner) for _, inner in step.steps)
@@ -145,7 +127,7 @@ def _learns_nothing(step):
 
 
 def _is_searched(name, searched):
-    return any(key == name or key.startswith(f"{name}__") for key in searched)
+    return any(key.partition("__")[0] == name for key in searched)
 
 
 def _below(name, searched):

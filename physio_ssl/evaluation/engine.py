@@ -3,15 +3,12 @@
 import json
 import platform
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
 from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
@@ -19,11 +16,11 @@ from tqdm.auto import tqdm
 from .. import __version__
 from .._files import replace_file
 from ..leakage import audit_leakage
-from ..leakage.audit import split_windows
-from ..windows import Windows
+from ..leakage.audit import name_models, require_windows, split_windows
 from .embedding import embed_once
 from .fingerprint import fingerprint
 from .fold import Fold, Trial, derive_seed, run_fold
+from .records import check_name
 from .results import StudyResults
 
 # Folds that other versions computed are computed again.
@@ -34,181 +31,95 @@ _VERSIONS = {
 }
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A fold of a trial, and the file of its records, if the study has a folder."""
-
-    trial: Trial
-    fold: Fold
-    path: Path | None
-
-
 def run_study(models, windows, settings, draw_labels):
-    """Fit and score each model in each fold.
+    """Fit and score each model in each fold, and return the ``StudyResults``.
 
-    Parameters
-    ----------
-    models, windows
-        As in ``leave_subjects_out``.
-    settings : StudySettings
-        Its settings.
-    draw_labels : callable
-        ``draw_labels(train, y, groups, fold, random_state)`` returns a list of ``Draw`` for the
-        training rows of a fold.
-
-    Returns
-    -------
-    StudyResults
-        As of ``leave_subjects_out``.
+    ``draw_labels(train, y, groups, fold, random_state)`` returns a list of ``Draw`` for the
+    training rows of a fold.
     """
-    models = _name_models(models)
-    _check_search(settings.search, models)
-    check_scoring(next(iter(models.values())), settings.scoring)
+    models = _check_models(models, settings)
     if settings.folder is not None:
         settings.folder.mkdir(parents=True, exist_ok=True)
-    reports, tasks, embedded = {}, [], {}
+    options = settings.inner_cv, settings.scoring, settings.keep_predictions
+    verdicts, tasks, embedded = {}, [], {}
     for target, labelled in _choose_targets(windows, settings.targets).items():
+        X, y, groups = labelled.X, labelled.y, labelled.groups
         splits = split_windows(settings.cv, labelled)
-        reports[target] = audit_leakage(
-            labelled,
-            splits,
-            models,
-            transductive=settings.transductive,
-            on_leak=settings.on_leak,
-        )
-        folds = _make_folds(splits, labelled, draw_labels, settings.random_state)
+        rules = {"transductive": settings.transductive, "on_leak": settings.on_leak}
+        verdicts[target] = audit_leakage(labelled, splits, models, **rules).to_dict()
+        folds = []
+        for i, (train, test) in enumerate(splits):
+            draws = draw_labels(train, y, groups, i, settings.random_state)
+            folds.append(Fold(i, train, test, derive_seed(settings.random_state, i, 0), draws))
         for name, model in models.items():
-            trial = _make_trial(name, model, target, labelled, settings, embedded)
-            tasks += _make_tasks(trial, folds, settings.folder)
+            grid = settings.search.get(name)
+            rest, embedding = embed_once(model, X, grid or (), embedded)
+            trial = Trial(name, target, rest, embedding, y, groups, grid, *options)
+            paths = _name_files(trial, folds, settings.folder)
+            tasks += [(trial, *task) for task in zip(folds, paths, strict=True)]
     records = _run(tasks, settings.n_jobs, settings.verbose)
-    return StudyResults(records, _describe(models, windows, settings, _join(reports)))
+    return StudyResults(records, _describe(models, windows, settings, _join(verdicts)))
 
 
-def _name_models(models):
-    if hasattr(models, "fit"):
-        models = {type(models).__name__.lower(): models}
-    if not isinstance(models, Mapping) or not models:
-        raise TypeError(f"models must be a dict from name to estimator, got {models!r}.")
-    for name, model in models.items():
-        if not isinstance(name, str):
-            raise TypeError(f"The name of a model must be a str, got {name!r}.")
-        if not isinstance(model, BaseEstimator) or not hasattr(model, "predict"):
-            raise TypeError(f"{name!r} must be an estimator with fit and predict, got {model!r}.")
-    return dict(models)
-
-
-def _check_search(search, models):
-    unknown = [name for name in search if name not in models]
-    if unknown:
-        raise ValueError(
-            f"search names {', '.join(map(repr, unknown))}, but the models are {', '.join(models)}."
-        )
-    for name, grid in search.items():
-        known = models[name].get_params(deep=True)
-        wrong = [key for key in grid if key not in known and key.partition("__")[0] not in known]
-        if wrong:
-            raise ValueError(
-                f"{name!r} has no parameter {', '.join(wrong)}, only {', '.join(sorted(known))}."
-            )
+def _check_models(models, settings):
+    models = name_models(models)
+    if not models or not all(hasattr(model, "predict") for model in models.values()):
+        raise TypeError(f"models must be a classifier or a dict of them by name, got {models!r}.")
+    check_scoring(next(iter(models.values())), settings.scoring)
+    for name, grid in settings.search.items():
+        check_name(name, models, "model")
+        for key in grid:
+            check_name(key.partition("__")[0], models[name].get_params(), f"{name} parameter")
+    return models
 
 
 def _choose_targets(windows, targets):
     """Return, by target, windows whose column "label" holds its labels."""
-    if not isinstance(windows, Windows):
-        raise TypeError(f"windows must be Windows(X, info), got a {type(windows).__name__}.")
+    require_windows(windows)
     subjects = np.unique(windows.groups)
     if len(subjects) < 2:
         raise ValueError(f"A study needs at least two subjects, got {subjects.tolist()}.")
-    chosen = {None: "label"} if targets is None else {name: name for name in targets}
-    return {target: _label(windows, column) for target, column in chosen.items()}
-
-
-def _label(windows, column):
-    if column not in windows.info:
-        raise ValueError(
-            f"No column {column!r} in windows.info, only {', '.join(windows.info)}: name the "
-            "labels by targets=..., or assign them to the column 'label'."
-        )
-    labels = windows.info[column]
-    if labels.isna().any():
-        raise ValueError(
-            f"Every window needs a label, but {labels.isna().sum()} of column {column!r} are "
-            "missing: leave these windows out with windows.select."
-        )
-    labelled = replace(windows, info=windows.info.assign(label=labels))
-    if labelled.y.dtype == object:  # e.g. of Python's integers
-        labelled = replace(windows, info=windows.info.assign(label=np.asarray(labels.tolist())))
-    check_classification_targets(labelled.y)
-    classes = np.unique(labelled.y)
-    if len(classes) < 2:
-        raise ValueError(f"Column {column!r} must hold at least two classes, got {classes}.")
+    labelled = {}
+    for target in targets or [None]:
+        column = "label" if target is None else target
+        check_name(column, windows.info, "column of windows.info")
+        labels = windows.info[column]
+        if labels.isna().any():
+            raise ValueError(f"Labels are missing in {labels.isna().sum()} of column {column!r}.")
+        y = np.asarray(labels.tolist())  # no objects
+        check_classification_targets(y)
+        if len(np.unique(y)) < 2:
+            raise ValueError(f"{column!r} must hold at least two classes, got {np.unique(y)}.")
+        labelled[target] = replace(windows, info=windows.info.assign(label=y))
     return labelled
 
 
-def _make_folds(splits, windows, draw_labels, random_state):
-    y, groups = windows.y, windows.groups
-    return [
-        Fold(
-            number,
-            train,
-            test,
-            derive_seed(random_state, number, 0),
-            draw_labels(train, y, groups, number, random_state),
-        )
-        for number, (train, test) in enumerate(splits)
-    ]
-
-
-def _make_trial(name, model, target, windows, settings, embedded):
-    """Return the trial of a model, after the steps that are the same in all folds."""
-    grid = settings.search.get(name)
-    model, X = embed_once(model, windows.X, grid or (), embedded)
-    return Trial(
-        name=name,
-        target=target,
-        model=model,
-        X=X,
-        y=windows.y,
-        groups=windows.groups,
-        grid=grid,
-        inner_cv=settings.inner_cv,
-        scoring=settings.scoring,
-        keep_predictions=settings.keep_predictions,
-    )
-
-
-def _make_tasks(trial, folds, folder):
+def _name_files(trial, folds, folder):
+    """Return the file of each fold's records; its name holds all that the numbers depend on."""
     if folder is None:
-        return [_Task(trial, fold, None) for fold in folds]
-    # The name of a file holds all that the fold's numbers depend on.
+        return [None] * len(folds)
     known = fingerprint(_VERSIONS, trial)
     name = re.sub(r"\W+", "_", trial.name)[:40]
-    return [
-        _Task(trial, fold, folder / f"{name}-{fold.number}-{fingerprint(known, fold)}.json")
-        for fold in folds
-    ]
+    return [folder / f"{name}-{fold.number}-{fingerprint(known, fold)}.json" for fold in folds]
 
 
 def _run(tasks, n_jobs, verbose):
     """Run the folds that have no file yet, and return all records in order."""
-    results = [_read(task.path) for task in tasks]
+    results = [_read(path) for _, _, path in tasks]
     left = [i for i, result in enumerate(results) if result is None]
     done = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(_run_and_write)(i, tasks[i]) for i in left
+        delayed(_run_and_write)(i, *tasks[i]) for i in left
     )
-    with tqdm(
-        total=len(tasks), initial=len(tasks) - len(left), desc="folds", disable=not verbose
-    ) as bar:
-        for i, records in done:
-            results[i] = records
-            bar.update()
+    n_read = len(tasks) - len(left)
+    for i, records in tqdm(done, "folds", total=len(tasks), initial=n_read, disable=not verbose):
+        results[i] = records
     return [record for records in results for record in records]
 
 
-def _run_and_write(i, task):
-    records = run_fold(task.trial, task.fold)
-    if task.path is not None:
-        replace_file(task.path, json.dumps({"records": records}, allow_nan=False).encode())
+def _run_and_write(i, trial, fold, path):
+    records = run_fold(trial, fold)
+    if path is not None:
+        replace_file(path, json.dumps({"records": records}, allow_nan=False).encode())
     return i, records
 
 
@@ -220,29 +131,23 @@ def _read(path):
         return None
 
 
-def _join(reports):
+def _join(verdicts):
     """Return one verdict for all targets; the splits may depend on the target."""
-    verdicts = {target: report.to_dict() for target, report in reports.items()}
-    if len(verdicts) == 1:
-        return next(iter(verdicts.values()))
-    lists = ("declared", "notes", "looked_at", "not_seen")
-    return {
-        "ok": all(verdict["ok"] for verdict in verdicts.values()),
-        "leaks": [
-            {"target": target, **leak}
-            for target, verdict in verdicts.items()
-            for leak in verdict["leaks"]
-        ],
-        **{
-            name: list(dict.fromkeys(item for v in verdicts.values() for item in v[name]))
-            for name in lists
-        },
+    leaks = [
+        leak if target is None else {"target": target, **leak}
+        for target, verdict in verdicts.items()
+        for leak in verdict["leaks"]
+    ]
+    lists = {
+        name: list(dict.fromkeys(item for some in verdicts.values() for item in some[name]))
+        for name in ("declared", "notes", "looked_at", "not_seen")
     }
+    return {"ok": not leaks, "leaks": leaks, **lists}
 
 
 def _describe(models, windows, settings, verdict):
     """Return how the scores came about, in plain values."""
-    search = settings.search.items()
+    search, scoring = settings.search.items(), settings.scoring
     return {
         "protocol": "leak_free" if verdict["ok"] else "with_leaks",
         "transductive": settings.transductive,
@@ -253,9 +158,7 @@ def _describe(models, windows, settings, verdict):
         "cv": "default" if settings.cv is None else repr(settings.cv),
         "search": {name: {k: repr(v) for k, v in grid.items()} for name, grid in search},
         "inner_cv": settings.inner_cv,
-        "scoring": settings.scoring
-        if isinstance(settings.scoring, str)
-        else repr(settings.scoring),
+        "scoring": scoring if isinstance(scoring, str) else repr(scoring),
         "estimators": {name: repr(model) for name, model in models.items()},
         "date": date.today().isoformat(),
         "versions": _VERSIONS,

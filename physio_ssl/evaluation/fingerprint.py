@@ -16,13 +16,7 @@ def fingerprint(*things):
     """Return a text that is the same in every process for equal things.
 
     Arrays count with their samples, estimators with their parameters and what they have
-    learned, networks with their weights, functions with their code. Addresses do not count,
-    unlike in ``repr``.
-
-    Raises
-    ------
-    TypeError
-        If something cannot be taken apart, as a lock or an open file.
+    learned, functions with their code. What cannot be pickled, as a lock, raises TypeError.
     """
     digest = hashlib.blake2b(digest_size=16)
     for thing in things:
@@ -33,17 +27,16 @@ def fingerprint(*things):
 def _update(digest, thing, parents):
     if any(thing is parent for parent in parents):
         return  # a cycle
-    parents = (*parents, thing)
     kind = type(thing)
     digest.update(f"<{kind.__module__}.{kind.__qualname__}:".encode())
     if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes, np.generic)):
         digest.update(repr(thing).encode())
-    elif type(thing) is np.ndarray and thing.dtype != object:
+    elif kind is np.ndarray and thing.dtype != object:
         digest.update(f"{thing.dtype.str}{thing.shape}".encode())
         digest.update(thing.tobytes())
     else:
         for part in _take_apart(thing):
-            _update(digest, part, parents)
+            _update(digest, part, (*parents, thing))
     digest.update(b">")
 
 
@@ -53,7 +46,7 @@ def _take_apart(thing):
         return [part for item in thing.items() for part in item]
     if isinstance(thing, Set):
         return sorted(fingerprint(part) for part in thing)
-    if type(thing) in (list, tuple) or type(thing) is np.ndarray:
+    if type(thing) in (list, tuple, np.ndarray):
         return list(thing)
     if isinstance(thing, ModuleType):
         return [thing.__name__]
@@ -68,7 +61,7 @@ def _take_apart(thing):
     if isinstance(thing, MethodType):
         return [thing.__func__, thing.__self__]
     if isinstance(thing, BaseEstimator):
-        return [thing.get_params(deep=False), _learned(thing)]
+        return _describe(thing)
     if hasattr(thing, "detach") and hasattr(thing, "cpu"):  # a tensor: its pickle holds addresses
         return [thing.detach().cpu().numpy()]
     # As a pickle would; raises where that fails.
@@ -76,22 +69,15 @@ def _take_apart(thing):
     reduced = reduce(thing)
     if isinstance(reduced, str):
         return [reduced]
-    function, arguments, state, *items = (*reduced, None)[: max(3, len(reduced))]
-    return [function, arguments, state, *map(_as_list, items)]
+    return [*reduced[:3], *(None if items is None else list(items) for items in reduced[3:])]
 
 
-def _as_list(items):
-    return None if items is None else list(items)
-
-
-def _learned(estimator):
-    """Return the state of a fitted estimator, without its parameters."""
+def _describe(estimator):
+    """Return the parameters of an estimator, and what it has learned."""
     params = estimator.get_params(deep=False)
-    is_net = hasattr(estimator, "module_")
-    return {
-        name: value
-        for name, value in sorted(vars(estimator).items())
-        if name not in params
-        and name not in _LEFT_BEHIND
-        and (not is_net or (name.endswith("_") and not name.startswith("_")))
-    }
+    learned = dict(sorted(vars(estimator).items()))
+    for name in vars(estimator):
+        is_own = hasattr(estimator, "module_") and (name[0] == "_" or name[-1] != "_")  # a net's
+        if name in params or name in _LEFT_BEHIND or is_own:
+            del learned[name]
+    return [params, learned]

@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing as take
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
-from .embedding import embed_once, has_pretrain, needs_pretraining, pretrain
+from .embedding import EMPTY, embed_once, has_pretrain, needs_pretraining, pretrain
 from .metrics import score
 
 
@@ -60,10 +60,8 @@ def run_fold(trial, fold):
             return _run_draws(trial, fold)
         except Exception as error:
             held_out = ", ".join(map(str, np.unique(trial.groups[fold.test])))
-            raise RuntimeError(
-                f"The model {trial.name!r} failed in fold {fold.number} (held out: {held_out}): "
-                f"{error}"
-            ) from error
+            where = f"{trial.name!r} failed in fold {fold.number} (held out: {held_out})"
+            raise RuntimeError(f"{where}: {error}") from error
 
 
 def _run_draws(trial, fold):
@@ -73,7 +71,11 @@ def _run_draws(trial, fold):
     # Each window is embedded once, whatever is searched.
     rows = np.concatenate([fold.train, fold.test])
     model, X = embed_once(model, take(trial.X, rows), searched)
-    _check_draws(fold.draws, model)
+    if any(draw.condition for draw in fold.draws) and needs_pretraining(model):
+        raise ValueError(
+            "With few labels, an encoder is pre-trained on all training windows, so it must be "
+            "the first step and not searched, or be pre-trained before: FrozenEstimator(encoder)."
+        )
     place = np.full(len(trial.y), -1)
     place[rows] = np.arange(len(rows))
     records = []
@@ -81,20 +83,13 @@ def _run_draws(trial, fold):
         start = time.perf_counter()
         fitted = _fit(trial, model, take(X, place[draw.rows]), draw.rows)
         predicted, scores = _predict(trial, fitted, take(X, place[fold.test]), draw.rows)
-        extra = _get_best_params(fitted) if trial.grid else {}
-        extra["n_labelled"] = len(draw.rows)
-        extra["seconds"] = round(time.perf_counter() - start, 3)
+        extra = {"n_labelled": len(draw.rows), "seconds": round(time.perf_counter() - start, 3)}
+        if trial.grid:
+            best = fitted.best_params_.items()
+            best = {name.removeprefix("model__"): _to_plain(value) for name, value in best}
+            extra["best_params"] = best
         records += _score_subjects(trial, fold, draw.condition, predicted, scores, extra)
     return records
-
-
-def _check_draws(draws, model):
-    if any(draw.condition for draw in draws) and needs_pretraining(model):
-        raise ValueError(
-            "With few labels, an encoder is pre-trained on all training windows. This one would "
-            "see the labelled ones only: its parameters are searched, or it comes after steps "
-            "that learn. Put it first, or pre-train it before, as FrozenEstimator(encoder)."
-        )
 
 
 def derive_seed(*numbers):
@@ -108,21 +103,12 @@ def set_random_states(model, seed):
     A classifier with a method ``pretrain`` seeds the estimators inside it itself.
     """
     params = {"": model, **model.get_params(deep=True)}
-
-    def seeds_itself(name):
-        above = name.split("__")[:-2]  # without the parameter and the estimator that has it
-        owners = (params.get("__".join(above[:n])) for n in range(len(above) + 1))
-        return "__" in name and any(map(has_pretrain, owners))
-
-    return model.set_params(
-        **{
-            name: seed
-            for name, value in params.items()
-            if name.rpartition("__")[2] == "random_state"
-            and value is None
-            and not seeds_itself(name)
-        }
-    )
+    for name, value in params.items():
+        *above, last = name.split("__")
+        owners = [params.get("__".join(above[:n])) for n in range(len(above))]
+        if last == "random_state" and value is None and not any(map(has_pretrain, owners)):
+            model.set_params(**{name: seed})
+    return model
 
 
 def route_groups(model, groups, prefix=""):
@@ -136,7 +122,7 @@ def route_groups(model, groups, prefix=""):
         routed = {f"{prefix}groups": groups}
     if isinstance(steps, Pipeline):
         for name, step in steps.steps:
-            if step not in (None, "passthrough"):
+            if step not in EMPTY:
                 routed |= route_groups(step, groups, f"{prefix}{name}__")
     return routed
 
@@ -145,44 +131,34 @@ def _fit(trial, model, X, rows):
     """Return a copy of the model, or a search over it, fitted on ``X``, which are these rows."""
     model, subjects = clone(model), trial.groups[rows]
     if trial.grid:
+        n_subjects = len(np.unique(subjects))
+        if n_subjects < 2:
+            raise ValueError(f"A search needs at least two training subjects, got {n_subjects}.")
+        inner = GroupKFold(min(trial.inner_cv, n_subjects))
         # Inside a pipeline, as a search keeps the argument "groups" to itself.
         model = GridSearchCV(
             Pipeline([("model", model)]),
             {f"model__{name}": values for name, values in trial.grid.items()},
             scoring=trial.scoring,
-            cv=_split_by_subject(subjects, trial.inner_cv),
+            cv=list(inner.split(subjects, groups=subjects)),
             error_score="raise",
         )
     return model.fit(X, trial.y[rows], **route_groups(model, subjects))
 
 
-def _split_by_subject(groups, n_splits):
-    n_subjects = len(np.unique(groups))
-    if n_subjects < 2:
-        raise ValueError(
-            f"A search needs at least two training subjects to split by subject, got {n_subjects}."
-        )
-    return list(GroupKFold(min(n_splits, n_subjects)).split(groups, groups=groups))
-
-
-def _get_best_params(search):
-    best = search.best_params_.items()
-    return {"best_params": {name.removeprefix("model__"): _to_plain(value) for name, value in best}}
-
-
 def _predict(trial, model, X, rows):
     """Return predictions, and scores of all classes of the study or None; trained on ``rows``."""
-    predicted, scores = model.predict(X), None
+    predicted = model.predict(X)
     if hasattr(model, "predict_proba"):
         scores = model.predict_proba(X)
     elif hasattr(model, "decision_function"):
         scores = model.decision_function(X)
-        if scores.ndim == 1:
-            scores = np.column_stack([-scores, scores])
-    learned = getattr(model, "classes_", np.unique(trial.y[rows]))
-    if scores is None or scores.shape[1] != len(learned):  # or scores of pairs of classes
+        scores = np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+    else:
         return predicted, None
-    classes = np.unique(trial.y)
+    classes, learned = np.unique(trial.y), getattr(model, "classes_", np.unique(trial.y[rows]))
+    if scores.shape[1] != len(learned):  # scores of pairs of classes
+        return predicted, None
     aligned = np.zeros((len(scores), len(classes)))
     aligned[:, np.searchsorted(classes, learned)] = scores
     return predicted, aligned
@@ -214,8 +190,7 @@ def _score_subjects(trial, fold, condition, predicted, scores, extra):
 
 def _to_plain(value):
     """Return a parameter as JSON can hold it."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return repr(value)
-    return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return value if np.isfinite(value) else repr(value)
+    return value if isinstance(value, (int, str, type(None))) else repr(value)

@@ -20,10 +20,7 @@ def summarise(scores, confidence, n_resamples, random_state):
 
 
 def compare_pairs(scores, others, confidence, n_resamples, random_state):
-    """Return the difference of two models' scores by subject, its interval and its test.
-
-    None if no subject has both scores.
-    """
+    """Return the difference of two models' scores by subject with its test, or None if none."""
     differences = np.array([scores[who] - others[who] for who in scores if who in others])
     # Means over repeats that are equal except for rounding must tie.
     differences = differences[~np.isnan(differences)].round(12)
@@ -43,10 +40,9 @@ def compare_pairs(scores, others, confidence, n_resamples, random_state):
 
 def bootstrap_mean(values, confidence, n_resamples, random_state):
     """Return the percentile bootstrap interval of the mean of ``values``, or NaNs."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}.")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be 1 or more, got {n_resamples}.")
+    if not 0 < confidence < 1 or n_resamples < 1:
+        got = f"confidence {confidence} and n_resamples {n_resamples}"
+        raise ValueError(f"confidence must be in (0, 1) and n_resamples 1 or more, got {got}.")
     if len(values) < 2:
         return np.nan, np.nan
     rng = np.random.default_rng(random_state)

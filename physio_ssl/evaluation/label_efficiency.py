@@ -3,10 +3,11 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 from .engine import run_study
 from .fold import Draw, derive_seed
-from .settings import StudySettings
+from .study import StudySettings
 
 _FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -23,24 +24,23 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     models, windows
         As in ``leave_subjects_out``.
     fractions : sequence of float, default=(0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
-        Fractions of the training windows that are labelled. They are drawn within each subject
-        and class, at least one window of each; records count them as ``n_labelled``. A smaller
-        draw is part of a larger one.
+        Fractions of the training windows that are labelled, drawn within each subject and class,
+        at least one window of each. A smaller draw is part of a larger one.
     n_subjects : sequence of int, default=None
-        Instead of fractions: numbers of training subjects whose windows are all labelled; those
-        of the others are not. At most as many as each fold has. The subjects drawn together
-        have windows of all classes that the training subjects have.
+        Instead of fractions: numbers of training subjects whose windows are all labelled. The
+        subjects drawn together have windows of all classes.
     n_repeats : int, default=3
         Draws of labels per fraction or number. Models keep their seed in all of them.
     **settings
-        All settings of ``leave_subjects_out``: ``targets``, ``cv``, ``search``, ``inner_cv``,
-        ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``, ``folder``,
-        ``keep_predictions`` and ``verbose``, with the same defaults.
+        Those of ``leave_subjects_out``, with the same defaults: ``targets``, ``cv``, ``search``,
+        ``inner_cv``, ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``,
+        ``folder``, ``keep_predictions`` and ``verbose``.
 
     Returns
     -------
     StudyResults
-        With the condition ``label_fraction`` or ``n_labelled_subjects``, and ``repeat``.
+        With the condition ``label_fraction`` or ``n_labelled_subjects``, ``repeat``, and the
+        number of labelled windows as ``n_labelled``.
 
     Raises
     ------
@@ -51,80 +51,58 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     --------
     leave_subjects_out : The same with all labels.
     """
-    if not isinstance(n_repeats, Integral) or n_repeats < 1:
-        raise ValueError(f"n_repeats must be a positive integer, got {n_repeats!r}.")
-    if n_subjects is None:
-        draw = _draw_fractions(_FRACTIONS if fractions is None else fractions, n_repeats)
-    elif fractions is None:
-        draw = _draw_subjects(n_subjects, n_repeats)
-    else:
+    check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
+    if fractions is not None and n_subjects is not None:
         raise ValueError("Give fractions or n_subjects, not both.")
-    return run_study(models, windows, StudySettings.from_keywords(settings), draw)
+    if n_subjects is None:
+        name, pick = "label_fraction", _pick_fractions
+        values = [float(value) for value in (_FRACTIONS if fractions is None else fractions)]
+        valid, rule = (
+            all(0 < value <= 1 for value in values),
+            "fractions must be above 0, at most 1",
+        )
+    else:
+        name, pick, values = "n_labelled_subjects", _pick_subjects, list(n_subjects)
+        valid = all(isinstance(value, Integral) and value > 0 for value in values)
+        rule = "n_subjects must be positive integers"
+    if not valid or not values or len(set(values)) < len(values):
+        raise ValueError(f"{rule}, and differ, got {values}.")
 
-
-def _draw_fractions(fractions, n_repeats):
-    fractions = [float(fraction) for fraction in fractions]
-    in_range = fractions and all(0 < fraction <= 1 for fraction in fractions)
-    if not in_range or _has_repeats(fractions):
-        raise ValueError(f"fractions must be above 0, at most 1, and differ, got {fractions}.")
-
-    def draw(train, y, groups, fold, random_state):
+    def draw_labels(train, y, groups, fold, random_state):
         draws = []
         for repeat in range(n_repeats):
-            seed = derive_seed(random_state, fold, repeat)
-            order = np.random.default_rng(seed).permutation(train)
-            strata = [
-                order[(groups[order] == group) & (y[order] == label)]
-                for group in np.unique(groups[train])
-                for label in np.unique(y[train])
-            ]
-            for fraction in fractions:
-                rows = [s[: max(1, round(fraction * len(s)))] for s in strata]
-                condition = {"label_fraction": fraction, "repeat": repeat}
-                draws.append(Draw(np.sort(np.concatenate(rows)), condition))
+            rng = np.random.default_rng(derive_seed(random_state, fold, repeat))
+            for value, rows in pick(values, train, y, groups, rng):
+                draws.append(Draw(rows, {name: value, "repeat": repeat}))
         return draws
 
-    return draw
+    return run_study(models, windows, StudySettings(**settings), draw_labels)
 
 
-def _draw_subjects(numbers, n_repeats):
-    numbers = list(numbers)
-    if not numbers or not all(isinstance(n, Integral) and n > 0 for n in numbers):
-        raise ValueError(f"n_subjects must be positive integers, got {numbers}.")
-    if _has_repeats(numbers):
-        raise ValueError(f"n_subjects must differ, got {numbers}.")
-
-    def draw(train, y, groups, fold, random_state):
-        known = np.unique(groups[train])
-        if max(numbers) > len(known):
-            raise ValueError(
-                f"n_subjects must be at most the {len(known)} training subjects of fold {fold}, "
-                f"got {max(numbers)}."
-            )
-        draws = []
-        for repeat in range(n_repeats):
-            seed = derive_seed(random_state, fold, repeat)
-            order = _order_subjects(train, y, groups, min(numbers), seed)
-            for n in numbers:
-                labelled = train[np.isin(groups[train], order[:n])]
-                draws.append(Draw(labelled, {"n_labelled_subjects": int(n), "repeat": repeat}))
-        return draws
-
-    return draw
+def _pick_fractions(fractions, train, y, groups, rng):
+    """Yield each fraction, and that part of the training rows of each subject and class."""
+    order = rng.permutation(train)
+    strata = [
+        order[(groups[order] == group) & (y[order] == label)]
+        for group in np.unique(groups[train])
+        for label in np.unique(y[train])
+    ]
+    for fraction in fractions:
+        rows = [rows[: max(1, round(fraction * len(rows)))] for rows in strata]
+        yield fraction, np.sort(np.concatenate(rows))
 
 
-def _order_subjects(train, y, groups, n_first, seed):
-    """Return subjects in an order whose first ones have windows of all classes."""
-    rng, n_classes = np.random.default_rng(seed), len(np.unique(y[train]))
+def _pick_subjects(numbers, train, y, groups, rng):
+    """Yield each number, and the training rows of so many subjects, the first in one order."""
+    y, groups = y[train], groups[train]
+    subjects = np.unique(groups)
+    check_scalar(max(numbers), "n_subjects", Integral, max_val=len(subjects))
     for _ in range(1000):
-        order = rng.permutation(np.unique(groups[train]))
-        if len(np.unique(y[train][np.isin(groups[train], order[:n_first])])) == n_classes:
-            return order
-    raise ValueError(
-        f"Could not draw {n_first} training subjects that cover all classes in 1,000 tries: raise "
-        "the smallest of n_subjects."
-    )
-
-
-def _has_repeats(values):
-    return len(set(values)) < len(values)
+        order = rng.permutation(subjects)
+        first = np.isin(groups, order[: min(numbers)])
+        if len(np.unique(y[first])) == len(np.unique(y)):
+            break
+    else:
+        raise ValueError(f"No draw of {min(numbers)} training subjects covers all classes.")
+    for n in numbers:
+        yield int(n), train[np.isin(groups, order[:n])]

@@ -7,55 +7,32 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "kappa")
 
 
 def score(y_true, y_pred, probability, classes):
-    """Score the predictions for the windows of one subject.
+    """Return the counts and ``METRICS`` of one subject's windows, as a dict of plain values.
 
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_windows,)
-        Labels and predictions, strings or numbers.
-    probability : array-like of shape (n_windows, n_classes), or None
-        Scores of the classes, in the order of ``classes``; None where there are none.
-    classes : array-like of shape (n_classes,)
-        All classes of the study; the subject may lack some.
-
-    Returns
-    -------
-    dict
-        ``n_windows``; ``class_counts``, a dict from class, as text, to the number of this
-        subject's windows; ``confusion``, a list of rows (true) of columns (predicted); and
-        the ``METRICS``. Balanced accuracy, macro-F1 and AUROC need windows of all classes and
-        Cohen's kappa of two: they are None otherwise. AUROC is that of the second of two
-        classes, or of each of more classes against the rest, averaged.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, labels are not among ``classes``, or probabilities are not finite.
+    ``probability``, of shape (n_windows, n_classes), may be None; ``classes`` are all of the study.
+    Balanced accuracy, macro-F1 and AUROC need windows of all classes and Cohen's kappa of two:
+    they are None otherwise. AUROC is that of the second of two classes, or of each of more classes
+    against the rest, averaged.
     """
     classes = np.asarray(classes).tolist()
-    n_classes = len(classes)
+    n_classes, n_windows = len(classes), len(y_true)
     if n_classes < 2 or len(set(classes)) < n_classes:
         raise ValueError(f"A study needs two or more distinct classes, got {classes}.")
-    n_windows = len(y_true)
     if len(y_pred) != n_windows or not n_windows:
-        raise ValueError(
-            "Labels and predictions must be of one length, above 0, "
-            f"got {n_windows} and {len(y_pred)}."
-        )
+        raise ValueError(f"Got {n_windows} and {len(y_pred)} labels and predictions, not as many.")
     true, predicted = _encode(y_true, classes), _encode(y_pred, classes)
-    confusion = np.bincount(n_classes * true + predicted, minlength=n_classes**2)
-    confusion = confusion.reshape(n_classes, n_classes)
+    counts = np.bincount(n_classes * true + predicted, minlength=n_classes**2)
+    confusion = counts.reshape(n_classes, n_classes)
     counts = confusion.sum(axis=1)
 
     hits, n_predicted = np.diag(confusion), confusion.sum(axis=0)
     accuracy = hits.sum() / n_windows
-    scores = dict.fromkeys(METRICS)
-    scores["accuracy"] = float(accuracy)
+    scores = {**dict.fromkeys(METRICS), "accuracy": float(accuracy)}
     if counts.all():
         scores["balanced_accuracy"] = float(np.mean(hits / counts))
         scores["macro_f1"] = float(np.mean(2 * hits / (counts + n_predicted)))
     if probability is not None:
-        scores["auroc"] = _auroc(true, _check_probability(probability, n_windows, n_classes))
+        scores["auroc"] = _auroc(true, np.asarray(probability), (n_windows, n_classes))
     if np.count_nonzero(counts) > 1:
         by_chance = counts @ n_predicted / n_windows**2
         scores["kappa"] = float((accuracy - by_chance) / (1 - by_chance))
@@ -69,28 +46,17 @@ def score(y_true, y_pred, probability, classes):
 
 def _encode(labels, classes):
     """Return the position of each label among the classes."""
-    positions = {label: position for position, label in enumerate(classes)}
     labels = np.asarray(labels).tolist()
     unknown = set(labels) - set(classes)
     if unknown:
         raise ValueError(f"Labels must be among the classes {classes}, got {list(unknown)}.")
-    return np.array([positions[label] for label in labels])
+    return np.array([classes.index(label) for label in labels])
 
 
-def _check_probability(probability, n_windows, n_classes):
-    probability = np.asarray(probability)
-    if probability.shape != (n_windows, n_classes):
-        raise ValueError(
-            "Probabilities must have the shape (n_windows, n_classes), here "
-            f"({n_windows}, {n_classes}), got {probability.shape}."
-        )
-    if not np.isfinite(probability).all():
-        raise ValueError("Probabilities must be finite, got NaN or infinity.")
-    return probability
-
-
-def _auroc(true, probability):
+def _auroc(true, probability, shape):
     """Return the area under the ROC curve from rank sums, or None where a class is missing."""
+    if probability.shape != shape or not np.isfinite(probability).all():
+        raise ValueError(f"Probabilities must be finite, of shape {shape}, got {probability}.")
     belongs = np.eye(probability.shape[1], dtype=bool)[true]  # (n_windows, n_classes)
     n_in = belongs.sum(axis=0)
     if not n_in.all():

@@ -1,4 +1,4 @@
-"""reconstruct_masked: what an encoder predicts of masked samples, beside interpolation."""
+"""reconstruct_masked: what an encoder predicts of masked samples, next to interpolation."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,13 @@ from .._check import check_generator
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction:
-    """Masked windows and what was put in place of the masked samples.
+    """Masked windows and what was put in place of the masked samples, by modality.
 
     Attributes
     ----------
     original, predicted, interpolated : dict from str to ndarray
-        Of each modality the windows, of shape (n_windows, n_channels, n_times); the same
-        as the network predicts every sample, masked or not; and with straight lines
-        across the masked samples. In the unit the encoder was given.
+        The windows, of shape (n_windows, n_channels, n_times), in the unit the encoder was given;
+        the network's prediction of every sample; and lines across the masked samples.
     mask : dict from str to ndarray of bool, of shape (n_windows, 1, n_times)
         Which samples were masked.
     """
@@ -30,10 +29,7 @@ class Reconstruction:
 
     @property
     def error(self):
-        """Mean squared error on masked samples, and its ratio to that of straight lines.
-
-        A dict from modality to a dict with ``"network"``, ``"interpolation"`` and ``"ratio"``.
-        """
+        """Mean squared errors on masked samples: ``network``, ``interpolation``, ``ratio``."""
         errors = {}
         for name, x in self.original.items():
             mask = np.broadcast_to(self.mask[name], x.shape)
@@ -45,11 +41,8 @@ class Reconstruction:
         return errors
 
     def __repr__(self):
-        parts = (
-            f"{name}: {error['ratio']:.2f} times the error of interpolation"
-            for name, error in self.error.items()
-        )
-        return f"Reconstruction({'; '.join(parts)})"
+        ratios = ", ".join(f"{name}: {e['ratio']:.2f}" for name, e in self.error.items())
+        return f"Reconstruction({ratios} times the error of interpolation)"
 
 
 def reconstruct_masked(encoder, X, random_state=0):
@@ -60,14 +53,14 @@ def reconstruct_masked(encoder, X, random_state=0):
     encoder : SSLEncoder, or FrozenEstimator around one
         Pre-trained on ``MaskedPrediction``.
     X : SignalDict, or array of shape (n_windows, n_channels, n_times)
-        Windows like those it was trained on, best of recordings that it has not seen.
+        Windows, best of recordings that the encoder has not seen.
     random_state : int, RandomState instance or None, default=0
         Seed of the masks.
 
     Returns
     -------
     Reconstruction
-        With the error on masked samples beside that of linear interpolation.
+        With the error on masked samples and that of linear interpolation.
 
     Raises
     ------
@@ -83,38 +76,32 @@ def reconstruct_masked(encoder, X, random_state=0):
     check_is_fitted(encoder)
     task = getattr(encoder, "pretext_", None)
     if not isinstance(task, MaskedPrediction):
-        raise TypeError(
-            "Masked samples are predicted by an encoder that was pre-trained on "
-            f"MaskedPrediction, got one of {type(task).__name__}."
-        )
+        raise TypeError(f"The pretext must be MaskedPrediction, got {type(task).__name__}.")
     signals, model = encoder.check_windows(X), encoder.module_.eval()
     windows, rng = WindowDataset(signals), check_generator(random_state)
-    kinds = {"predicted": [], "mask": []}
+    predicted, masks = [], []
     with torch.inference_mode():
         for rows in gen_batches(len(signals), 64):
             batch, _ = windows[np.arange(rows.start, rows.stop)]
             batch = {name: x.to(encoder.device) for name, x in batch.items()}
             inputs, target = task.make_views(model.scaler(batch), rng)
-            predicted = task.reconstruct(model.network, model.heads, inputs)
-            kinds["predicted"].append(model.scaler.inverse(predicted))
-            kinds["mask"].append({name: mask for name, (_, mask) in target.items()})
-    predicted, mask = (
+            outputs = task.reconstruct(model.network, model.heads, inputs)
+            predicted.append(model.scaler.inverse(outputs))
+            masks.append({name: mask for name, (_, mask) in target.items()})
+    predicted, masks = (
         {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in signals}
-        for parts in kinds.values()
+        for parts in (predicted, masks)
     )
     original = {name: np.asarray(signals[name], dtype=np.float32) for name in signals}
-    lines = {}
-    for name, x in original.items():
-        center = model.scaler.get_buffer(f"center_{name}").cpu().numpy()
-        lines[name] = _interpolate(x, mask[name], center)
-    return Reconstruction(original, predicted, lines, mask)
+    lines = {
+        name: _interpolate(x, masks[name], model.scaler.get_buffer(f"center_{name}").cpu().numpy())
+        for name, x in original.items()
+    }
+    return Reconstruction(original, predicted, lines, masks)
 
 
 def _interpolate(X, mask, center):
-    """Put straight lines across masked samples, constant ones at the ends.
-
-    Windows that are masked as a whole get the center of each channel, (n_channels, 1).
-    """
+    """Put straight lines across masked samples; a whole window gets the center of each channel."""
     times, lines = np.arange(X.shape[-1]), X.copy()
     for window, masked in zip(lines, mask[:, 0], strict=True):
         if masked.all():

@@ -18,35 +18,26 @@ def check_records(records):
         raise ValueError(f"records must be a list of at least one dict, got {records!r}.")
     seen = set()
     for number, record in enumerate(records):
-        _check_record(record, f"Record {number}")
+        where = f"Record {number}"
+        if not isinstance(record, dict):
+            raise TypeError(f"{where} must be a dict, got {record!r}.")
+        missing = [name for name in _NEEDED if name not in record]
+        if missing:
+            raise ValueError(f"{where} lacks {', '.join(missing)}.")
+        names = record["estimator"], record["subject"]
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"{where} must name estimator and subject as str, got {names}.")
+        for name in METRICS:
+            value = record[name]
+            if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
+                raise ValueError(f"{where} must have a finite {name} or None, got {value!r}.")
+        n_classes, shape = len(record["class_counts"]), np.shape(record["confusion"])
+        if shape != (n_classes, n_classes):
+            raise ValueError(f"{where} has {n_classes} classes, but a confusion of shape {shape}.")
         key = tuple(record.get(name) for name in UNIQUE)
         if key in seen:
-            raise ValueError(
-                f"Record {number} repeats another one: {record['estimator']!r} on "
-                f"{record['subject']!r} in fold {record['fold']}, same condition."
-            )
+            raise ValueError(f"{where} repeats another one: {names} in fold {record['fold']}.")
         seen.add(key)
-
-
-def _check_record(record, where):
-    if not isinstance(record, dict):
-        raise TypeError(f"{where} must be a dict, got {record!r}.")
-    missing = [name for name in _NEEDED if name not in record]
-    if missing:
-        raise ValueError(f"{where} lacks {', '.join(missing)}.")
-    for name in ("estimator", "subject"):
-        if not isinstance(record[name], str):
-            raise TypeError(f"{where} must name its {name} as str, got {record[name]!r}.")
-    for name in METRICS:
-        value = record[name]
-        if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
-            raise ValueError(f"{where} must have a finite {name} or None, got {value!r}.")
-    n_classes = len(record["class_counts"])
-    if np.shape(record["confusion"]) != (n_classes, n_classes):
-        raise ValueError(
-            f"{where} counts {n_classes} classes, but its confusion has the shape "
-            f"{np.shape(record['confusion'])}."
-        )
 
 
 def check_name(name, known, what):

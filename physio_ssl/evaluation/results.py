@@ -13,8 +13,7 @@ from .inference import compare_pairs, holm, summarise
 from .metrics import METRICS
 from .records import UNIQUE, average_repeats, check_name, check_records, distinct, find_conditions
 
-_FORMAT = "physio_ssl.study"
-_VERSION = 1
+_FORM = {"format": "physio_ssl.study", "version": 1}
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,26 +26,19 @@ class StudyResults:
         One per model, condition and test subject, in plain values that JSON can hold:
 
         - ``estimator``, ``fold``, ``subject``: the model, and the subject it was tested on.
-        - ``n_windows``, ``class_counts``, ``confusion``: number of windows; number of windows
-          of each class of the study; and true classes in rows, predicted ones in columns.
+        - ``n_windows``, ``class_counts``, ``confusion``: number of windows, of all and of each
+          class of the study; and true classes in rows, predicted ones in columns.
         - ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``auroc``, ``kappa``: None where
           undefined, as balanced accuracy is for a subject who lacks a class.
-        - ``target``, ``label_fraction`` (of the training windows that were labelled),
-          ``n_labelled_subjects``: the conditions, where the study has several.
-        - ``repeat``: number of the repetition, where there are several.
-        - anything else, e.g. ``best_params``, ``seconds`` and ``predictions``.
+        - ``target``, ``label_fraction``, ``n_labelled_subjects``, ``repeat``: the conditions and
+          the repetition, where there are several; and anything else, e.g. ``predictions``.
     protocol : dict
-        How the scores came about, e.g. ``protocol``, ``random_state``, ``audit``, in plain
-        values too.
+        How the scores came about, in plain values too.
 
     Raises
     ------
     TypeError, ValueError
         If a record lacks a key, holds a score that is not a finite number, or is repeated.
-
-    See Also
-    --------
-    leave_subjects_out, label_efficiency : The studies that return these results.
     """
 
     records: list
@@ -65,8 +57,7 @@ class StudyResults:
         return f"StudyResults({text}{f'; {protocol}' if protocol else ''})"
 
     def __str__(self):
-        table = self.summary().to_string(index=False, float_format="{:.3f}".format)
-        return f"{self!r}\n{table}"
+        return f"{self!r}\n{self.summary().to_string(index=False, float_format='{:.3f}'.format)}"
 
     @property
     def estimators(self):
@@ -89,9 +80,8 @@ class StudyResults:
         Returns
         -------
         DataFrame
-            A row per model, condition, repeat, subject and metric. ``value`` is NaN
-            where the metric is undefined; ``n_windows`` and, for each class, ``n_class_...``
-            count the subject's windows.
+            A row per model, condition, repeat, subject and metric; ``value`` is NaN where that is
+            undefined. ``n_windows`` and ``n_class_...`` count the subject's windows.
         """
         given = [name for name in UNIQUE if any(name in record for record in self.records)]
         rows = []
@@ -107,32 +97,24 @@ class StudyResults:
     def summary(self, metric=None, confidence=0.95, n_resamples=10_000, random_state=0):
         """Average the scores over subjects.
 
-        Repeats are averaged within each subject first. The interval is the percentile
-        bootstrap's, from drawing subjects (not windows) with replacement.
+        Repeats are averaged within each subject first. The interval is that of the percentile
+        bootstrap over subjects, not windows.
 
         Parameters
         ----------
         metric : str or list of str, default=None
             Which metrics; None means all.
-        confidence : float, default=0.95
-            Coverage of the interval.
-        n_resamples : int, default=10_000
-            Number of bootstrap samples.
+        confidence, n_resamples : float, default=0.95, and int, default=10_000
+            Coverage of the interval, and number of bootstrap samples.
         random_state : int, Generator or None, default=0
             Seed of the bootstrap; one seed gives one interval, whatever the other rows are.
 
         Returns
         -------
         DataFrame
-            A row per model, condition and metric: ``mean``, ``low``, ``high``, ``std``
-            (sample standard deviation), ``n_subjects`` whose score is defined and
-            ``n_missing`` whose score is not. The interval and ``std`` need two subjects, and
-            are NaN for fewer.
-
-        Raises
-        ------
-        ValueError
-            If a metric is unknown.
+            A row per model, condition and metric: ``mean``, ``low``, ``high``, ``std``, and
+            ``n_subjects`` whose score is defined and ``n_missing`` whose score is not. The
+            interval and ``std`` are NaN for fewer than two subjects.
         """
         metrics = METRICS if metric is None else [metric] if isinstance(metric, str) else metric
         scores = {name: average_repeats(self.records, name) for name in metrics}
@@ -158,8 +140,7 @@ class StudyResults:
     ):
         """Compare one model with others on the same subjects.
 
-        Differences are paired within subjects, after averaging their repeats. They are
-        independent only if no subject is on both sides of a split.
+        Differences are paired within subjects, after averaging their repeats.
 
         Parameters
         ----------
@@ -169,12 +150,8 @@ class StudyResults:
             Which models to compare it with; None means all others.
         metric : str, default="macro_f1"
             Which metric.
-        confidence : float, default=0.95
-            Coverage of the interval.
-        n_resamples : int, default=10_000
-            Number of bootstrap samples.
-        random_state : int, Generator or None, default=0
-            Seed of the bootstrap.
+        confidence, n_resamples, random_state
+            As in ``summary``.
         **conditions
             Compare under this condition only, e.g. ``label_fraction=0.1``.
 
@@ -186,14 +163,9 @@ class StudyResults:
             - ``difference``: mean over subjects, positive where ``estimator`` is better, with
               its bootstrap interval ``low`` to ``high`` (NaN for one subject);
             - ``n_subjects`` on whom both scores are defined, and ``n_missing``;
-            - ``p_value`` of the two-sided Wilcoxon signed-rank test, 1 where all scores tie;
-            - ``effect_size``: matched-pairs rank-biserial correlation, from -1 to 1;
-            - ``p_holm``: ``p_value`` corrected for the number of rows.
-
-        Raises
-        ------
-        ValueError
-            If a name or value is unknown, or two models share no subject.
+            - ``p_value`` of the two-sided Wilcoxon signed-rank test, 1 where all scores tie, and
+              ``p_holm``, corrected for the number of rows;
+            - ``effect_size``: matched-pairs rank-biserial correlation, from -1 to 1.
         """
         others = [name for name in self.estimators if name != estimator]
         if other is not None:
@@ -210,79 +182,35 @@ class StudyResults:
         scores, rows = average_repeats(self.records, metric), []
         for second, (name, condition) in product(others, scores):
             named = dict(zip(known, condition, strict=True))
-            if name != estimator or (second, condition) not in scores:
-                continue
-            if any(named[key] != value for key, value in conditions.items()):
+            is_chosen = name == estimator and conditions.items() <= named.items()
+            if not is_chosen or (second, condition) not in scores:
                 continue
             pair = scores[estimator, condition], scores[second, condition]
             row = compare_pairs(*pair, confidence, n_resamples, random_state)
             if row is None:
-                raise ValueError(
-                    f"No subject has the {metric} of both {estimator!r} and {second!r}"
-                    f"{f' under {named}' if named else ''}."
-                )
+                raise ValueError(f"No subject has {metric} of both {estimator!r} and {second!r}.")
             rows.append({"estimator": estimator, "other": second, **named, "metric": metric, **row})
         if not rows:
-            raise ValueError(
-                f"{estimator!r} and {', '.join(map(repr, others))} were not tested under one "
-                f"condition{f' with {conditions}' if conditions else ''}."
-            )
+            raise ValueError(f"{estimator!r} and {others} were not tested under one condition.")
         frame = pd.DataFrame(rows)
         frame["p_holm"] = holm(frame["p_value"].to_numpy())
         return frame
 
     def save(self, path):
         """Write the results as JSON, all or nothing; an existing file is replaced."""
-        content = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "protocol": self.protocol,
-            "records": self.records,
-        }
-        replace_file(path, json.dumps(content, allow_nan=False).encode())
+        replace_file(path, json.dumps({**_FORM, **vars(self)}, allow_nan=False).encode())
 
     @classmethod
     def load(cls, path):
-        """Read results that ``save`` wrote.
-
-        Parameters
-        ----------
-        path : str or path
-            The file.
-
-        Returns
-        -------
-        StudyResults
-            Equal to those that were saved.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file holds something else, or was written by a newer version.
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"No results at {path}.")
+        """Read results that ``save`` wrote; raise ValueError if a file holds something else."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is not strict JSON: {error}") from error
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise ValueError(f"{path} does not hold results: its format is not {_FORMAT!r}.")
-        version = content.get("version")
-        if not isinstance(version, int) or not 1 <= version <= _VERSION:
-            raise ValueError(
-                f"{path} is of version {version!r}, but this physio_ssl reads up to {_VERSION}."
-            )
-        missing = {"records", "protocol"} - set(content)
-        if missing:
-            raise ValueError(f"{path} lacks {', '.join(sorted(missing))}.")
-        try:
+            content = json.loads(Path(path).read_text("utf-8"), parse_constant=_refuse_constant)
+            form = {name: content[name] for name in _FORM}
+            if form != _FORM:
+                raise ValueError(f"expected {_FORM}, got {form}")
             return cls(content["records"], content["protocol"])
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} does not hold results: {error}") from error
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"{path} does not hold results: {error!r}") from error
 
 
 def _refuse_constant(name):

@@ -1,8 +1,52 @@
 """leave_subjects_out: a whole study over subjects in one call."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import check_scalar
+
 from .engine import run_study
 from .fold import Draw
-from .settings import StudySettings
+
+
+@dataclass(kw_only=True)
+class StudySettings:
+    """How a study is run; ``leave_subjects_out`` documents each setting."""
+
+    targets: str | list | None = None
+    cv: object = None
+    search: dict | None = None
+    inner_cv: int = 5
+    scoring: object = "f1_macro"
+    transductive: bool | str = False
+    on_leak: str = "raise"
+    n_jobs: int | None = None
+    random_state: int | None = 0
+    folder: Path | None = None
+    keep_predictions: bool = False
+    verbose: int = 0
+
+    def __post_init__(self):
+        """Check the values; afterwards only ``targets``, ``cv`` and ``folder`` may be None."""
+        check_scalar(self.inner_cv, "inner_cv", Integral, min_val=2)
+        if self.targets is not None:
+            self.targets = [self.targets] if isinstance(self.targets, str) else list(self.targets)
+            if not self.targets or len(set(self.targets)) < len(self.targets):
+                raise ValueError(f"targets must name one column or several, got {self.targets}.")
+        if isinstance(self.cv, Iterable) and not hasattr(self.cv, "split"):
+            self.cv = list(self.cv)  # a generator could be used once only
+        self.search = dict(self.search or {})
+        if self.folder is not None:
+            self.folder = Path(self.folder)
+            if self.random_state is None:
+                raise ValueError("A resumable study (folder=...) needs a random_state, got None.")
+        if self.random_state is None:
+            self.random_state = np.random.default_rng().integers(2**31)
+        check_scalar(self.random_state, "random_state", Integral)
+        self.random_state = int(self.random_state)
 
 
 def leave_subjects_out(
@@ -25,49 +69,41 @@ def leave_subjects_out(
     """Test several models on subjects that they have not seen.
 
     Each fold fits a copy of each model on the training subjects and scores it on each subject
-    held out. Leading steps of a pipeline that learn nothing, or are frozen, are applied once, if
-    they treat windows one by one. An unfitted ``SSLEncoder``, as the first step that learns, is
-    pre-trained once per fold, on the training subjects' windows without their labels, and embeds
-    each window once, whatever is searched behind it; so is that of an ``SSLClassifier``.
+    held out. Leading steps of a pipeline that learn nothing, or are frozen, are applied once. An
+    unfitted ``SSLEncoder``, as the first step that learns or in an ``SSLClassifier``, is
+    pre-trained once per fold, on the training subjects' windows without their labels.
 
     Parameters
     ----------
     models : mapping from str to estimator, or estimator
         Classifiers, by the names that they have in the results.
     windows : Windows
-        Windows, or features, with their subjects and labels. Onset, duration and recording,
-        where known, let the audit find windows that overlap.
+        Windows, or features, with subjects and labels (integers or strings).
     targets : str or list of str, default=None
-        Columns of ``windows.info`` that hold labels, integers or strings, such as "valence" and
-        "arousal". Each gets a model of its own, and the results have a condition ``target``.
-        None is the column "label", without that condition.
+        Columns of ``windows.info`` with labels. Each gets a model of its own, and the results a
+        condition ``target``; None is the column "label", without that condition.
     cv : splitter or iterable of (train, test), default=None
         Which windows are held out together. None holds out one subject at a time.
     search : mapping from str to dict, default=None
-        Grid of parameters, by the model's name. They are searched inside each fold, on the
-        training subjects, split by subject.
+        Grid of parameters, by the model's name, for a search on each fold's training subjects.
     inner_cv : int, default=5
-        Number of inner folds, at most the number of training subjects.
+        Number of folds of the search, by subject; at most the number of training subjects.
     scoring : str or callable, default="f1_macro"
         What the search maximises.
     transductive : bool or str, default=False
-        Whether test subjects' data are used without their labels, e.g. "each signal is
-        z-scored over its recording". The results record it, and the audit lets such uses pass.
+        Whether, or how, test subjects' data are used without labels, as in ``audit_leakage``.
     on_leak : {"raise", "record"}, default="raise"
-        Whether a leak that ``audit_leakage`` finds is an error, or is only recorded in the
-        results.
+        Whether a leak that ``audit_leakage`` finds is an error, or only recorded in the results.
     n_jobs : int, default=None
         Number of folds that run at a time, in processes. The numbers do not depend on it.
     random_state : int or None, default=0
         Seed of every estimator whose own ``random_state`` is None.
     folder : path, default=None
-        Where each fold's result is written when it ends. A study that was killed resumes from
-        there, with the same numbers. Folds are computed again if the data, a model's parameters
-        or weights, a setting or a package's version has changed; a change in the code of your
-        own classes is not noticed.
+        Where each fold's result is written. A study that was killed resumes from there, with the
+        same numbers. Folds are computed again if the data, a model's parameters or weights, a
+        setting or a package's version has changed, but not if the code of your own classes has.
     keep_predictions : bool, default=False
-        Whether the records hold the predictions of each window, and its probabilities (or
-        decision scores) of the classes.
+        Whether the records hold each window's predicted class, and the scores of all classes.
     verbose : int, default=0
         Whether to show a progress bar over folds.
 
@@ -75,16 +111,13 @@ def leave_subjects_out(
     -------
     StudyResults
         A record per model and subject, with the audit's verdict and the settings.
-        ``seconds`` are those of fitting and predicting, without what is done once before.
 
     Raises
     ------
     LeakageError
         If the audit finds a leak.
-    TypeError, ValueError
-        If the data, a model or a setting do not fit.
-    RuntimeError
-        If a model fails in a fold; the message names both.
+    TypeError, ValueError, RuntimeError
+        If the data, a model or a setting do not fit, or a model fails in a fold.
 
     See Also
     --------
@@ -105,22 +138,6 @@ def leave_subjects_out(
     >>> leave_subjects_out(models, Windows(X, pd.DataFrame(info)))
     StudyResults(2 estimators, 3 subjects; leak_free)
     """
-    settings = StudySettings(
-        targets=targets,
-        cv=cv,
-        search=search,
-        inner_cv=inner_cv,
-        scoring=scoring,
-        transductive=transductive,
-        on_leak=on_leak,
-        n_jobs=n_jobs,
-        random_state=random_state,
-        folder=folder,
-        keep_predictions=keep_predictions,
-        verbose=verbose,
-    )
-    return run_study(models, windows, settings, _draw_all)
-
-
-def _draw_all(train, y, groups, fold, random_state):
-    return [Draw(train, {})]
+    given = locals()
+    settings = StudySettings(**{field.name: given[field.name] for field in fields(StudySettings)})
+    return run_study(models, windows, settings, lambda train, *_: [Draw(train, {})])

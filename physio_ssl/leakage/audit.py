@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut
 
+from .._check import check_duration
 from ..windows import Windows
-from .overlap import encode, find_duplicates, find_overlaps, find_subjects
+from .overlap import encode, find_duplicates, find_overlaps, find_subjects, hash_windows
 from .pretrained import find_pretrained, find_validation_windows
 from .report import LeakageError, LeakageReport
 from .scaling import find_frozen_scalers, find_scaled_windows
@@ -17,50 +19,44 @@ from .traversal import is_estimator, walk
 def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak="raise"):
     """Look for test subjects' data that reach training, and fail loudly.
 
-    Six kinds of leak are looked for:
+    The audit looks for
 
     - a subject on both sides of a split;
-    - windows on both sides that share samples (needs the windows' onset and duration);
-    - windows of identical samples on both sides, also of two subjects: one person under
-      two names;
-    - an encoder that was pre-trained on test subjects and is frozen (needs ``models``, and
-      an encoder that was fitted with ``groups``);
+    - windows on both sides that overlap (needs their onset and duration) or have equal samples;
+    - a frozen encoder that was pre-trained, with ``groups``, on test subjects;
     - scaling outside the fold: a frozen scaler that was fitted on all rows, or windows that
       are standardised (or scaled to 0 to 1) over all rows, or over each subject;
-    - test windows inside a model, in ``train_split`` or a callback, where they choose the
-      epoch.
+    - test windows in ``train_split`` or a callback of a model, where they choose the epoch.
 
     Models are searched through their parameters, nested estimators, containers, and what
-    functions and other objects in parameters hold. The report lists what was looked at, what
-    could not be checked, and what no audit can see.
+    functions and other objects in parameters hold.
 
     Parameters
     ----------
     windows : Windows
-        Windows, or features of them, with their subjects and what else is known.
+        Windows, or features of them.
     cv : splitter or iterable of (train, test), default=None
         The splits, as row numbers or masks. None holds out one subject at a time.
     models : estimator or mapping from str to estimator, default=None
-        What the study compares. Those that predict are fitted again in each fold, so only
-        what is frozen in them counts as fitted; one that only transforms is used as it is.
+        What the study compares. Those that predict are fitted in each fold, so only what is
+        frozen in them counts as fitted; one that only transforms is used as it is.
     transductive : bool or str, default=False
-        Whether, or a text how, the study uses *unlabelled* data of its test subjects: an
-        encoder pre-trained on them, or scaling of each subject over its own windows. The
-        report then lists these two as declared, not as leaks. The others always are leaks.
+        Whether, or a text how, the study uses *unlabelled* data of its test subjects. An
+        encoder pre-trained on them, or scaling over each subject, is then declared, not a leak.
     on_leak : {"raise", "record"}, default="raise"
         Whether leaks are raised or only reported.
 
     Returns
     -------
     LeakageReport
-        With ``leaks``, ``declared``, ``notes``, ``looked_at``, ``not_seen`` and ``ok``.
+        What was found, what was looked at, and what no audit can see.
 
     Raises
     ------
     LeakageError
-        If there are leaks; names their kinds, folds and rows.
+        If there are leaks; it names their kinds, folds and rows.
     TypeError, ValueError
-        If an argument has a wrong type, rows do not fit, or there is no split.
+        If an argument is wrong.
 
     See Also
     --------
@@ -75,24 +71,29 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     >>> from physio_ssl.leakage import audit_leakage
     >>> info = pd.DataFrame({"subject": np.repeat(["S1", "S2"], 4)})
     >>> windows = Windows(np.random.default_rng(0).gamma(2, size=(8, 1, 40)), info)
-    >>> audit_leakage(windows).ok
-    True
-    >>> report = audit_leakage(windows, KFold(4), on_leak="record")
-    >>> print(report.leaks[0].kind)
+    >>> print(audit_leakage(windows, KFold(4), on_leak="record").leaks[0].kind)
     subject on both sides
     """
-    _check_settings(windows, transductive, on_leak)
-    arrays, y = _check_arrays(windows.X), windows.y
-    _check_times(windows.onset, windows.duration)
-    folds = split_windows(cv, windows)
-    models = _check_models(models)
+    if on_leak not in ("raise", "record"):
+        raise ValueError(f"on_leak must be 'raise' or 'record', got {on_leak!r}.")
+    if not isinstance(transductive, (bool, str)) or transductive == "":
+        raise TypeError(f"transductive must be True, False or a text, got {transductive!r}.")
+    folds, models = split_windows(cv, windows), name_models(models)
+    if windows.onset is not None and not np.isfinite(windows.onset).all():
+        raise ValueError("onset must be finite, in seconds, got infinity.")
+    if windows.duration is not None:
+        check_duration(windows.duration)
+    arrays = _get_arrays(windows.X)
+    digests = {name: hash_windows(array) for name, array in arrays.items()}
 
     report = LeakageReport(transductive)
-    _note_random_splits(report, cv)
+    if getattr(cv, "shuffle", True) and not isinstance(getattr(cv, "random_state", 0), Integral):
+        name = type(cv).__name__
+        report.add_note(f"{name} draws other splits at each call: give it a random_state.")
     names, codes = encode(windows.groups)
     find_subjects(report, folds, names, codes)
     find_overlaps(report, folds, windows)
-    find_duplicates(report, folds, arrays)
+    find_duplicates(report, folds, digests)
     find_scaled_windows(report, arrays, codes)
     for name, model in models.items():
         parts = list(walk(name, model))
@@ -100,9 +101,9 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
             f"{name!r}: subjects of encoders, frozen scalers, windows that choose the epoch, in "
             f"{sum(is_estimator(part.value) for part in parts)} estimators and their parameters"
         )
-        find_pretrained(report, parts, names, codes, folds)
-        find_frozen_scalers(report, parts, model, windows.X, y, folds)
-        find_validation_windows(report, parts, arrays, folds)
+        find_pretrained(report, parts, windows.groups, folds)
+        find_frozen_scalers(report, parts, model, windows.X, windows.y, folds)
+        find_validation_windows(report, parts, digests, folds)
     if not models:
         report.add_note("Encoders, frozen scalers and choice of epochs: no models were given.")
     if not report.ok and on_leak == "raise":
@@ -110,109 +111,60 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     return report
 
 
-def split_windows(cv, windows):
-    """Return the splits as a list of pairs of arrays of row numbers.
+def require_windows(windows):
+    """Raise unless these are ``Windows``."""
+    if not isinstance(windows, Windows):
+        raise TypeError(f"windows must be Windows(X, info), got a {type(windows).__name__}.")
 
-    Parameters
-    ----------
-    cv : splitter, iterable of (train, test) or None
-        As in ``audit_leakage``.
-    windows : Windows
-        What is split; ``windows.y`` is handed to a splitter.
-    """
+
+def split_windows(cv, windows):
+    """Return the splits of windows as a list of pairs of arrays of row numbers."""
+    require_windows(windows)
     cv = LeaveOneGroupOut() if cv is None else cv
-    if isinstance(cv, str) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
-        raise TypeError(f"cv must be a splitter or pairs of (train, test) rows, got {cv!r}.")
-    if hasattr(cv, "split"):
+    if hasattr(cv, "split") and not isinstance(cv, str):
         with warnings.catch_warnings():
             # The audit itself says so if subjects are on both sides.
             warnings.filterwarnings("ignore", message="The groups parameter is ignored")
             cv = list(cv.split(windows.X, windows.y, windows.groups))
-    folds = []
-    for fold, split in enumerate(cv):
-        if len(split) != 2:
-            raise ValueError(f"A split is a pair of train and test rows, fold {fold} is {split}.")
-        sides = zip(("train", "test"), split, strict=True)
-        folds.append(
-            tuple(
-                _check_rows(rows, len(windows), f"{name} rows of fold {fold}")
-                for name, rows in sides
-            )
-        )
-    if not folds:
-        raise ValueError("cv must have at least one split, got none.")
+    if isinstance(cv, str) or not isinstance(cv, Iterable):
+        raise TypeError(f"cv must be a splitter or pairs of (train, test) rows, got {cv!r}.")
+    folds = [
+        tuple(_check_rows(rows, len(windows), fold) for rows in split)
+        for fold, split in enumerate(cv)
+    ]
+    if not folds or any(len(split) != 2 for split in folds):
+        raise ValueError(f"cv needs pairs (train, test), got lengths {list(map(len, folds))}.")
     return folds
 
 
-def _note_random_splits(report, cv):
-    draws = hasattr(cv, "random_state") and getattr(cv, "shuffle", True)
-    if draws and not isinstance(cv.random_state, (int, np.integer)):
-        report.add_note(
-            f"{type(cv).__name__} draws other splits at each call: give it a random_state, "
-            "or use list(cv.split(X, y, groups))."
-        )
+def _check_rows(rows, n_windows, fold):
+    """Return row numbers, or those of a mask."""
+    numbers = np.asarray(rows)
+    if numbers.dtype.kind == "b" and numbers.shape == (n_windows,):
+        numbers = np.flatnonzero(numbers)
+    whole = numbers.ndim == 1 and len(numbers) and numbers.dtype.kind in "iu"
+    if not whole or not 0 <= numbers.min() <= numbers.max() < n_windows:
+        raise ValueError(f"Fold {fold} needs rows from 0 to {n_windows - 1}, got {numbers}.")
+    return numbers
 
 
-# Checks
-
-
-def _check_settings(windows, transductive, on_leak):
-    if not isinstance(windows, Windows):
-        raise TypeError(f"windows must be Windows(X, info), got a {type(windows).__name__}.")
-    if on_leak not in ("raise", "record"):
-        raise ValueError(f"on_leak must be 'raise' or 'record', got {on_leak!r}.")
-    if not isinstance(transductive, (bool, str)) or transductive == "":
-        raise TypeError(f"transductive must be True, False or a text, got {transductive!r}.")
-
-
-def _check_arrays(X):
-    """Return the arrays by modality; a plain array is called X."""
-    arrays = dict(X.items()) if isinstance(X, Mapping) else {"X": X}
-    arrays = {str(name): np.asarray(array) for name, array in arrays.items()}
+def _get_arrays(X):
+    """Return the arrays by modality, of two dimensions or more; a plain array is called X."""
+    arrays = dict(X) if isinstance(X, Mapping) else {"X": X}
     for name, array in arrays.items():
+        array = np.asarray(array)
         if array.dtype.kind not in "biuf" or array.ndim == 0:
-            raise TypeError(
-                f"{name} must be an array of real numbers, got one of {array.dtype} and "
-                f"shape {array.shape}."
-            )
-    return {
-        name: array[:, np.newaxis] if array.ndim == 1 else array for name, array in arrays.items()
-    }
+            raise TypeError(f"{name} must be an array of real numbers, got {array.dtype}.")
+        arrays[name] = array.reshape(len(array), -1) if array.ndim == 1 else array
+    return arrays
 
 
-def _check_times(onset, duration):
-    if onset is not None and not np.isfinite(onset).all():
-        raise ValueError("onset must be finite, in seconds, got infinity.")
-    if duration is not None and not 0 < duration < np.inf:
-        raise ValueError(f"duration must be a positive number of seconds, got {duration}.")
-
-
-def _check_rows(rows, n_windows, name):
-    rows = np.asarray(rows)
-    if rows.dtype.kind == "b" and rows.shape == (n_windows,):
-        rows = np.flatnonzero(rows)
-    if rows.ndim != 1 or not len(rows):
-        raise ValueError(f"The {name} must be a list of at least one row, got {rows.shape}.")
-    if rows.dtype.kind not in "iu":
-        raise ValueError(f"The {name} must be row numbers or a mask, got {rows.dtype}.")
-    if rows.min() < 0 or rows.max() >= n_windows:
-        raise ValueError(
-            f"The {name} must lie in 0 to {n_windows - 1}, got {rows.min()} to {rows.max()}."
-        )
-    return rows
-
-
-def _check_models(models):
-    if models is None:
-        return {}
+def name_models(models):
+    """Return the models by name; one model is called by its type."""
     if is_estimator(models):
-        return {type(models).__name__: models}
-    if not isinstance(models, Mapping):
-        raise TypeError(
-            "models must be an estimator or a mapping from names to estimators, got a "
-            f"{type(models).__name__}."
-        )
-    for name, model in models.items():
-        if not is_estimator(model):
-            raise TypeError(f"models[{name!r}] has no fit and get_params, got {model!r}.")
-    return dict(models)
+        models = {type(models).__name__.lower(): models}
+    models = {} if models is None else models
+    named = isinstance(models, Mapping) and all(isinstance(name, str) for name in models)
+    if not named or not all(map(is_estimator, models.values())):
+        raise TypeError(f"models must be an estimator or a dict of them by name, got {models!r}.")
+    return models

@@ -25,7 +25,6 @@ class LeakKind(Enum):
         return self in (LeakKind.PRETRAINED, LeakKind.SCALED_BY_SUBJECT)
 
 
-# The limits of every audit.
 _NOT_SEEN = (
     "files and global variables that a model reads, and the code of functions",
     "how windows and features were made, e.g. features selected by the labels of all subjects",
@@ -45,10 +44,8 @@ class Leak:
         What leaks.
     message : str
         What was found where.
-    fold : int or None
-        The split that is affected; None for all of them.
-    train_rows, test_rows : tuple of int
-        Rows that are affected on either side; empty where a side is not named.
+    fold, train_rows, test_rows : int or None, and tuples of int
+        The split, None for all of them, and the rows on either side where they are known.
     """
 
     kind: LeakKind
@@ -59,14 +56,11 @@ class Leak:
 
     def to_dict(self, n_rows):
         """Return plain values for JSON, with the first ``n_rows`` rows of either side."""
+        sides = {"train_rows": self.train_rows, "test_rows": self.test_rows}
         return {
-            "kind": self.kind.value,
-            "message": self.message,
-            "fold": self.fold,
-            "n_train_rows": len(self.train_rows),
-            "n_test_rows": len(self.test_rows),
-            "train_rows": list(self.train_rows[:n_rows]),
-            "test_rows": list(self.test_rows[:n_rows]),
+            **{"kind": self.kind.value, "message": self.message, "fold": self.fold},
+            **{f"n_{name}": len(rows) for name, rows in sides.items()},
+            **{name: list(rows[:n_rows]) for name, rows in sides.items()},
         }
 
 
@@ -78,16 +72,12 @@ class LeakageReport:
     ----------
     transductive : bool or str
         Whether, or how, the study declares to use unlabelled data of its test subjects.
-    leaks : list of Leak
-        Each with its ``kind``, ``message``, ``fold``, ``train_rows`` and ``test_rows``.
-    declared : list of Leak
-        Those that ``transductive`` declares. They do not count as leaks.
+    leaks, declared : list of Leak
+        What is wrong, and what would be if ``transductive`` did not declare it.
     notes : list of str
         What could not be checked and why, and what is worth knowing.
-    looked_at : list of str
-        What the audit looked at.
-    not_seen : tuple of str
-        What no audit can see.
+    looked_at, not_seen : list of str
+        What the audit looked at, and what no audit can see.
     """
 
     transductive: bool | str = False
@@ -95,7 +85,7 @@ class LeakageReport:
     declared: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     looked_at: list = field(default_factory=list)
-    not_seen: tuple = _NOT_SEEN
+    not_seen: list = field(default_factory=lambda: list(_NOT_SEEN))
 
     def add_leak(self, kind, message, fold=None, train_rows=(), test_rows=()):
         """Append a leak; one that the study declares goes to ``declared``."""
@@ -113,50 +103,42 @@ class LeakageReport:
         """Whether no leak was found."""
         return not self.leaks
 
-    def __str__(self):
-        text = f" ({self.transductive})" if isinstance(self.transductive, str) else ""
-        sections = {
-            f"Declared as transductive{text}:": describe(self.declared),
-            "Notes:": self.notes,
-            "Looked at:": self.looked_at,
-            "Cannot be seen:": self.not_seen,
-        }
-        lines = [self.verdict]
-        for title, items in sections.items():
-            lines += [title, *(f"- {item}" for item in items)] if items else []
-        return "\n".join(lines)
-
     @property
     def verdict(self):
         """The leaks as text, a line for each kind."""
         if self.ok:
             return "No leak found."
-        return "\n- ".join(["Test subjects' data reach training:", *describe(self.leaks)])
+        return "\n- ".join(["Test subjects' data reach training:", *_describe(self.leaks)])
+
+    def __str__(self):
+        text = f" ({self.transductive})" if isinstance(self.transductive, str) else ""
+        sections = {
+            f"Declared as transductive{text}:": _describe(self.declared),
+            "Notes:": self.notes,
+            "Looked at:": self.looked_at,
+            "Cannot be seen:": self.not_seen,
+        }
+        listed = ("\n- ".join([title, *items]) for title, items in sections.items() if items)
+        return "\n".join([self.verdict, *listed])
 
     def to_dict(self, n_rows=20):
         """Return plain lists and dicts for JSON, with the first ``n_rows`` rows of each leak."""
         return {
             "ok": self.ok,
             "leaks": [leak.to_dict(n_rows) for leak in self.leaks],
-            "declared": describe(self.declared),
-            "notes": list(self.notes),
-            "looked_at": list(self.looked_at),
-            "not_seen": list(self.not_seen),
+            "declared": _describe(self.declared),
+            "notes": self.notes,
+            "looked_at": self.looked_at,
+            "not_seen": self.not_seen,
         }
 
 
 class LeakageError(ValueError):
-    """Test subjects' data reach training.
-
-    Parameters
-    ----------
-    report : LeakageReport
-        What was found; its verdict is the message.
-    """
+    """Test subjects' data reach training."""
 
     @property
     def report(self):
-        """The whole ``LeakageReport``."""
+        """The whole ``LeakageReport``; its verdict is the message."""
         return self.args[0]
 
     def __str__(self):
@@ -170,20 +152,16 @@ def show(values, n_shown=3):
     return text if len(values) <= n_shown else f"{text}, ... ({len(values)} in all)"
 
 
-def describe(leaks):
+def _describe(leaks):
     """Return a line for each kind of leak: its folds, and the first messages."""
-    by_kind = {}
-    for leak in leaks:
-        by_kind.setdefault(leak.kind, []).append(leak)
     lines = []
-    for kind, some in by_kind.items():
-        folds = list(dict.fromkeys("all" if leak.fold is None else leak.fold for leak in some))
-        where = f"fold {folds[0]}" if len(folds) == 1 else f"folds {show(folds, 5)}"
-        messages = dict.fromkeys(
-            leak.message if len(folds) == 1 else f"fold {leak.fold}: {leak.message}"
+    for kind in dict.fromkeys(leak.kind for leak in leaks):
+        some = [leak for leak in leaks if leak.kind == kind]
+        folds = dict.fromkeys("all" if leak.fold is None else leak.fold for leak in some)
+        messages = [
+            leak.message if leak.fold is None else f"fold {leak.fold}: {leak.message}"
             for leak in some
-        )
-        lines.append(f"{kind} ({where}): " + " | ".join(list(messages)[:3]))
-        if len(messages) > 3:
-            lines[-1] += f" | and {len(messages) - 3} more"
+        ]
+        more = f" | and {len(messages) - 3} more" if len(messages) > 3 else ""
+        lines.append(f"{kind} (folds {show(folds, 5)}): {' | '.join(messages[:3])}{more}")
     return lines

@@ -2,75 +2,69 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Number
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import check_is_fitted
 
 from ..compose import PerModality
 from .report import LeakKind
-from .traversal import has_learned, is_composed, is_estimator, is_network
+from .traversal import is_estimator, is_network
 
 _CLOSE = 1e-4
-_ALL_ROWS, _SUBJECT, _NEARLY_SUBJECT = "all rows", "each subject", "each subject, nearly"
 _NOT_LEARNED = ("n_features_in_", "feature_names_in_", "n_outputs_", "n_features_out_")
 
 
+@dataclass
 class _Moments:
-    """Mean, spread and range of each channel of each window."""
+    """Mean, mean square and range of the channels of each window, or group of windows."""
 
-    def __init__(self, array):  # (n_windows, n_channels, n_times)
-        self.n_times = array.shape[2]
-        if self.n_times == 1:  # features: far faster than sums of one sample
-            self.mean = self.low = self.high = array[:, :, 0].astype(float)
-            self.square = self.mean**2
-            return
-        self.mean = array.mean(axis=2, dtype=float)
-        self.square = np.einsum("nct,nct->nc", array, array, dtype=float) / self.n_times
-        self.low = array.min(axis=2).astype(float)
-        self.high = array.max(axis=2).astype(float)
+    mean: np.ndarray  # (n_windows, n_channels)
+    square: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    size: np.ndarray | int  # samples per channel, (n_windows, 1)
 
-    def pooled(self, codes):
-        """Return mean, standard deviation and size of the channels of each group."""
-        size = np.bincount(codes)[:, np.newaxis]
-        mean, square = (_reduce(np.add, v, codes) / size for v in (self.mean, self.square))
-        return mean, np.sqrt((square - mean**2).clip(min=0)), size * self.n_times
+    @classmethod
+    def compute(cls, array):  # (n_windows, n_channels, n_times)
+        """Return the moments of each window."""
+        mean, n_times = array.mean(axis=2, dtype=float), array.shape[2]
+        square = np.einsum("nct,nct->nc", array, array, dtype=float) / n_times
+        low, high = array.min(axis=2).astype(float), array.max(axis=2).astype(float)
+        return cls(mean, square, low, high, n_times)
 
-    def extremes(self, codes):
-        """Return minimum and maximum of the channels of each group."""
-        return _reduce(np.minimum, self.low, codes), _reduce(np.maximum, self.high, codes)
+    def pool(self, codes):
+        """Return the moments of groups of windows, given the number of each window's group."""
+        moments = self.mean, self.square, self.low, self.high
+        mean, square, low, high = (pd.DataFrame(values).groupby(codes) for values in moments)
+        pooled = mean.mean(), square.mean(), low.min(), high.max()
+        return _Moments(*map(np.asarray, pooled), np.bincount(codes)[:, np.newaxis] * self.size)
 
+    @property
+    def std(self):
+        return np.sqrt((self.square - self.mean**2).clip(min=0))
 
-def _reduce(function, values, codes):
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(codes.max() + 1))
-    return function.reduceat(values[order], starts, axis=0)
-
-
-def _is_standard(mean, std, size):
-    """Whether all channels have mean 0 and deviation 1, except constant zeros."""
-    flat = std < _CLOSE
-    unbiased = std * np.sqrt(size / np.maximum(size - 1, 1))
-    spread = (np.abs(std - 1) < _CLOSE) | (np.abs(unbiased - 1) < _CLOSE)
-    return not flat.all() and bool(((np.abs(mean) < _CLOSE) & (flat | spread)).all())
+    def is_standard(self):
+        """Whether all channels have mean 0 and deviation 1, except constant zeros."""
+        flat = self.std < _CLOSE
+        unbiased = self.std * np.sqrt(self.size / np.maximum(self.size - 1, 1))
+        spread = (np.abs(self.std - 1) < _CLOSE) | (np.abs(unbiased - 1) < _CLOSE)
+        return not flat.all() and bool(((np.abs(self.mean) < _CLOSE) & (flat | spread)).all())
 
 
 def _is_unit_range(low, high, tolerance):
+    """Whether all ranges are from 0 to 1, except those of constants."""
     flat = high - low <= tolerance
     fits = (np.abs(low) <= tolerance) & (np.abs(high - 1) <= tolerance)
     return not flat.all() and bool((fits | flat).all())
-
-
-def _views(array):
-    """Yield windows as (n_windows, n_channels, n_times); each feature is one channel, too."""
-    if array.ndim < 3:
-        array = array.reshape(len(array), -1)
-        yield array[:, np.newaxis]
-        yield array[:, :, np.newaxis]
-    else:
-        yield array.reshape(*array.shape[:2], -1)
 
 
 def _reaches_ends_rarely(array, n_pools, tolerance):
@@ -81,167 +75,139 @@ def _reaches_ends_rarely(array, n_pools, tolerance):
     return ends.min() <= n_times * max(0.05 * n_windows, 3 * n_pools)
 
 
-def _scaled_over(array, codes):
-    """Return over what an array was scaled, and how, or None if there is no sign of it."""
-    n_groups = codes.max() + 1
-    eps = np.finfo(array.dtype).eps if array.dtype.kind == "f" else 0
-    tolerance = max(1e-9, 8 * float(eps))
-    views = [(view, _Moments(view)) for view in _views(array)]
-    windows = views[0][1]
-    if _is_standard(*windows.pooled(np.arange(len(array)))):
-        return None
-    of_windows = (windows.low, windows.high), (windows.low.min(axis=1), windows.high.max(axis=1))
-    try_range = not any(_is_unit_range(*ends, tolerance) for ends in of_windows)
-    pools = [(_ALL_ROWS, np.zeros(len(array), dtype=np.intp))]
-    if n_groups > 1:
-        pools.insert(0, (_SUBJECT, codes))
-    for view, moments in reversed(views):  # features first: they say more than all at once
-        for over, pool in pools:
-            if _is_standard(*moments.pooled(pool)):
-                return over, "mean 0 and standard deviation 1"
-            if try_range and _is_unit_range(*moments.extremes(pool), tolerance):
-                if _reaches_ends_rarely(view, pool.max() + 1, tolerance):
-                    return over, "minimum 0 and maximum 1"
-    for _, moments in views:
-        mean, std, _ = moments.pooled(pools[0][1])
-        if n_groups > 1 and (np.abs(mean) < 0.5).all() and ((std > 0.5) & (std < 2)).all():
-            return _NEARLY_SUBJECT, "mean near 0 and standard deviation near 1"
-    return None
+def _find_scaling(array, codes):
+    """Return how channels were scaled, and the kind of leak or None if that is uncertain."""
+    if array.ndim > 2:
+        views = [array.reshape(*array.shape[:2], -1)]
+    else:  # each feature is a channel, or each row a window of one channel
+        views = [array[:, :, np.newaxis], array[:, np.newaxis]]
+    views = [(view, _Moments.compute(view)) for view in views]
+    windows = views[-1][1]
+    if windows.is_standard():  # each by itself
+        return None, None
+    tolerance = max(1e-9, 8 * np.finfo(array.dtype).eps if array.dtype.kind == "f" else 0)
+    each = _is_unit_range(windows.low.min(axis=1), windows.high.max(axis=1), tolerance)
+    nearly = False
+    for view, windows in views:
+        for pool in (codes, np.zeros_like(codes)):
+            kind = LeakKind.SCALED_BY_SUBJECT if pool.any() else LeakKind.SCALED
+            pooled = windows.pool(pool)
+            if pooled.is_standard():
+                return "mean 0 and standard deviation 1", kind
+            if not each and _is_unit_range(pooled.low, pooled.high, tolerance):
+                if _reaches_ends_rarely(view, len(pooled.low), tolerance):
+                    return "minimum 0 and maximum 1", kind
+            near = (np.abs(pooled.mean) < 0.5) & (pooled.std > 0.5) & (pooled.std < 2)
+            nearly |= pool.any() and near.all()
+    return "mean near 0 and standard deviation near 1" if nearly else None, None
 
 
 def find_scaled_windows(report, arrays, codes):
     """Look for windows, by modality, that were scaled over all rows or over each subject."""
     report.looked_at.append(f"scaling of {', '.join(arrays)} over all windows or each subject's")
-    found = {}
+    over = {LeakKind.SCALED: "all rows", LeakKind.SCALED_BY_SUBJECT: "each subject"}
     for name, array in arrays.items():
         with np.errstate(all="ignore"):
             if not np.isfinite(array.sum(dtype=float)):
                 report.add_note(f"Scaling of {name} was not looked for: it has NaN or infinity.")
                 continue
-            scaled = _scaled_over(array, codes)
-        if scaled:
-            found.setdefault(scaled, []).append(name)
-    for (over, how), names in found.items():
-        names, n_rows = ", ".join(names), len(codes)
-        if over == _ALL_ROWS:
-            message = (
-                f"{names} was scaled over all rows, test rows included: every channel has "
-                f"{how}, to rounding; all {n_rows} rows"
-            )
-            report.add_leak(LeakKind.SCALED, message)
-        elif over == _SUBJECT:
-            message = (
-                f"in {names} every channel of each subject has {how}, to rounding: test "
-                f"subjects' own windows were used; all {n_rows} rows"
-            )
-            report.add_leak(LeakKind.SCALED_BY_SUBJECT, message)
-        elif not report.transductive:
+            how, kind = _find_scaling(array, codes)
+        if kind:
+            report.add_leak(kind, f"{name} was scaled over {over[kind]}: channels have {how}")
+        elif how and not report.transductive:
             report.add_note(
-                f"In {names} each subject has {how}. If recordings were standardised before "
-                "windows were cut, which the audit cannot see, declare it with transductive."
+                f"In {name} each subject has {how}: if recordings were standardised before windows "
+                "were cut, declare it with transductive."
             )
 
 
 def find_frozen_scalers(report, parts, model, X, y, folds):
-    """Look for what was fitted before the study, test rows included, and stays so.
-
-    ``parts`` are all that ``walk`` finds in ``model``.
-    """
-    inputs, judged = {id(part): seen for part, seen in _receives(model, X)}, []
+    """Look for what was fitted before the study, among a model's parts, and stays so."""
+    received, judged = {id(part): given for part, given in _receive(model, X)}, None
     for part in parts:
         scaler = part.value
-        if not part.frozen or not is_estimator(scaler) or isinstance(scaler, FrozenEstimator):
+        if not part.frozen or not _has_learned(scaler):
             continue
-        if is_composed(scaler) or not has_learned(scaler) or is_network(scaler):
+        if judged and part.path[: len(judged)] == judged:  # a tree of a forest
             continue
-        if any(part.is_below(path) for path in judged):  # a tree of a forest
-            continue
-        judged.append(part.path)
-        what = f"{type(scaler).__name__} at {part}"
-        received = None if hasattr(scaler, "predict") else inputs.get(id(scaler))
-        if received is not None and _learned_from_test_rows(scaler, received, y, folds):
-            message = (
-                f"{what} is frozen and was fitted on all {len(received)} rows, test rows included: "
-                "refitted on them, it is the same"
-            )
-            report.add_leak(LeakKind.SCALED, message)
+        judged = part.path
+        what, given = f"{type(scaler).__name__} at {part}", received.get(id(scaler))
+        is_scaler = given is not None and not hasattr(scaler, "predict")
+        if is_scaler and _learned_from_test_rows(scaler, given, y, folds):
+            report.add_leak(LeakKind.SCALED, f"{what} was fitted on all rows and is frozen")
         else:
             report.add_note(f"{what} was fitted outside the study, on rows that are not known.")
 
 
-def _receives(estimator, X):
-    """Yield the estimators inside that get the windows as they are, and what they get.
+def _has_learned(estimator):
+    """Whether an estimator is fitted, other than by fitting others or as a network."""
+    if not is_estimator(estimator) or is_network(estimator):
+        return False
+    if isinstance(estimator, (FrozenEstimator, _BaseComposition)):
+        return False
+    try:
+        check_is_fitted(estimator)
+        return get_tags(estimator).requires_fit and not hasattr(estimator, "best_estimator_")
+    except (NotFittedError, AttributeError):
+        return False
 
-    Steps that learn nothing, such as ``SelectModality``, are applied on the way.
-    """
+
+def _receive(estimator, X):
+    """Yield the estimators inside that get the windows, through fixed steps, and what they get."""
     yield estimator, X
-    if isinstance(estimator, FrozenEstimator):
-        yield from _receives(estimator.estimator, X)
-    elif isinstance(estimator, Pipeline):
-        for _, step in estimator.steps:
-            if step is None or isinstance(step, str):  # "passthrough"
-                continue
-            yield from _receives(step, X)
+    if isinstance(estimator, Pipeline):
+        for step in filter(is_estimator, dict(estimator.steps).values()):
+            yield from _receive(step, X)
             try:
                 if get_tags(step).requires_fit:
-                    break
+                    return
                 X = step.transform(X)
             except (ValueError, TypeError, AttributeError):  # the study's own fit will say
-                break
+                return
     elif isinstance(estimator, PerModality) and isinstance(X, Mapping):
         for transformers in (estimator.transformers, getattr(estimator, "transformers_", {})):
             for modality, transformer in dict(transformers).items():
                 if modality in X:
-                    yield from _receives(transformer, X[modality])
+                    yield from _receive(transformer, X[modality])
     else:
         for name in ("estimator", "best_estimator_", "encoder"):
-            part = getattr(estimator, name, None)
-            if is_estimator(part):
-                yield from _receives(part, X)
+            if is_estimator(inner := getattr(estimator, name, None)):
+                yield from _receive(inner, X)
 
 
 def _learned_from_test_rows(scaler, X, y, folds):
     """Whether a scaler was fitted on all rows, and some test rows made a difference."""
-    return _learns_the_same(scaler, X, y) and any(
-        not _learns_the_same(scaler, X, y, rows=train) for train, _ in folds
+    return _learns_the_same(scaler, X, y) and not all(
+        _learns_the_same(scaler, _safe_indexing(X, train), None if y is None else y[train])
+        for train, _ in folds
     )
 
 
-def _learns_the_same(estimator, X, y, rows=None):
-    """Whether a copy of a fitted estimator, fitted on rows of X, equals it."""
-    expected = _get_numbers(estimator)
+def _learns_the_same(estimator, X, y):
+    """Whether a copy of a fitted estimator, fitted on ``X``, equals it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if rows is not None:
-                X, y = _safe_indexing(X, rows), None if y is None else y[rows]
-            refitted = _get_numbers(clone(estimator).fit(X, y))
+            found = _get_numbers(clone(estimator).fit(X, y))
         except Exception:  # fitted on windows of another shape; it can fail in any way
             return False
-    return (
-        bool(expected)
-        and expected.keys() == refitted.keys()
-        and all(
-            value.shape == refitted[name].shape
-            and np.allclose(
-                value,
-                refitted[name],
-                rtol=1e-6,
-                atol=1e-7 * np.abs(value).max(initial=0),
-                equal_nan=True,
-            )
-            for name, value in expected.items()
-        )
-    )
+    expected = _get_numbers(estimator)
+    if not expected or expected.keys() != found.keys():
+        return False
+    return all(_is_close(found[name], value) for name, value in expected.items())
+
+
+def _is_close(found, expected):
+    tolerance = 1e-7 * np.abs(expected).max(initial=0)
+    return found.shape == expected.shape and np.allclose(found, expected, 1e-6, tolerance, True)
 
 
 def _get_numbers(estimator):
     """Return the numbers that an estimator has learned, by attribute."""
-    numbers = {}
-    for name, value in vars(estimator).items():
-        if name.endswith("_") and not name.startswith("_") and name not in _NOT_LEARNED:
-            if isinstance(value, (int, float, np.number, np.ndarray)):
-                value = np.asarray(value)
-                if value.dtype.kind in "fiub":
-                    numbers[name] = value.astype(float)
-    return numbers
+    learned = {
+        name: np.asarray(value)
+        for name, value in vars(estimator).items()
+        if isinstance(value, (Number, np.ndarray))
+        and (name.endswith("_") and not name.startswith("_") and name not in _NOT_LEARNED)
+    }
+    return {name: v.astype(float) for name, v in learned.items() if v.dtype.kind in "fiub"}
