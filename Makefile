@@ -1,6 +1,6 @@
 # Each target does its own set-up in .venv; Python >= 3.11, make and git are all it needs.
 PYTHON ?= python3
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto
 export DATA CORPUS
 
 # Without a GPU, take the CPU build of torch: pip prefers its version, 2.13.0+cpu, to the
@@ -19,7 +19,7 @@ demo: .venv/.installed
 		$${DATA:+--data "$$DATA"} $${CORPUS:+--corpus "$$CORPUS"}
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
