@@ -102,7 +102,7 @@ def test_ratings_label_all_windows_of_their_clip(path):
 def test_baselines_have_no_ratings(path):
     recordings = load_dreamer(path, part="baseline")
     assert set(recordings[0].annotations) == {"time", "clip"}
-    with pytest.raises(ValueError, match="annotations with the column 'valence'"):
+    with pytest.raises(ValueError, match="valence, got time, clip"):
         make_windows(recordings, 5, labels=RatingLabels("valence"))
 
 
