@@ -1,7 +1,7 @@
 """leave_subjects_out: a whole study over subjects in one call."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
@@ -138,6 +138,18 @@ def leave_subjects_out(
     >>> leave_subjects_out(models, Windows(X, pd.DataFrame(info)))
     StudyResults(2 estimators, 3 subjects; leak_free)
     """
-    given = locals()
-    settings = StudySettings(**{field.name: given[field.name] for field in fields(StudySettings)})
+    settings = StudySettings(
+        targets=targets,
+        cv=cv,
+        search=search,
+        inner_cv=inner_cv,
+        scoring=scoring,
+        transductive=transductive,
+        on_leak=on_leak,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        folder=folder,
+        keep_predictions=keep_predictions,
+        verbose=verbose,
+    )
     return run_study(models, windows, settings, lambda train, *_: [Draw(train, {})])
