@@ -250,6 +250,7 @@ def test_the_protocol_says_how_scores_were_made():
     results = leave_subjects_out(linear(), FEATURES, transductive="z-scored by subject")
     assert results.protocol["protocol"] == "leak_free"
     assert results.protocol["transductive"] == "z-scored by subject"
+    assert repr(results).endswith("leak_free, transductive)")
     assert results.protocol["audit"]["ok"]
     assert results.protocol["random_state"] == 0
     json.dumps(results.protocol)

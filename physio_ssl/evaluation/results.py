@@ -54,7 +54,8 @@ class StudyResults:
         text = f"{len(self.estimators)} estimators, {len(self.subjects)} subjects"
         for name, values in self.conditions.items():
             text += f", {name}: {', '.join(map(str, values))}"
-        return f"StudyResults({text}{f'; {protocol}' if protocol else ''})"
+        text += f"; {protocol}" if protocol else ""
+        return f"StudyResults({text}{', transductive' if self.protocol.get('transductive') else ''})"
 
     def __str__(self):
         return f"{self!r}\n{self.summary().to_string(index=False, float_format='{:.3f}'.format)}"
