@@ -55,9 +55,8 @@ class StudyResults:
         for name, values in self.conditions.items():
             text += f", {name}: {', '.join(map(str, values))}"
         text += f"; {protocol}" if protocol else ""
-        return (
-            f"StudyResults({text}{', transductive' if self.protocol.get('transductive') else ''})"
-        )
+        text += ", transductive" if self.protocol.get("transductive") else ""
+        return f"StudyResults({text})"
 
     def __str__(self):
         return f"{self!r}\n{self.summary().to_string(index=False, float_format='{:.3f}'.format)}"
