@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from physio_ssl import Recording, SSLEncoder, StageLabels, load_encoder, make_windows, save_encoder
@@ -234,6 +236,12 @@ def test_the_step_refuses_a_negative_duration(step):
         step(-1, sampling_rate=4).fit(np.zeros((1, 1, 8)))
 
 
+def test_the_step_needs_no_fitted_attribute(step):
+    X = np.zeros((1, 1, 8))
+    check_is_fitted(step(0.5, sampling_rate=4))
+    np.testing.assert_array_equal(make_pipeline(step(0.5, sampling_rate=4)).fit(X).transform(X), X)
+
+
 def test_a_preprocessor_gives_the_step_the_sampling_rate(preprocessor, step, recording):
     explicit = clone(preprocessor).set_params(
         steps={"eda": [step(0.5, sampling_rate=4), Standardize()]}
@@ -312,3 +320,11 @@ def test_a_file_that_lacks_a_weight_is_refused(published, tmp_path):
     torch.save(state, tmp_path / "part.pt")
     with pytest.raises(KeyError, match=r"conv6\.bias"):
         load_page("weights").load_convolutions(tmp_path / "part.pt")
+
+
+def test_a_weight_of_another_shape_is_refused(published, tmp_path):
+    state = torch.load(published[1], weights_only=True)
+    state["conv6.bias"] = state["conv6.bias"][1:]
+    torch.save(state, tmp_path / "other.pt")
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_page("weights").load_convolutions(tmp_path / "other.pt", n_times=640)

@@ -36,5 +36,5 @@ class RunningMedian(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False  # nothing is learned
+        tags.requires_fit = False  # nothing is learned: check_is_fitted accepts it as it is
         return tags

@@ -16,6 +16,13 @@ def load_convolutions(path, n_times=2560):
         File written by ``torch.save(model.state_dict(), path)``.
     n_times : int, default=2560
         Samples per window: 10 s at 256 Hz.
+
+    Raises
+    ------
+    KeyError
+        If the file lacks one of these names. Others in the file are left alone.
+    RuntimeError
+        If a weight has another shape than that of the network.
     """
     published = torch.load(path, map_location="cpu", weights_only=True)  # runs no pickled code
     weights = {}
@@ -27,5 +34,5 @@ def load_convolutions(path, n_times=2560):
 
     encoder = SSLEncoder(ConvEncoder, max_epochs=0, standardize=False, random_state=0)
     encoder.fit(SignalDict(ecg=np.zeros((2, 1, n_times))))  # builds the network, trains nothing
-    encoder.module_.network.load_state_dict(weights)  # raises if a weight is missing
+    encoder.module_.network.load_state_dict(weights)  # raises unless names and shapes fit
     return encoder
