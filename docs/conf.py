@@ -43,7 +43,8 @@ html_sidebars = {page: [] for page in ("guide", "extending", "wristband-small", 
 def leave_out(app, what, name, obj, skip, options):
     """Leave out methods that scikit-learn generates, and skorch's that a net does not have."""
     generated = name.startswith("set_") and name.endswith("_request")
-    return True if generated or getattr(obj, "__module__", "").startswith("skorch") else skip
+    of_skorch = str(getattr(obj, "__module__", "")).startswith("skorch")
+    return True if generated or of_skorch else skip
 
 
 def setup(app):
