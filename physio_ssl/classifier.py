@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
+from skorch.dataset import Dataset
 
 from .encoder import SSLEncoder
 from .head_classifier import HeadClassifier
@@ -165,6 +166,8 @@ class SSLClassifier(HeadClassifier):
             self.encoder_.groups_seen_ = add_groups(given.groups_seen_, groups)
         else:
             self.encoder_ = self._pretrain(X, groups)
+        self.encoder_.device = self.device
+        self.encoder_.module_.to(self.device)
         if hasattr(self.encoder_, "n_features_in_"):
             self.n_features_in_ = self.encoder_.n_features_in_
         return self._inputs(X)
@@ -177,10 +180,18 @@ class SSLClassifier(HeadClassifier):
             return
         own = ("encoder", "mode", "encoder_lr", "linear_probe_first")
         params = self.get_params(deep=False)
-        probe = HeadClassifier(**{name: params[name] for name in params if name not in own})
-        embedding = self.encoder_.transform(X)
-        probe = clone(probe).fit(embedding, self.classes_inferred_[y], groups=groups)
+        probe = clone(HeadClassifier(**{name: params[name] for name in params if name not in own}))
+        if self.train_split is not None:
+            probe.train_split = self._split_embedding
+        probe.fit(self.encoder_.transform(X), self.classes_inferred_[y], groups=groups)
         self.module_.head.load_state_dict(probe.module_.state_dict())
+
+    def _split_embedding(self, dataset, y=None, **fit_params):
+        """Split as ``train_split``, and embed the windows of ``predefined_split``."""
+        train, valid = self.train_split(dataset, y, **fit_params)
+        if isinstance(valid, Dataset):
+            valid = Dataset(self.encoder_.transform(valid.X), valid.y)
+        return train, valid
 
     @property
     def _probes_first(self):

@@ -1,5 +1,7 @@
 """SSLEncoder: a network pre-trained on a pretext task, as a scikit-learn transformer."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from sklearn.base import TransformerMixin
@@ -207,21 +209,26 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         """Train; ``checkpoint`` is a callback that can ``restore`` an earlier run of this one."""
         if "epochs" in fit_params:
             raise ValueError("The number of epochs is max_epochs; fit takes no epochs.")
-        if reset:
-            self._forget()
-        X = self._check(X, reset=reset)
-        weight = check_sampling_weight(sampling_weight, len(X))
-        if groups is not None:
-            check_consistent_length(X, groups)
-            fit_params["groups"] = groups
-        if reset:
-            scale = measure_scale(X) if self.standardize else {}
-            with self._reproducible():
-                self.initialize()
-            self.module_.scaler.set_scale(scale)
-            self.groups_seen_ = None if groups is None else np.unique(groups)
-        else:
-            self.groups_seen_ = add_groups(self.groups_seen_, groups)
+        with self._fitting() if reset else nullcontext():
+            X = self._check(X, reset=reset)
+            weight = check_sampling_weight(sampling_weight, len(X))
+            if groups is not None:
+                check_consistent_length(X, groups)
+                fit_params["groups"] = groups
+            if reset:
+                scale = measure_scale(X) if self.standardize else {}
+                with self._reproducible():
+                    self.initialize()
+                self.module_.scaler.set_scale(scale)
+                self.groups_seen_ = None if groups is None else np.unique(groups)
+            else:
+                self.groups_seen_ = add_groups(self.groups_seen_, groups)
+            dataset = WindowDataset(X, sampling_weight=weight)
+            if self.max_epochs > 0 or checkpoint is not None:  # or callbacks of skorch may fail
+                self._run_epochs(dataset, fit_params, checkpoint)
+        return self
+
+    def _run_epochs(self, dataset, fit_params, checkpoint):
         n_before = len(self.history)
         self.epochs_ = range(n_before, n_before + self.max_epochs)
         # Later calls use other seeds: the same views and batches again would teach less.
@@ -229,15 +236,13 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             self._rng_ = np.random.default_rng(seed)
             callbacks = self.callbacks_
             if checkpoint is not None:
-                checkpoint.restore(self, X)
+                checkpoint.restore(self, dataset.X)
                 self.callbacks_ = [*callbacks, ("checkpoint", checkpoint)]
             try:
                 n_left = self.epochs_.stop - len(self.history)
-                dataset = WindowDataset(X, sampling_weight=weight)
                 super().partial_fit(dataset, epochs=n_left, **fit_params)
             finally:
                 self.callbacks_ = callbacks
-        return self
 
     def transform(self, X):
         """Embed windows.

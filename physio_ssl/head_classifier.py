@@ -22,7 +22,7 @@ from skorch.dataset import Dataset, ValidSplit
 
 from .containers import SignalDict
 from .networks import ClassificationHead
-from .training import WindowNet, never
+from .training import EvenBatches, WindowNet, never
 
 
 class HeadClassifier(WindowNet, NeuralNetClassifier):
@@ -158,18 +158,18 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         -------
         self
         """
-        self._forget()
-        self._check_settings(groups)
-        y = self._check_labels(X, y, groups)
-        inputs = self._start(X, groups)
-        self._class_weight = self._weigh_classes(y)
-        n_batches = max(1, ceil(len(inputs) / self.batch_size))
-        self.epochs_ = range(max(self.max_epochs, ceil(self.min_steps / n_batches)))
-        params = {} if groups is None else {"groups": np.asarray(groups)}
-        with self._reproducible():
-            self.initialize()
-            self._warm_up(X, y, groups)
-            super().partial_fit(inputs, y, epochs=len(self.epochs_), **params)
+        with self._fitting():
+            self._check_settings(groups)
+            y = self._check_labels(X, y, groups)
+            inputs = self._start(X, groups)
+            self._class_weight = self._weigh_classes(y)
+            n_batches = len(EvenBatches(len(inputs), self.batch_size, shuffle=True))
+            self.epochs_ = range(max(self.max_epochs, ceil(self.min_steps / n_batches)))
+            params = {} if groups is None else {"groups": np.asarray(groups)}
+            with self._reproducible():
+                self.initialize()
+                self._warm_up(X, y, groups)
+                super().partial_fit(inputs, y, epochs=len(self.epochs_), **params)
         return self
 
     def predict_proba(self, X):

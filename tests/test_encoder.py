@@ -326,7 +326,7 @@ def changed(name, array):
             "'eda' is constant at 33.3",
         ),
         (changed("eda", np.zeros((24, 1, 40), complex)), "'eda' must hold real numbers"),
-        (changed("eda", X["eda"][..., :20]), "31 samples, got eda: 20"),
+        (changed("eda", X["eda"][..., :20]), "31 samples, got .*eda.*20"),
         (X[:0], "0 sample"),
     ],
 )
@@ -497,6 +497,8 @@ def test_weights_that_leave_nothing_to_train_on_are_refused():
     encoder = make_encoder(train_split=ValidSplit([(np.arange(16), np.arange(16, 24))]))
     with pytest.raises(ValueError, match="train_split leaves 16 windows"):
         encoder.fit(X, sampling_weight=np.arange(24) >= 16)
+    with pytest.raises(NotFittedError):  # it fails after the network was built
+        encoder.transform(X)
 
 
 def test_weights_are_not_lost_in_a_split_of_the_users_own():

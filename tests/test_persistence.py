@@ -228,7 +228,9 @@ def test_a_loaded_encoder_remembers_how_training_went(X, path):
     assert loaded.history_[:, "train_loss"] == encoder.history_[:, "train_loss"]
 
 
-@pytest.mark.parametrize("groups", [GROUPS, np.repeat([2, 3, 4], 4), None])
+@pytest.mark.parametrize(
+    "groups", [GROUPS, np.repeat([2, 3, 4], 4), np.repeat([1, np.inf], 6), None]
+)
 def test_a_loaded_encoder_remembers_the_subjects(groups, X, path):
     encoder = SSLEncoder(**SMALL).fit(X, groups=groups)
     np.testing.assert_equal(save_and_load(encoder, path).groups_seen_, encoder.groups_seen_)
@@ -336,8 +338,9 @@ def test_what_only_training_needs_is_left_out_with_a_warning(settings, left_out,
         assert getattr(loaded, name, None) == getattr(SSLEncoder(), name, None)
 
 
-class OwnNetwork(MultimodalTransformer):
-    """A network that a user wrote."""
+class Own:
+    class OwnNetwork(MultimodalTransformer):
+        """A network that a user wrote, inside another class."""
 
 
 class OwnTransform(Negation):
@@ -348,20 +351,22 @@ class OwnStep(Clip):
     """A preprocessing step that a user wrote."""
 
 
-OWN = [OwnNetwork, OwnTransform, OwnStep]
+OWN = [Own.OwnNetwork, OwnTransform, OwnStep]
 
 
 def test_a_file_can_name_classes_that_its_reader_gives(preprocessor, X, path):
     preprocessor.set_params(steps={**preprocessor.steps, "temp": [OwnStep(-np.inf, 40.0)]})
     settings = {"pretext": TransformRecognition([OwnTransform()]), "preprocessor": preprocessor}
-    encoder = SSLEncoder(OwnNetwork, **settings, **SMALL).fit(X)
+    encoder = SSLEncoder(Own.OwnNetwork, **settings, **SMALL).fit(X)
     save_encoder(encoder, path)
     for classes in ([], OWN[:2], OWN[1:]):
-        with pytest.raises(ValueError, match=r"class \S*test_persistence\.Own\w+, .*classes=\[Own"):
+        with pytest.raises(
+            ValueError, match=r"class \S*test_persistence\.Own[.\w]+, .*classes=\[Own"
+        ):
             load_encoder(path, classes=classes)
     loaded = load_encoder(path, classes=OWN)
     np.testing.assert_array_equal(loaded.transform(X), encoder.transform(X))
-    assert type(loaded.module_.network) is OwnNetwork
+    assert type(loaded.module_.network) is Own.OwnNetwork
     assert type(loaded.preprocessor_.steps["temp"][0]) is OwnStep
     np.testing.assert_array_equal(clone(loaded).fit(X).transform(X), encoder.transform(X))
 

@@ -85,7 +85,7 @@ def _find_class(name, classes):
         raise ValueError(f"{name!r} is not the name of a class")
     if name in _CLASSES:
         return _CLASSES[name]
-    own = {cls.__qualname__: cls for cls in classes}
+    own = {cls.__name__: cls for cls in classes}
     last = name.rpartition(".")[2]
     if last not in own:
         raise ValueError(

@@ -219,7 +219,7 @@ def _build(content, classes):
     preprocessor = from_json(content["preprocessor"], classes)
     encoder = SSLEncoder(**params, preprocessor=preprocessor)
     build_encoder(encoder, content["n_channels"], content["n_times"])
-    groups = content["groups_seen"]
+    groups = from_json(content["groups_seen"])
     encoder.groups_seen_ = None if groups is None else np.asarray(groups)
     encoder.history_ = restore_history(content["history"])
     if content.get("n_features_in") is not None:

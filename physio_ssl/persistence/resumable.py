@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils import gen_batches
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, ParamMapper, PassthroughScoring
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import physio_ssl
@@ -112,25 +112,30 @@ class _Checkpoint(Callback):
 
     def _read(self, net):
         tensors, content = read_file(self.path_, _FORMAT, _VERSION, _NEEDED)
-        self._check_same(content)
         parts = {"optimizer": {}, "generator": {}, "model": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts.setdefault(part, {})[rest] = tensor
-        load_state(net.module_, parts["model"], self.path_)
         try:
+            self._check_same(content)
             net.optimizer_.load_state_dict(_join_optimizer(parts["optimizer"], content))
             self.generators_ = parts["generator"], content["generator"]
+            self.rates_ = [group["lr"] for group in net.optimizer_.param_groups]
             torch.Generator().set_state(parts["generator"]["cpu"])  # raises if it does not fit
             np.random.PCG64().state = content["generator"]
             self.rows_ = content["history"]
             net.history_ = restore_history(self.rows_)
+            self._restore_best_scores(net)
         except Exception as error:  # torch raises anything for a damaged state
-            raise ValueError(f"{self.path_} holds no state of a training: {error}") from error
+            raise ValueError(f"{self.path_} holds no state of this training: {error}") from error
+        load_state(net.module_, parts["model"], self.path_)
+
+    def _restore_best_scores(self, net):
         for _, callback in net.callbacks_:
             if isinstance(callback, PassthroughScoring):
-                losses = [epoch.get(callback.name) for epoch in self.rows_]
-                callback.best_score_ = min((x for x in losses if x is not None), default=np.inf)
+                scores = [epoch.get(callback.name) for epoch in self.rows_]
+                scores = [callback.best_score_, *(x for x in scores if x is not None)]
+                callback.best_score_ = (min if callback.lower_is_better else max)(scores)
 
     def _check_same(self, content):
         before, now = content["settings"], self.settings_
@@ -139,17 +144,14 @@ class _Checkpoint(Callback):
             changes = ", ".join(
                 f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed
             )
-            raise ValueError(f"{self.path_} can only resume with the same settings, got {changes}.")
+            raise ValueError(f"its settings must be the same, got {changes}.")
         if content["windows"] != self.windows_:
-            raise ValueError(
-                f"{self.path_} can only resume with the same windows, groups and weights."
-            )
+            raise ValueError("it needs the same windows, groups and weights.")
 
     def on_epoch_begin(self, net, **kwargs):
-        # An LRScheduler steps at the end of an epoch, and again when it is resumed.
-        self.rates_ = [group["lr"] for group in net.optimizer_.param_groups]
         # Only now, as splitting may have drawn from the generators.
         if self.generators_ is not None:
+            self._restore_rates(net)
             tensors, plain = self.generators_
             torch.set_rng_state(tensors["cpu"])
             if "cuda" in tensors:
@@ -157,12 +159,17 @@ class _Checkpoint(Callback):
             net._rng_.bit_generator.state = plain
             self.generators_ = None
 
-    def on_epoch_end(self, net, **kwargs):
-        state = net.optimizer_.state_dict()
-        for group, rate in zip(state["param_groups"], self.rates_, strict=True):
+    def _restore_rates(self, net):
+        """Undo the step that some LRSchedulers take when training begins."""
+        for group, rate in zip(net.optimizer_.param_groups, self.rates_, strict=True):
             group["lr"] = rate
+        for _, callback in net.callbacks_:
+            if isinstance(callback, LRScheduler):
+                callback.lr_scheduler_._last_lr = self.rates_  # what it records
+
+    def on_epoch_end(self, net, **kwargs):
         try:
-            tensors, optimizer = _split_optimizer(state)
+            tensors, optimizer = _split_optimizer(net.optimizer_.state_dict())
         except TypeError as error:
             raise ValueError(
                 f"The optimizer's state cannot be written as JSON: {error}."
@@ -198,14 +205,15 @@ class _Checkpoint(Callback):
 def _check_callbacks(net):
     """Raise if a callback counts on epochs before the interruption."""
     for _, callback in net.callbacks_:
-        counts = isinstance(callback, EarlyStopping)
+        counts = isinstance(callback, (EarlyStopping, ParamMapper))
         if isinstance(callback, LRScheduler):
             on_plateau = callback.policy in ("ReduceLROnPlateau", ReduceLROnPlateau)
             counts = on_plateau or callback.step_every != "epoch"
         if counts:
             raise ValueError(
-                "A resumable training can have neither EarlyStopping nor an LRScheduler that "
-                f"steps per batch or on a plateau, got {type(callback).__name__}: leave it out."
+                "A resumable training can have no EarlyStopping, no ParamMapper such as Freezer, "
+                "and no LRScheduler that steps per batch or on a plateau, got "
+                f"{type(callback).__name__}."
             )
 
 

@@ -62,8 +62,17 @@ class WindowNet:
             torch.manual_seed(seed)
             yield seed
 
+    @contextmanager
+    def _fitting(self):
+        """Become unfitted, and remain so if the fit fails."""
+        self._forget()
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
     def _forget(self):
-        """Become unfitted, so that a fit that fails leaves no mixture of two fits."""
         vars(self).pop("module_", None)
         self.initialized_ = False
 
@@ -118,10 +127,15 @@ class WindowNet:
         """Set parameters, also those of the parts, as ``module__d_model``."""
         if "callbacks" in params:  # skorch would initialize them at once, fit does it later
             self.callbacks = params.pop("callbacks")
-        if any(name.partition("__")[0] in self._built_by for name in params):
-            # skorch would build a new network at once.
-            self.initialized_ = False
-        return super().set_params(**params)
+        rebuild = any(name.partition("__")[0] in self._built_by for name in params)
+        initialized, self.initialized_ = self.initialized_ and not rebuild, False
+        try:  # as if unfitted, or skorch would build new parts at once
+            super().set_params(**params)
+        finally:
+            self.initialized_ = initialized
+        # skorch only changes the present optimizer.
+        vars(self).update({name: params[name] for name in params if name[:11] == "optimizer__"})
+        return self
 
     def _get_param_names(self):
         names = super()._get_param_names()

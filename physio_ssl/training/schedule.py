@@ -10,6 +10,11 @@ def _count_batches(net, dataset):
     return len(net.get_iterator(dataset, training=True))
 
 
+def _count_done(net):
+    """Return the epochs done before; LoadInitState changes the history only after this."""
+    return len(net.history) - net.epochs_.start
+
+
 def _decay_linearly(fraction):
     return max(0, 1 - fraction)
 
@@ -53,13 +58,12 @@ class WarmupDecay(Callback):
                 f"decay={self.decay!r}."
             )
         self.base_rates_ = [group["lr"] for group in net.optimizer_.param_groups]
-        self.step_ = None
+        self.n_done_, self.step_ = _count_done(net), None
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.active_ and self.step_ is None:
             n_batches = _count_batches(net, dataset_train)
-            # The history already holds a row for the epoch that begins.
-            self.step_ = (len(net.history) - 1 - net.epochs_.start) * n_batches
+            self.step_ = self.n_done_ * n_batches
             self.n_steps_ = len(net.epochs_) * n_batches
 
     def on_batch_begin(self, net, training=False, **kwargs):
@@ -94,14 +98,14 @@ class ProgressBar(Callback):
         self.title = title
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = None
+        self.n_done_, self.bar_ = _count_done(net), None
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.bar_ is None and net.verbose:
-            n_batches, n_done = _count_batches(net, dataset_train), len(net.history) - 1
+            n_batches = _count_batches(net, dataset_train)
             self.bar_ = tqdm(
                 total=len(net.epochs_) * n_batches,
-                initial=(n_done - net.epochs_.start) * n_batches,
+                initial=self.n_done_ * n_batches,
                 desc=self.title,
                 unit="batch",
             )
