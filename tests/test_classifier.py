@@ -248,7 +248,7 @@ def test_a_head_may_be_linear():
 
 @pytest.mark.parametrize("windows", [X, X["bvp"]])
 def test_a_head_refuses_windows(windows):
-    with pytest.raises(ValueError, match="features, .* got windows"):
+    with pytest.raises(ValueError, match="features, got windows"):
         make_head().fit(windows, Y)
 
 

@@ -190,7 +190,7 @@ def test_a_checkpoint_holds_tensors_and_json_only(tmp_path):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"random_state": None}, "random_state must be an integer"),
+        ({"random_state": None}, "integer random_state"),
         ({"warm_start": True}, "warm_start must be False"),
         ({"callbacks": [EarlyStopping("train_loss")]}, "got EarlyStopping"),
         ({"callbacks": [Freezer("network.*")]}, "got Freezer"),

@@ -28,9 +28,8 @@ _NEEDED = ("settings", "windows", "history", "optimizer", "generator")
 def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     """Pre-train an encoder as ``fit`` does, with a checkpoint per epoch.
 
-    Called again with the same encoder, windows and folder, it resumes after the last complete
-    epoch. The weights are those of an uninterrupted ``fit``, to the last bit on the CPU of
-    one machine.
+    Called again, it resumes after the last complete epoch. The weights are those of an
+    uninterrupted ``fit``, to the last bit on the CPU of one machine.
 
     Parameters
     ----------
@@ -39,8 +38,8 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     X : SignalDict, or array of shape (n_windows, n_channels, n_times)
         Windows.
     folder : str or path
-        Where to write ``checkpoint.safetensors``, and ``metrics.csv`` with a row per epoch; it
-        is created if needed. A training that has ended is only loaded.
+        Where to write ``checkpoint.safetensors``, and ``metrics.csv`` with a row per epoch. A
+        training that has ended is only loaded.
     groups, sampling_weight : array-like of shape (n_windows,), default=None
         As in ``SSLEncoder.fit``.
 
@@ -54,8 +53,8 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     TypeError
         If it is not an ``SSLEncoder``.
     ValueError
-        If the folder holds a training with other windows, settings or versions of physio_ssl or
-        torch; if its files are damaged; if the settings do not fit; or as in ``SSLEncoder.fit``.
+        If the folder holds another training or damaged files; if the settings, among them the
+        versions of physio_ssl and torch, do not fit; or as in ``SSLEncoder.fit``.
     KeyboardInterrupt
         If interrupted by hand; the current epoch is lost, those before are not.
 
@@ -80,8 +79,7 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
         raise TypeError(f"Only an SSLEncoder can be resumed, got {type(encoder).__name__}.")
     if not isinstance(encoder.random_state, Integral):
         raise ValueError(
-            "random_state must be an integer, so that a resumed run reproduces an uninterrupted "
-            f"one, got {encoder.random_state!r}."
+            f"A resumable training needs an integer random_state, got {encoder.random_state!r}."
         )
     if encoder.warm_start:
         raise ValueError("A resumable training starts from scratch: warm_start must be False.")
@@ -141,10 +139,8 @@ class _Checkpoint(Callback):
         before, now = content["settings"], self.settings_
         changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if changed:
-            changes = ", ".join(
-                f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed
-            )
-            raise ValueError(f"its settings must be the same, got {changes}.")
+            changes = [f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed]
+            raise ValueError(f"its settings must be the same, got {', '.join(changes)}.")
         if content["windows"] != self.windows_:
             raise ValueError("it needs the same windows, groups and weights.")
 
@@ -171,9 +167,7 @@ class _Checkpoint(Callback):
         try:
             tensors, optimizer = _split_optimizer(net.optimizer_.state_dict())
         except TypeError as error:
-            raise ValueError(
-                f"The optimizer's state cannot be written as JSON: {error}."
-            ) from error
+            raise ValueError(f"The optimizer's state cannot be written: {error}.") from error
         tensors["generator.cpu"] = torch.get_rng_state()
         if torch.device(net.device).type == "cuda":
             tensors["generator.cuda"] = torch.cuda.get_rng_state(net.device)
@@ -193,12 +187,8 @@ class _Checkpoint(Callback):
 
     def _write_metrics(self):
         """Write a row per epoch: losses, metrics, learning rate, seconds."""
-        left_out = ("_best", "_batch_count")
-        rows = [
-            {name: value for name, value in row.items() if not name.endswith(left_out)}
-            for row in self.rows_
-        ]
-        table = pd.DataFrame(rows).rename(columns={"dur": "seconds"})
+        table = pd.DataFrame(self.rows_).rename(columns={"dur": "seconds"})
+        table = table[[name for name in table if not name.endswith(("_best", "_batch_count"))]]
         replace_file(self.folder / "metrics.csv", table.to_csv(index=False).encode())
 
 
@@ -255,7 +245,7 @@ def _split_optimizer(state):
 
 def _join_optimizer(tensors, content):
     plain = content["optimizer"]
-    values = {**{name: from_json(value) for name, value in plain["values"].items()}, **tensors}
+    values = {name: from_json(value) for name, value in plain["values"].items()} | tensors
     state = {}
     for key, value in values.items():
         number, _, name = key.partition(".")

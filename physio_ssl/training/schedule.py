@@ -15,23 +15,18 @@ def _count_done(net):
     return len(net.history) - net.epochs_.start
 
 
-def _decay_linearly(fraction):
-    return max(0, 1 - fraction)
-
-
-def _decay_as_cosine(fraction):
-    return (1 + cos(pi * min(fraction, 1))) / 2
-
-
-_DECAYS = {"linear": _decay_linearly, "cosine": _decay_as_cosine}
+_DECAYS = {
+    "linear": lambda fraction: 1 - fraction,
+    "cosine": lambda fraction: (1 + cos(pi * fraction)) / 2,
+}
 
 
 class WarmupDecay(Callback):
     """Raise the learning rate linearly at first, then let it decay to 0 at the last step.
 
-    Both nets have this callback under the name ``lr_schedule``. It spans one call of ``fit`` or
-    ``partial_fit``. A ``skorch.callbacks.LRScheduler`` among the callbacks replaces it. The
-    history holds the rate of each epoch's last step as ``learning_rate``.
+    Both nets have this callback under the name ``lr_schedule``, unless they are given a
+    ``skorch.callbacks.LRScheduler``. It spans one call of ``fit`` or ``partial_fit``. The history
+    holds the rate of each epoch's last step as ``learning_rate``.
 
     Parameters
     ----------
@@ -53,9 +48,8 @@ class WarmupDecay(Callback):
         self.active_ = not any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_)
         if not self.active_ and (self.warmup or self.decay != "linear"):
             raise ValueError(
-                "Only one schedule can set the learning rate: give an LRScheduler or "
-                f"callbacks__lr_schedule parameters, not both, got warmup={self.warmup} and "
-                f"decay={self.decay!r}."
+                "Give an LRScheduler or callbacks__lr_schedule parameters, not both, got "
+                f"warmup={self.warmup} and decay={self.decay!r}."
             )
         self.base_rates_ = [group["lr"] for group in net.optimizer_.param_groups]
         self.n_done_, self.step_ = _count_done(net), None
