@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
+from skorch.dataset import Dataset
 
 from .encoder import SSLEncoder
 from .head_classifier import HeadClassifier
@@ -18,10 +19,8 @@ _MODES = ("fine_tuned", "supervised")
 class SSLClassifier(HeadClassifier):
     """Train an encoder's network together with a head on labelled windows.
 
-    There are three ways to classify with an encoder. *Frozen*: any classifier behind the
-    encoder in a pipeline, e.g. ``HeadClassifier``. *Fine-tuned*: this class, in which head and
-    pre-trained network are trained. *Supervised*: this class with ``mode="supervised"``, in
-    which both start from random weights.
+    *Fine-tuned*, it trains head and pre-trained network; *supervised*, both start from random
+    weights. To keep an encoder *frozen*, put it in front of any classifier in a pipeline.
 
     Parameters
     ----------
@@ -33,8 +32,7 @@ class SSLClassifier(HeadClassifier):
     mode : {"fine_tuned", "supervised"}, default="fine_tuned"
         Where training starts: from the pre-trained network, or from random weights.
     encoder_lr : float or None, default=1e-4
-        Learning rate of the pre-trained network, lower than that of the new head, so that few
-        labels do not undo the pre-training; None means ``lr``.
+        Learning rate of the pre-trained network; None means ``lr``.
     linear_probe_first : bool, default=False
         Whether to train the head alone first, on the frozen network, so that a random head
         does not distort the pre-trained network [1]_. The network is then fine-tuned
@@ -52,7 +50,7 @@ class SSLClassifier(HeadClassifier):
     classes_, groups_seen_, history_
         As in ``HeadClassifier``.
     n_features_in_ : int
-        Samples per window; only if fitted on one 2-D array.
+        As in ``SSLEncoder``.
 
     See Also
     --------
@@ -105,8 +103,7 @@ class SSLClassifier(HeadClassifier):
     def pretrain(self, X, groups=None):
         """Return an unfitted copy whose encoder is pre-trained on windows and frozen.
 
-        A study calls it once per fold, before it fits copies to few labels or searches
-        parameters. There is nothing to pre-train for ``mode="supervised"`` or a frozen encoder.
+        There is nothing to pre-train for ``mode="supervised"`` or a frozen encoder.
 
         Parameters
         ----------
@@ -129,7 +126,7 @@ class SSLClassifier(HeadClassifier):
         return self._seed(encoder).fit(X, groups=groups)
 
     def _seed(self, encoder):
-        """Give an encoder without a seed one of its own."""
+        """Give an encoder without a seed one."""
         if encoder.random_state is None and self.random_state is not None:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
             encoder.set_params(random_state=seed)
@@ -139,8 +136,8 @@ class SSLClassifier(HeadClassifier):
         super()._check_settings(groups)
         if self.mode not in _MODES:
             raise ValueError(
-                f"mode must be one of {', '.join(_MODES)}, got {self.mode!r}; for a frozen "
-                "encoder use make_pipeline(FrozenEstimator(encoder), HeadClassifier())."
+                f"mode must be one of {', '.join(_MODES)}, got {self.mode!r}; a frozen encoder "
+                "goes in front of a HeadClassifier."
             )
         encoder = self.encoder
         if isinstance(encoder, FrozenEstimator):
@@ -165,6 +162,8 @@ class SSLClassifier(HeadClassifier):
             self.encoder_.groups_seen_ = add_groups(given.groups_seen_, groups)
         else:
             self.encoder_ = self._pretrain(X, groups)
+        self.encoder_.device = self.device
+        self.encoder_.module_.to(self.device)
         if hasattr(self.encoder_, "n_features_in_"):
             self.n_features_in_ = self.encoder_.n_features_in_
         return self._inputs(X)
@@ -175,18 +174,25 @@ class SSLClassifier(HeadClassifier):
     def _warm_up(self, X, y, groups):
         if not self._probes_first:
             return
-        own = ("encoder", "mode", "encoder_lr", "linear_probe_first")
         params = self.get_params(deep=False)
-        probe = HeadClassifier(**{name: params[name] for name in params if name not in own})
-        embedding = self.encoder_.transform(X)
-        probe = clone(probe).fit(embedding, self.classes_inferred_[y], groups=groups)
+        for own in ("encoder", "mode", "encoder_lr", "linear_probe_first"):
+            del params[own]
+        probe = clone(HeadClassifier(**params))
+        if self.train_split is not None:
+            probe.train_split = self._split_embedding
+        probe.fit(self.encoder_.transform(X), self.classes_inferred_[y], groups=groups)
         self.module_.head.load_state_dict(probe.module_.state_dict())
+
+    def _split_embedding(self, dataset, y=None, **fit_params):
+        """Split as ``train_split``, and embed the windows of ``predefined_split``."""
+        train, valid = self.train_split(dataset, y, **fit_params)
+        if isinstance(valid, Dataset):
+            valid = Dataset(self.encoder_.transform(valid.X), valid.y)
+        return train, valid
 
     @property
     def _probes_first(self):
         return self.linear_probe_first and self.mode == "fine_tuned"
-
-    # skorch's hooks
 
     def initialize_module(self):
         """Build the head on the encoder's network."""
@@ -200,7 +206,7 @@ class SSLClassifier(HeadClassifier):
         named = list(named_parameters)
         if self.encoder_lr is None or self.mode != "fine_tuned":
             return super().get_params_for_optimizer(prefix, named)
-        network = [parameter for name, parameter in named if name.startswith("network.")]
+        network = [p for name, p in named if name.startswith("network.")]
         others = [(name, p) for name, p in named if not name.startswith("network.")]
         (groups,), kwargs = super().get_params_for_optimizer(prefix, others)
         return ([*groups, {"params": network, "lr": self.encoder_lr}],), kwargs
@@ -212,8 +218,6 @@ class SSLClassifier(HeadClassifier):
 
     def _score(self, inputs):
         return self.module_(**inputs)
-
-    # scikit-learn's parameters
 
     def set_params(self, **params):
         """Set parameters, also those of the encoder, as ``encoder__module__d_model``."""

@@ -1,5 +1,7 @@
 """SSLEncoder: a network pre-trained on a pretext task, as a scikit-learn transformer."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from sklearn.base import TransformerMixin
@@ -22,8 +24,7 @@ from .training import (
 class SSLEncoder(TransformerMixin, PretrainingNet):
     """Embed windows with a network that ``fit`` pre-trains without labels.
 
-    A skorch net that is a scikit-learn transformer: ``fit`` trains a network on a pretext
-    task, ``transform`` returns the network's embedding of each window.
+    A skorch net that is a scikit-learn transformer.
 
     Parameters
     ----------
@@ -35,9 +36,8 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     max_epochs : int, default=15
         Epochs of training.
     lr : float, default=1e-3
-        Initial learning rate. It decays linearly to 0 at the last step. ``WarmupDecay`` says what
-        ``callbacks__lr_schedule__warmup`` and ``callbacks__lr_schedule__decay`` change;
-        ``callbacks__lr_schedule=None`` keeps the rate constant.
+        Initial learning rate. It decays linearly to 0 at the last step; ``WarmupDecay`` lists the
+        arguments ``callbacks__lr_schedule__...``, and ``callbacks__lr_schedule=None`` keeps it.
     batch_size : int, default=16
         Windows per training step. Batches differ by at most one window in size.
     optimizer : class, default=torch.optim.Adam
@@ -46,26 +46,23 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         Whether to centre and scale each channel by its mean and standard deviation over all
         windows given to ``fit``, so that differences between windows remain.
     preprocessor : Preprocessor, default=None
-        What makes such windows from recordings. It is kept with the encoder, also in its file.
+        What makes such windows from recordings; kept with the encoder, also in its file.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, batches, dropout and views. The same seed gives the same
         embedding to the last bit on the CPU of one machine and torch version.
     device : str, default="cpu"
-        Where to compute, e.g. "cuda".
+        Where to compute, such as "cuda".
     n_threads : int, default=1
-        Threads of PyTorch on the CPU during ``fit``. Fixed rather than PyTorch's default, as
-        results depend on it. 1 suits several processes (``n_jobs``), more one long training.
+        Threads of PyTorch on the CPU during ``fit``; results depend on their number. 1 suits
+        several processes (``n_jobs``), more one long training.
     precision : {"float32", "bfloat16"}, default="float32"
-        Precision of the network's computations during ``fit``; weights and ``transform`` are
-        float32. "bfloat16" pays off for wide networks with many tokens, on GPUs and on
-        processors with AVX512-BF16 or AMX.
+        Precision of the computations in ``fit``; weights and ``transform`` are float32. "bfloat16"
+        pays off for wide networks with many tokens, on GPUs and CPUs with AVX512-BF16 or AMX.
     train_split : callable or None, default=None
-        None trains on all windows. ``skorch.dataset.ValidSplit(GroupKFold(5))`` holds out
-        subjects, with ``fit(X, groups=groups)``; ``skorch.helper.predefined_split`` evaluates on
-        other windows.
+        How to hold out windows: ``skorch.dataset.ValidSplit(GroupKFold(5))`` holds out subjects,
+        with ``fit(X, groups=groups)``; ``skorch.helper.predefined_split`` takes other windows.
     callbacks : list of skorch callbacks, default=None
-        E.g. ``EarlyStopping``, ``Checkpoint``, ``GradientNormClipping(1.0)``. An
-        ``LRScheduler`` replaces the learning rate schedule described above.
+        E.g. ``EarlyStopping``; an ``LRScheduler`` replaces the schedule described at ``lr``.
     verbose : int, default=0
         Whether to show a progress bar.
     **kwargs
@@ -77,27 +74,23 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     module_ : torch.nn.Module
         The trained model, with the parts ``scaler``, ``network`` and ``heads``.
     pretext_ : Pretext
-        The pretext task it was trained on.
+        The pretext task.
     history_ : skorch.history.History
-        Loss and, per modality, the metrics of the pretext task for each epoch, e.g.
-        ``history_[:, "train_accuracy_bvp"]``.
+        Loss and metrics of each epoch, e.g. ``history_[:, "train_accuracy_bvp"]``.
     n_channels_, n_times_ : dict from str to int
         Channels and samples per window of each modality.
     preprocessor_ : Preprocessor or None
-        A copy of ``preprocessor``: ``preprocessor_.make_windows(recordings)`` makes what
-        ``transform`` takes. It can be set after ``fit``.
+        A copy of ``preprocessor``, which makes what ``transform`` takes; settable after ``fit``.
     groups_seen_ : ndarray or None
-        Subjects trained on; None unless every training was given ``groups``. With it,
-        ``audit_leakage`` finds an encoder that has seen test subjects.
+        Subjects trained on, for ``audit_leakage``; None unless every training got ``groups``.
     n_features_in_ : int
         Samples per window; only if fitted on one 2-D array.
 
     Raises
     ------
     ValueError
-        If samples are not finite, windows are shorter than the network's receptive field, a
-        channel to be scaled is constant over all windows, or modalities, channels or lengths are
-        not those of ``fit`` or of the preprocessor.
+        If samples are not finite, windows are too short for the network, a channel to be scaled is
+        constant, or shapes are not those of ``fit`` or of the preprocessor.
 
     See Also
     --------
@@ -108,16 +101,16 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     Notes
     -----
     Fitted with ``module__modality_dropout`` above 0, ``transform`` and ``partial_fit`` accept
-    windows that lack some modalities. The embedding keeps its width but has other values: a model
-    fitted on embeddings of complete windows does not suit those of incomplete ones.
+    windows that lack some modalities. The embedding keeps its width, but a model fitted on
+    embeddings of complete windows does not suit those of incomplete ones.
 
     Windows may be ``np.memmap`` arrays larger than the memory, as from ``open_windows``: they are
-    read in blocks. Put an array that is neither float32 nor float64 in a ``SignalDict``, which
-    is not copied. Cross-validation copies the rows of each split.
+    read in blocks. A ``SignalDict`` is not copied, whatever its dtype, but cross-validation copies
+    the rows of each split.
 
-    skorch's callbacks work as they are. To continue from a ``Checkpoint`` in a new process, call
-    ``fit`` with ``max_epochs=0`` on the same windows, then ``load_params(checkpoint=...)``, set
-    ``max_epochs`` and call ``partial_fit``. ``fit_resumable`` does all of this, without pickle.
+    To continue from skorch's ``Checkpoint`` in a new process, call ``fit`` with ``max_epochs=0`` on
+    the same windows, then ``load_params(checkpoint=...)``, set ``max_epochs`` and call
+    ``partial_fit``. ``fit_resumable`` does all of this, without pickle.
 
     Examples
     --------
@@ -184,8 +177,8 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             Subject of each window, for ``train_split``; remembered as ``groups_seen_``.
         sampling_weight : array-like of shape (n_windows,), default=None
             How often each window is drawn, relative to the others, e.g. ``corpus_weights``. An
-            epoch then draws as many windows as there are to train on, with replacement; None
-            shows each once. Neither the scaling nor held-out windows are weighted.
+            epoch draws with replacement; None shows each window once. Neither the scaling nor
+            held-out windows are weighted.
         **fit_params
             Passed to ``train_split``.
 
@@ -193,7 +186,7 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         -------
         self
         """
-        reset = not self.warm_start or not self.initialized_
+        reset = not (self.warm_start and self.initialized_)
         return self._train(X, groups, sampling_weight, fit_params, reset)
 
     def partial_fit(self, X, y=None, classes=None, groups=None, sampling_weight=None, **fit_params):
@@ -207,21 +200,26 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         """Train; ``checkpoint`` is a callback that can ``restore`` an earlier run of this one."""
         if "epochs" in fit_params:
             raise ValueError("The number of epochs is max_epochs; fit takes no epochs.")
-        if reset:
-            self._forget()
-        X = self._check(X, reset=reset)
-        weight = check_sampling_weight(sampling_weight, len(X))
-        if groups is not None:
-            check_consistent_length(X, groups)
-            fit_params["groups"] = groups
-        if reset:
-            scale = measure_scale(X) if self.standardize else {}
-            with self._reproducible():
-                self.initialize()
-            self.module_.scaler.set_scale(scale)
-            self.groups_seen_ = None if groups is None else np.unique(groups)
-        else:
-            self.groups_seen_ = add_groups(self.groups_seen_, groups)
+        with self._fitting() if reset else nullcontext():
+            X = self._check(X, reset=reset)
+            weight = check_sampling_weight(sampling_weight, len(X))
+            if groups is not None:
+                check_consistent_length(X, groups)
+                fit_params["groups"] = groups
+            if reset:
+                scale = measure_scale(X) if self.standardize else {}
+                with self._reproducible():
+                    self.initialize()
+                self.module_.scaler.set_scale(scale)
+                self.groups_seen_ = None if groups is None else np.unique(groups)
+            else:
+                self.groups_seen_ = add_groups(self.groups_seen_, groups)
+            dataset = WindowDataset(X, sampling_weight=weight)
+            if self.max_epochs > 0 or checkpoint is not None:  # or callbacks of skorch may fail
+                self._run_epochs(dataset, fit_params, checkpoint)
+        return self
+
+    def _run_epochs(self, dataset, fit_params, checkpoint):
         n_before = len(self.history)
         self.epochs_ = range(n_before, n_before + self.max_epochs)
         # Later calls use other seeds: the same views and batches again would teach less.
@@ -229,15 +227,13 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             self._rng_ = np.random.default_rng(seed)
             callbacks = self.callbacks_
             if checkpoint is not None:
-                checkpoint.restore(self, X)
+                checkpoint.restore(self, dataset.X)
                 self.callbacks_ = [*callbacks, ("checkpoint", checkpoint)]
             try:
                 n_left = self.epochs_.stop - len(self.history)
-                dataset = WindowDataset(X, sampling_weight=weight)
                 super().partial_fit(dataset, epochs=n_left, **fit_params)
             finally:
                 self.callbacks_ = callbacks
-        return self
 
     def transform(self, X):
         """Embed windows.
@@ -245,8 +241,7 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         Parameters
         ----------
         X : SignalDict, or array of shape (n_windows, n_channels, n_times)
-            Windows like those of ``fit``; they may lack modalities if
-            ``module__modality_dropout`` is above 0.
+            Windows like those of ``fit``.
 
         Returns
         -------
@@ -258,12 +253,11 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     def get_feature_names_out(self, input_features=None):
         """Return column names: modality and number, or class name and number for one array."""
         check_is_fitted(self)
-        one_array = list(self.n_channels_) == ["signal"]
-        names = [
-            f"{type(self).__name__.lower()}{i}" if one_array else f"{modality}_{i}"
-            for modality, size in self.module_.network.embedding_size.items()
-            for i in range(size)
-        ]
+        prefix = {name: f"{name}_" for name in self.n_channels_}
+        if list(prefix) == ["signal"]:
+            prefix = {"signal": type(self).__name__.lower()}
+        sizes = self.module_.network.embedding_size
+        names = [f"{prefix[name]}{i}" for name, size in sizes.items() for i in range(size)]
         return np.asarray(names, dtype=object)
 
     def check_windows(self, X):
@@ -283,10 +277,7 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
 
 
 def build_encoder(encoder, n_channels, n_times):
-    """Return an encoder with its network built, with random weights, for windows of given shapes.
-
-    ``n_channels`` and ``n_times`` are those of each modality; signals are not scaled.
-    """
+    """Return an encoder with random weights and no scaling, for windows of these shapes."""
     encoder._set_shapes({name: (n, n_times[name]) for name, n in n_channels.items()})
     encoder.groups_seen_ = None
     with torch.random.fork_rng([]):  # the global generator is left alone

@@ -22,7 +22,7 @@ from skorch.dataset import Dataset, ValidSplit
 
 from .containers import SignalDict
 from .networks import ClassificationHead
-from .training import WindowNet, never
+from .training import EvenBatches, WindowNet, never
 
 
 class HeadClassifier(WindowNet, NeuralNetClassifier):
@@ -40,32 +40,24 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
     max_epochs : int, default=20
         Epochs of training.
     min_steps : int, default=200
-        Smallest number of training steps. If ``max_epochs`` epochs have fewer, because few
-        windows are labelled, epochs are added.
+        Epochs are added if ``max_epochs`` epochs have fewer training steps.
     lr : float, default=1e-3
         Initial learning rate; it decays linearly to 0 at the last step, see ``WarmupDecay``.
     batch_size : int, default=32
         Windows per training step. Batches differ by at most one window in size.
-    optimizer : class, default=torch.optim.Adam
-        Optimizer, with the arguments ``optimizer__...``.
     criterion : class, default=torch.nn.CrossEntropyLoss
-        Loss, with the arguments ``criterion__...``.
+        Loss of the scores, with the arguments ``criterion__...``.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss, as in scikit-learn.
     early_stopping : int or None, default=None
-        Number of epochs without a lower loss on held-out *training* subjects after which
-        training stops and the best epoch is restored. Needs ``fit(X, y, groups=groups)``.
+        Epochs without a lower loss on held-out *training* subjects after which training stops
+        and the best epoch is restored. Needs ``fit(X, y, groups=groups)``.
     validation_fraction : float, default=0.2
         Fraction of the training subjects to hold out for ``early_stopping``.
-    random_state : int, RandomState instance or None, default=None
-        Seed of initial weights, batches and dropout.
-    device, n_threads, precision, callbacks, verbose
-        As in ``SSLEncoder``.
-    train_split : callable or None, default=None
-        Another way to hold out windows, as in skorch; not with ``early_stopping``.
+    optimizer, random_state, device, n_threads, precision, train_split, callbacks, verbose
+        As in ``SSLEncoder``; either ``train_split`` or ``early_stopping``.
     **kwargs
-        Arguments ``head__...``, ``optimizer__...`` and those of
-        ``skorch.NeuralNetClassifier``.
+        Arguments ``head__...``, ``optimizer__...`` and those of ``skorch.NeuralNetClassifier``.
 
     Attributes
     ----------
@@ -73,10 +65,8 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         The labels.
     groups_seen_ : ndarray or None
         The subjects trained on, if ``fit`` was given ``groups``.
-    module_ : torch.nn.Module
-        The trained head.
-    history_ : skorch.history.History
-        Loss per epoch, and that on held-out windows.
+    module_, history_
+        The trained head, and its loss per epoch, also on held-out windows.
     n_features_in_ : int
         Number of features.
 
@@ -147,8 +137,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         Parameters
         ----------
         X : array-like of shape (n_windows, n_features)
-            Features. For ``SSLClassifier`` a SignalDict, or an array of shape (n_windows,
-            n_channels, n_times): windows.
+            Features; for ``SSLClassifier`` windows, as in ``SSLEncoder.fit``.
         y : array-like of shape (n_windows,)
             Labels, integers or strings.
         groups : array-like of shape (n_windows,), default=None
@@ -158,18 +147,21 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         -------
         self
         """
-        self._forget()
-        self._check_settings(groups)
-        y = self._check_labels(X, y, groups)
-        inputs = self._start(X, groups)
-        self._class_weight = self._weigh_classes(y)
-        n_batches = max(1, ceil(len(inputs) / self.batch_size))
-        self.epochs_ = range(max(self.max_epochs, ceil(self.min_steps / n_batches)))
-        params = {} if groups is None else {"groups": np.asarray(groups)}
-        with self._reproducible():
-            self.initialize()
-            self._warm_up(X, y, groups)
-            super().partial_fit(inputs, y, epochs=len(self.epochs_), **params)
+        with self._fitting():
+            self._check_settings(groups)
+            y = self._check_labels(X, y, groups)
+            inputs = self._start(X, groups)
+            self._class_weight = None
+            if self.class_weight is not None:
+                given = {"classes": self.classes_inferred_, "y": self.classes_inferred_[y]}
+                self._class_weight = compute_class_weight(self.class_weight, **given)
+            n_batches = len(EvenBatches(len(inputs), self.batch_size, shuffle=True))
+            self.epochs_ = range(max(self.max_epochs, ceil(self.min_steps / n_batches)))
+            params = {} if groups is None else {"groups": np.asarray(groups)}
+            with self._reproducible():
+                self.initialize()
+                self._warm_up(X, y, groups)
+                super().partial_fit(inputs, y, epochs=len(self.epochs_), **params)
         return self
 
     def predict_proba(self, X):
@@ -185,17 +177,13 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
 
     partial_fit = available_if(never)(NeuralNetClassifier.partial_fit)  # trained by fit, once
 
-    # Labels and inputs
-
     def _check_settings(self, groups):
         if self.early_stopping is None:
             return
         if self.train_split is not None:
             raise ValueError("Give early_stopping or train_split, not both.")
         if groups is None or len(np.unique(groups)) < 2:
-            raise ValueError(
-                "early_stopping needs fit(X, y, groups=groups) with at least two subjects."
-            )
+            raise ValueError("early_stopping needs fit(X, y, groups=groups) with two subjects.")
 
     def _check_labels(self, X, y, groups):
         """Return the number of each label's class."""
@@ -205,8 +193,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         check_classification_targets(y)
         self.classes_inferred_, y = np.unique(y, return_inverse=True)
         if len(self.classes_inferred_) < 2:
-            found = self.classes_inferred_.tolist()
-            raise ValueError(f"y needs two classes or more, got one class: {found}.")
+            raise ValueError(f"y needs two classes or more, got {self.classes_inferred_}.")
         self.groups_seen_ = None if groups is None else np.unique(groups)
         return y
 
@@ -215,16 +202,8 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         y = np.asarray(y)
         unknown = np.setdiff1d(y, self.classes_inferred_)
         if len(unknown):
-            raise ValueError(
-                f"Labels of held-out windows must be of {self.classes_inferred_}, got {unknown}."
-            )
+            raise ValueError(f"Held-out labels must be of {self.classes_inferred_}, got {unknown}.")
         return np.searchsorted(self.classes_inferred_, y)
-
-    def _weigh_classes(self, y):
-        if self.class_weight is None:
-            return None
-        labels = self.classes_inferred_[y]
-        return compute_class_weight(self.class_weight, classes=self.classes_inferred_, y=labels)
 
     def _start(self, X, groups):
         """Return what the module is trained on."""
@@ -237,13 +216,10 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         """Return what the module is called with, checked."""
         if isinstance(X, SignalDict) or getattr(X, "ndim", 2) == 3:
             raise ValueError(
-                "HeadClassifier takes features, of shape (n_windows, n_features), got windows: put "
-                "an encoder in front of it in a pipeline."
+                "HeadClassifier takes features, got windows: put an encoder in front of it."
             )
         X = validate_data(self, X, reset=reset, dtype=np.float32)
         return SignalDict(features=X)
-
-    # skorch's hooks
 
     def initialize_module(self):
         """Build the head."""

@@ -13,6 +13,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
 
 from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, SSLEncoder
 from physio_ssl.published import wu2023
@@ -131,6 +133,10 @@ def test_the_learning_rate_of_the_encoder_is_no_parameter_of_the_encoder():
     assert_array_equal(classifier.predict_proba(X), before)
 
 
+def _fail(*args, **kwargs):
+    raise OSError("no split")
+
+
 @both
 def test_a_failed_fit_leaves_no_mixture(classifier, X):
     classifier = clone(classifier).fit(X, Y)
@@ -138,6 +144,11 @@ def test_a_failed_fit_leaves_no_mixture(classifier, X):
         classifier.fit(X, ["calm"] * 59)
     with pytest.raises(NotFittedError):
         classifier.predict(X)
+    late = clone(classifier).set_params(train_split=_fail)  # after the module was built
+    with pytest.raises(OSError, match="no split"):
+        late.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        pickle.loads(pickle.dumps(late)).predict(X)
 
 
 @both
@@ -197,6 +208,7 @@ def test_several_targets_need_one_model_each():
         ({"early_stopping": 3}, r"fit\(X, y, groups=groups\)"),
         ({"early_stopping": 3, "train_split": len}, "not both"),
         ({"class_weight": "heavy"}, "heavy"),
+        ({"batch_size": 0}, "batch_size must be positive"),
         ({"head__width": 3}, "width"),
     ],
 )
@@ -236,7 +248,7 @@ def test_a_head_may_be_linear():
 
 @pytest.mark.parametrize("windows", [X, X["bvp"]])
 def test_a_head_refuses_windows(windows):
-    with pytest.raises(ValueError, match="features, .* got windows"):
+    with pytest.raises(ValueError, match="features, got windows"):
         make_head().fit(windows, Y)
 
 
@@ -281,6 +293,20 @@ def test_the_head_may_be_trained_before_the_network():
     assert first_losses[2] < 0.5 * min(first_losses[:2])
     assert len(after.history_) == len(at_once.history_)
     assert not torch.equal(network_weights(after), weights(FROZEN.estimator.module_.network))
+
+
+def test_a_head_trained_first_is_evaluated_on_windows_set_aside():
+    split = predefined_split(Dataset(X[:8], Y[:8]))
+    tuned = make_classifier(linear_probe_first=True, train_split=split).fit(X[8:], Y[8:])
+    unsplit = make_classifier(linear_probe_first=True).fit(X[8:], Y[8:])
+    assert torch.equal(network_weights(tuned), network_weights(unsplit))
+    assert np.isfinite(tuned.history_[:, "valid_loss"]).all()
+
+
+def test_the_encoder_computes_where_the_classifier_does():
+    tuned = make_classifier(device="cpu:0", linear_probe_first=True).fit(X, Y)
+    assert tuned.encoder_.device == "cpu:0"
+    assert FROZEN.estimator.device == "cpu"
 
 
 def test_supervised_training_uses_no_weights_and_no_seed_of_the_encoder():

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from skorch.dataset import Dataset
+from safetensors.torch import load_file, save_file
+from sklearn.model_selection import GroupKFold
+from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler, PassthroughScoring
+from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 
 import physio_ssl
@@ -61,6 +63,10 @@ def assert_same(one, other):
         {"pretext": MaskedPrediction(mask_length=5), "precision": "bfloat16"},
         {"standardize": False, "train_split": predefined_split(Dataset(X[:5]))},
         {"callbacks": [LRScheduler(policy="StepLR", step_size=2, gamma=0.1)]},
+        {"callbacks": [LRScheduler("ExponentialLR", gamma=0.5)], "precision": "bfloat16"},
+        {"callbacks": [LRScheduler("CosineAnnealingLR", T_max=4)]},
+        {"callbacks": [("best", PassthroughScoring("train_accuracy_eda", False, on_train=True))]},
+        {"train_split": ValidSplit(GroupKFold(3))},
     ],
 )
 def test_a_resumed_training_gives_the_weights_of_fit(settings, tmp_path):
@@ -159,8 +165,15 @@ def test_damaged_checkpoints_are_refused(tmp_path):
         fit_resumable(make_encoder(max_epochs=1), X, tmp_path)
     for damage in (b"optimizer.0.exp_avg", b"optimizer.x.exp_avg"), (b"r.cpu", b"r.cpx"):
         path.write_bytes(whole.replace(*damage))
-        with pytest.raises(ValueError, match="no state of a training"):
+        with pytest.raises(ValueError, match="no state of this training"):
             fit_resumable(make_encoder(max_epochs=1), X, tmp_path)
+    path.write_bytes(whole)
+    with safe_open(path, framework="pt") as file:
+        content = json.loads(file.metadata()["physio_ssl"])
+    metadata = {"physio_ssl": json.dumps({**content, "settings": 7})}
+    save_file(load_file(path), path, metadata)
+    with pytest.raises(ValueError, match="no state of this training"):
+        fit_resumable(make_encoder(max_epochs=1), X, tmp_path)
 
 
 def test_a_checkpoint_holds_tensors_and_json_only(tmp_path):
@@ -177,9 +190,10 @@ def test_a_checkpoint_holds_tensors_and_json_only(tmp_path):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"random_state": None}, "random_state must be an integer"),
+        ({"random_state": None}, "integer random_state"),
         ({"warm_start": True}, "warm_start must be False"),
         ({"callbacks": [EarlyStopping("train_loss")]}, "got EarlyStopping"),
+        ({"callbacks": [Freezer("network.*")]}, "got Freezer"),
         ({"callbacks": [LRScheduler("StepLR", step_size=1, step_every="batch")]}, "per batch"),
         ({"callbacks": [LRScheduler("ReduceLROnPlateau")]}, "got LRScheduler"),
         ({"callbacks__lr_schedule__decay": "square"}, "linear, cosine, got 'square'"),

@@ -11,7 +11,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    GradientNormClipping,
+    LoadInitState,
+    LRScheduler,
+)
 from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 
@@ -220,6 +227,34 @@ def test_the_last_epoch_is_kept_where_it_is_the_best():
     assert torch.equal(weights(encoder), weights(make_encoder().fit(X)))
 
 
+def test_callbacks_need_no_epoch_where_an_encoder_is_only_built(tmp_path):
+    stopping = EarlyStopping("train_loss", load_best=True)
+    checkpoint = Checkpoint("train_loss_best", dirname=str(tmp_path), load_best=True)
+    encoder = make_encoder(max_epochs=0, callbacks=[stopping, checkpoint]).fit(X)
+    assert torch.equal(weights(encoder), weights(make_encoder(max_epochs=0).fit(X)))
+
+
+# Parameters
+
+
+@both_nets
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"optimizer": torch.optim.SGD},
+        {"optimizer__weight_decay": 0.5, "lr": 0.1},
+        {"iterator_train__batch_size": 3},
+    ],
+)
+def test_parameters_set_on_a_fitted_net_count_from_the_next_fit(make_net, params):
+    net = make_net().fit(X, Y)
+    before = weights(net)
+    net.set_params(**params)
+    assert torch.equal(weights(net), before)
+    assert net.get_params().items() >= params.items()
+    assert torch.equal(weights(net.fit(X, Y)), weights(make_net(**params).fit(X, Y)))
+
+
 # Checkpoints
 
 
@@ -242,6 +277,15 @@ def test_an_encoder_continues_from_a_checkpoint_as_if_uninterrupted(tmp_path):
     assert len(resumed.history_) == 4
     assert torch.equal(weights(resumed), weights(encoder))
     assert_array_equal(resumed.transform(X), encoder.transform(X))
+
+
+@both_nets
+def test_an_initial_state_that_is_loaded_leaves_the_schedule_whole(make_net, tmp_path):
+    checkpoint = make_checkpoint(tmp_path)
+    first = make_net(callbacks=[checkpoint]).fit(X, Y)
+    net = make_net(callbacks=with_rates(LoadInitState(checkpoint)), lr=0.6).fit(X, Y)
+    assert len(net.history_) == len(first.history_) + 2
+    assert_allclose(rates_of(net)[:, 0], [0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
 
 
 def test_a_checkpoint_holds_the_rate_that_training_began_with(tmp_path):

@@ -19,7 +19,6 @@ _NAMES = {value: name for name, value in _CLASSES.items()}
 
 
 def _name_class(cls):
-    """Return the name of a class in a file."""
     return _NAMES.get(cls, f"{cls.__module__}.{cls.__qualname__}")
 
 
@@ -50,17 +49,14 @@ def to_json(value):
             return {"class": _name_class(cls)}
         params = value.get_params(deep=False)
         return {"class": _name_class(cls), "params": to_json(params)["dict"]}
-    raise TypeError(
-        f"{cls.__module__}.{cls.__qualname__} is neither a plain value, an estimator nor a class "
-        "of networks"
-    )
+    kind = f"{cls.__module__}.{cls.__qualname__}"
+    raise TypeError(f"{kind} is neither a plain value, an estimator nor a class of networks")
 
 
 def from_json(value, classes=()):
     """Turn what ``to_json`` returned into the value.
 
-    ``classes`` may be named besides those of physio_ssl and torch.optim. They are recognised by
-    their names, whatever module they were defined in when the file was written.
+    ``classes`` of the user's are recognised by their names, whatever module they are in.
     """
     if isinstance(value, list):
         return [from_json(item, classes) for item in value]
@@ -85,7 +81,7 @@ def _find_class(name, classes):
         raise ValueError(f"{name!r} is not the name of a class")
     if name in _CLASSES:
         return _CLASSES[name]
-    own = {cls.__qualname__: cls for cls in classes}
+    own = {cls.__name__: cls for cls in classes}
     last = name.rpartition(".")[2]
     if last not in own:
         raise ValueError(

@@ -23,10 +23,7 @@ def write_file(path, tensors, content):
 
 
 def read_file(path, file_format, version, needed):
-    """Return the tensors and the JSON of a file of one format and version, which holds ``needed``.
-
-    Raises ValueError for any other file.
-    """
+    """Return the tensors and the JSON of a file, or raise ValueError if it is of another kind."""
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("physio_ssl", "null")
@@ -65,12 +62,9 @@ def summarize_history(history):
     """Return the numbers of each epoch as plain values, without those of its batches."""
     return [
         {
-            name: value if math.isfinite(value) else None
-            for name, value in (
-                (name, np.asarray(value).item())
-                for name, value in epoch.items()
-                if isinstance(value, (Real, np.bool_))
-            )
+            name: np.asarray(value).item() if math.isfinite(value) else None
+            for name, value in epoch.items()
+            if isinstance(value, (Real, np.bool_))
         }
         for epoch in history
     ]

@@ -26,9 +26,9 @@ _NEEDED = ("params", "defaults", "preprocessor", "n_channels", "n_times", "group
 def save_encoder(encoder, path):
     """Write a fitted encoder to one file, without pickle.
 
-    A safetensors file holds tensors and text but no code: the state of the model (scaler, network
-    and heads) and, as JSON, the parameters, the preprocessor, the shapes of the windows, the
-    subjects seen and the history. An existing file is replaced, all or nothing.
+    A safetensors file holds tensors and text but no code: the state of the model and, as JSON,
+    parameters, preprocessor, shapes, subjects seen and history. An existing file is replaced, all
+    or nothing.
 
     Parameters
     ----------
@@ -45,15 +45,14 @@ def save_encoder(encoder, path):
     NotFittedError
         If it is not fitted, or its network or pretext task were changed since.
     ValueError
-        If the network, the pretext task or the preprocessor cannot be written as JSON, if the
-        preprocessor makes other windows than the encoder takes, or if the file name is wrong.
+        If network, pretext task or preprocessor cannot be written as JSON, if the preprocessor
+        makes other windows than the encoder takes, or if the file name is wrong.
 
     Warns
     -----
     UserWarning
-        If parameters that only concern training cannot be written, such as callbacks. They are
-        named and left out: the loaded encoder gives the same embedding, but a new ``fit``
-        would use the defaults. ``device`` is always left out.
+        If parameters of training, such as callbacks, cannot be written. They are named and left
+        out: a new ``fit`` would use the defaults. ``device`` is always left out.
 
     See Also
     --------
@@ -69,8 +68,7 @@ def save_encoder(encoder, path):
     if not encoder.initialized_:
         raise NotFittedError("Only an encoder fitted with its present parameters can be saved.")
     params, left_out = _encode_params(encoder)
-    names = getattr(encoder, "feature_names_in_", None)
-    groups = encoder.groups_seen_
+    names, groups = getattr(encoder, "feature_names_in_", None), encoder.groups_seen_
     preprocessor = check_preprocessor(encoder.preprocessor_, encoder.n_times_)
     content = {
         "format": _FORMAT,
@@ -82,8 +80,8 @@ def save_encoder(encoder, path):
         "params": params,
         "defaults": _encode_defaults(encoder),
         "preprocessor": _encode("preprocessor_", preprocessor),
-        "n_channels": {name: int(n) for name, n in encoder.n_channels_.items()},
-        "n_times": {name: int(n) for name, n in encoder.n_times_.items()},
+        "n_channels": encoder.n_channels_,
+        "n_times": encoder.n_times_,
         "n_features_in": getattr(encoder, "n_features_in_", None),
         "feature_names_in": None if names is None else list(names),
         "groups_seen": _encode("groups_seen_", None if groups is None else groups.tolist()),
@@ -92,8 +90,8 @@ def save_encoder(encoder, path):
     write_file(path, encoder.module_.state_dict(), content)
     if left_out:
         warnings.warn(
-            f"{path} leaves out what cannot be written as JSON: {', '.join(left_out)}. The loaded "
-            "encoder gives the same embedding, but a new fit would use the defaults.",
+            f"{path} leaves out what cannot be written as JSON: {', '.join(left_out)}. The "
+            "embedding stays the same, but a new fit would use the defaults.",
             stacklevel=2,
         )
 
@@ -107,26 +105,23 @@ def load_encoder(path, classes=()):
     Parameters
     ----------
     path : str or path
-        The file, whose name ends in ``.safetensors``; or the name of an encoder that comes with
-        physio_ssl, which has no such ending. An unknown name is an error that lists them.
+        The file, whose name ends in ``.safetensors``, or the name of an encoder that comes with
+        physio_ssl; an unknown name is an error that lists them.
     classes : iterable of type, default=()
-        Classes of your own that the file may name, such as the network's, recognised by their
-        names.
+        Classes of your own that the file may name, such as the network's.
 
     Returns
     -------
     SSLEncoder
         Fitted, on the CPU. ``FrozenEstimator(load_encoder(path))`` keeps its weights in
-        cross-validation; ``clone`` and ``fit`` train again with the same settings. If it was
-        saved with a preprocessor, ``preprocessor_.make_windows(recordings)`` makes its windows.
+        cross-validation; ``clone`` and ``fit`` train again with the same settings.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file or name.
     ValueError
-        If the file is damaged, holds something else, is of another version, names another
-        class, or if its tensors do not fit its settings.
+        If the file is damaged, of another kind or version, or names another class.
 
     See Also
     --------
@@ -180,15 +175,14 @@ def _encode_params(encoder):
     defaults = SSLEncoder().get_params(deep=False)
     params, left_out = {}, []
     for name, value in encoder.get_params(deep=False).items():
-        if name in ("device", "preprocessor"):
-            continue  # a matter of the machine; written separately
-        try:
-            params[name] = to_json(value)
-        except TypeError as error:
-            if name.startswith(("module", "pretext")):
-                raise ValueError(f"{name} cannot be written as JSON: {error}.") from error
-            if value is not defaults.get(name):
-                left_out.append(name)
+        if name.startswith(("module", "pretext")):
+            params[name] = _encode(name, value)
+        elif name not in ("device", "preprocessor"):  # of the machine; written separately
+            try:
+                params[name] = to_json(value)
+            except TypeError:
+                if value is not defaults.get(name):
+                    left_out.append(name)
     # Arguments of a part that is left out would be given to the default one.
     orphaned = [name for name in params if name.partition("__")[0] in left_out]
     return {name: params[name] for name in params if name not in orphaned}, left_out + orphaned
@@ -219,7 +213,7 @@ def _build(content, classes):
     preprocessor = from_json(content["preprocessor"], classes)
     encoder = SSLEncoder(**params, preprocessor=preprocessor)
     build_encoder(encoder, content["n_channels"], content["n_times"])
-    groups = content["groups_seen"]
+    groups = from_json(content["groups_seen"])
     encoder.groups_seen_ = None if groups is None else np.asarray(groups)
     encoder.history_ = restore_history(content["history"])
     if content.get("n_features_in") is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils import gen_batches
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, ParamMapper, PassthroughScoring
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import physio_ssl
@@ -28,9 +28,8 @@ _NEEDED = ("settings", "windows", "history", "optimizer", "generator")
 def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     """Pre-train an encoder as ``fit`` does, with a checkpoint per epoch.
 
-    Called again with the same encoder, windows and folder, it resumes after the last complete
-    epoch. The weights are those of an uninterrupted ``fit``, to the last bit on the CPU of
-    one machine.
+    Called again, it resumes after the last complete epoch. The weights are those of an
+    uninterrupted ``fit``, to the last bit on the CPU of one machine.
 
     Parameters
     ----------
@@ -39,8 +38,8 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     X : SignalDict, or array of shape (n_windows, n_channels, n_times)
         Windows.
     folder : str or path
-        Where to write ``checkpoint.safetensors``, and ``metrics.csv`` with a row per epoch; it
-        is created if needed. A training that has ended is only loaded.
+        Where to write ``checkpoint.safetensors``, and ``metrics.csv`` with a row per epoch. A
+        training that has ended is only loaded.
     groups, sampling_weight : array-like of shape (n_windows,), default=None
         As in ``SSLEncoder.fit``.
 
@@ -54,8 +53,8 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     TypeError
         If it is not an ``SSLEncoder``.
     ValueError
-        If the folder holds a training with other windows, settings or versions of physio_ssl or
-        torch; if its files are damaged; if the settings do not fit; or as in ``SSLEncoder.fit``.
+        If the folder holds another training or damaged files; if the settings, among them the
+        versions of physio_ssl and torch, do not fit; or as in ``SSLEncoder.fit``.
     KeyboardInterrupt
         If interrupted by hand; the current epoch is lost, those before are not.
 
@@ -80,8 +79,7 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
         raise TypeError(f"Only an SSLEncoder can be resumed, got {type(encoder).__name__}.")
     if not isinstance(encoder.random_state, Integral):
         raise ValueError(
-            "random_state must be an integer, so that a resumed run reproduces an uninterrupted "
-            f"one, got {encoder.random_state!r}."
+            f"A resumable training needs an integer random_state, got {encoder.random_state!r}."
         )
     if encoder.warm_start:
         raise ValueError("A resumable training starts from scratch: warm_start must be False.")
@@ -112,44 +110,44 @@ class _Checkpoint(Callback):
 
     def _read(self, net):
         tensors, content = read_file(self.path_, _FORMAT, _VERSION, _NEEDED)
-        self._check_same(content)
         parts = {"optimizer": {}, "generator": {}, "model": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts.setdefault(part, {})[rest] = tensor
-        load_state(net.module_, parts["model"], self.path_)
         try:
+            self._check_same(content)
             net.optimizer_.load_state_dict(_join_optimizer(parts["optimizer"], content))
             self.generators_ = parts["generator"], content["generator"]
+            self.rates_ = [group["lr"] for group in net.optimizer_.param_groups]
             torch.Generator().set_state(parts["generator"]["cpu"])  # raises if it does not fit
             np.random.PCG64().state = content["generator"]
             self.rows_ = content["history"]
             net.history_ = restore_history(self.rows_)
+            self._restore_best_scores(net)
         except Exception as error:  # torch raises anything for a damaged state
-            raise ValueError(f"{self.path_} holds no state of a training: {error}") from error
+            raise ValueError(f"{self.path_} holds no state of this training: {error}") from error
+        load_state(net.module_, parts["model"], self.path_)
+
+    def _restore_best_scores(self, net):
         for _, callback in net.callbacks_:
             if isinstance(callback, PassthroughScoring):
-                losses = [epoch.get(callback.name) for epoch in self.rows_]
-                callback.best_score_ = min((x for x in losses if x is not None), default=np.inf)
+                scores = [epoch.get(callback.name) for epoch in self.rows_]
+                scores = [callback.best_score_, *(x for x in scores if x is not None)]
+                callback.best_score_ = (min if callback.lower_is_better else max)(scores)
 
     def _check_same(self, content):
         before, now = content["settings"], self.settings_
         changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if changed:
-            changes = ", ".join(
-                f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed
-            )
-            raise ValueError(f"{self.path_} can only resume with the same settings, got {changes}.")
+            changes = [f"{name}={before.get(name)!r} (now {now.get(name)!r})" for name in changed]
+            raise ValueError(f"its settings must be the same, got {', '.join(changes)}.")
         if content["windows"] != self.windows_:
-            raise ValueError(
-                f"{self.path_} can only resume with the same windows, groups and weights."
-            )
+            raise ValueError("it needs the same windows, groups and weights.")
 
     def on_epoch_begin(self, net, **kwargs):
-        # An LRScheduler steps at the end of an epoch, and again when it is resumed.
-        self.rates_ = [group["lr"] for group in net.optimizer_.param_groups]
         # Only now, as splitting may have drawn from the generators.
         if self.generators_ is not None:
+            self._restore_rates(net)
             tensors, plain = self.generators_
             torch.set_rng_state(tensors["cpu"])
             if "cuda" in tensors:
@@ -157,16 +155,19 @@ class _Checkpoint(Callback):
             net._rng_.bit_generator.state = plain
             self.generators_ = None
 
-    def on_epoch_end(self, net, **kwargs):
-        state = net.optimizer_.state_dict()
-        for group, rate in zip(state["param_groups"], self.rates_, strict=True):
+    def _restore_rates(self, net):
+        """Undo the step that some LRSchedulers take when training begins."""
+        for group, rate in zip(net.optimizer_.param_groups, self.rates_, strict=True):
             group["lr"] = rate
+        for _, callback in net.callbacks_:
+            if isinstance(callback, LRScheduler):
+                callback.lr_scheduler_._last_lr = self.rates_  # what it records
+
+    def on_epoch_end(self, net, **kwargs):
         try:
-            tensors, optimizer = _split_optimizer(state)
+            tensors, optimizer = _split_optimizer(net.optimizer_.state_dict())
         except TypeError as error:
-            raise ValueError(
-                f"The optimizer's state cannot be written as JSON: {error}."
-            ) from error
+            raise ValueError(f"The optimizer's state cannot be written: {error}.") from error
         tensors["generator.cpu"] = torch.get_rng_state()
         if torch.device(net.device).type == "cuda":
             tensors["generator.cuda"] = torch.cuda.get_rng_state(net.device)
@@ -186,26 +187,23 @@ class _Checkpoint(Callback):
 
     def _write_metrics(self):
         """Write a row per epoch: losses, metrics, learning rate, seconds."""
-        left_out = ("_best", "_batch_count")
-        rows = [
-            {name: value for name, value in row.items() if not name.endswith(left_out)}
-            for row in self.rows_
-        ]
-        table = pd.DataFrame(rows).rename(columns={"dur": "seconds"})
+        table = pd.DataFrame(self.rows_).rename(columns={"dur": "seconds"})
+        table = table[[name for name in table if not name.endswith(("_best", "_batch_count"))]]
         replace_file(self.folder / "metrics.csv", table.to_csv(index=False).encode())
 
 
 def _check_callbacks(net):
     """Raise if a callback counts on epochs before the interruption."""
     for _, callback in net.callbacks_:
-        counts = isinstance(callback, EarlyStopping)
+        counts = isinstance(callback, (EarlyStopping, ParamMapper))
         if isinstance(callback, LRScheduler):
             on_plateau = callback.policy in ("ReduceLROnPlateau", ReduceLROnPlateau)
             counts = on_plateau or callback.step_every != "epoch"
         if counts:
             raise ValueError(
-                "A resumable training can have neither EarlyStopping nor an LRScheduler that "
-                f"steps per batch or on a plateau, got {type(callback).__name__}: leave it out."
+                "A resumable training can have no EarlyStopping, no ParamMapper such as Freezer, "
+                "and no LRScheduler that steps per batch or on a plateau, got "
+                f"{type(callback).__name__}."
             )
 
 
@@ -247,7 +245,7 @@ def _split_optimizer(state):
 
 def _join_optimizer(tensors, content):
     plain = content["optimizer"]
-    values = {**{name: from_json(value) for name, value in plain["values"].items()}, **tensors}
+    values = {name: from_json(value) for name, value in plain["values"].items()} | tensors
     state = {}
     for key, value in values.items():
         number, _, name = key.partition(".")

@@ -56,22 +56,20 @@ def load_wu2023(path, n_times=240):
     """Load a checkpoint published with Wu, Daoudi & Amad.
 
     The encoder embeds EDA, BVP and skin temperature, each one channel at 4 Hz, that were
-    standardized beforehand. It has the published settings, so ``fit`` trains a new one as the
-    authors did. The file is read onto the CPU without unpickling any code.
+    standardized beforehand. ``fit`` trains a new one as the authors did. The file is read onto
+    the CPU without unpickling any code.
 
     Parameters
     ----------
     path : str or path
-        A file written by ``torch.save``: a dict whose ``"state_dict_fusion"`` holds the
-        weights.
+        A file written by ``torch.save``: a dict with the weights as ``"state_dict_fusion"``.
     n_times : int, default=240
         Samples per window, 60 s at 4 Hz.
 
     Returns
     -------
     SSLEncoder
-        Ready to ``transform`` a ``SignalDict`` with the modalities ``eda``, ``bvp`` and
-        ``temp``.
+        Ready to ``transform`` a ``SignalDict`` of ``eda``, ``bvp`` and ``temp``.
 
     Raises
     ------

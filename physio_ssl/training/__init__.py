@@ -1,6 +1,6 @@
 """Training of networks with skorch: data, models, schedules and the base of both nets."""
 
-from .data import WindowDataset, check_sampling_weight
+from .data import EvenBatches, WindowDataset, check_sampling_weight
 from .models import ClassificationModel, measure_scale
 from .net import WindowNet, add_groups, never
 from .pretraining import PretrainingNet, check_preprocessor
@@ -8,6 +8,7 @@ from .schedule import WarmupDecay
 
 __all__ = [
     "ClassificationModel",
+    "EvenBatches",
     "PretrainingNet",
     "WarmupDecay",
     "WindowDataset",

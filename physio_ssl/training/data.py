@@ -9,19 +9,10 @@ from torch.utils.data import Dataset, Sampler, Subset
 
 
 class WindowDataset(Dataset):
-    """Windows that are read a whole batch at a time.
+    """Windows, their classes and sampling weights, read a whole batch at a time.
 
     Only the windows of a batch are copied and cast to float32, so the arrays may be files
     larger than the memory.
-
-    Parameters
-    ----------
-    X : SignalDict
-        Windows.
-    y : ndarray of int, of shape (n_windows,), default=None
-        Class of each window.
-    sampling_weight : ndarray of shape (n_windows,), default=None
-        How often each window is drawn, relative to the others.
     """
 
     def __init__(self, X, y=None, sampling_weight=None):
@@ -53,26 +44,24 @@ def check_sampling_weight(sampling_weight, n_windows):
     """Return sampling weights as an array of floats, or raise ValueError."""
     if sampling_weight is None:
         return None
-    weight = check_array(
-        sampling_weight, ensure_2d=False, dtype=float, input_name="sampling_weight"
-    )
+    kwargs = {"ensure_2d": False, "dtype": float, "input_name": "sampling_weight"}
+    weight = check_array(sampling_weight, **kwargs)
     if weight.shape != (n_windows,):
         raise ValueError(
             f"sampling_weight needs a number for each of {n_windows} windows, got {weight.shape}."
         )
     if (weight < 0).any() or not weight.any():
         raise ValueError(
-            "sampling_weight must be non-negative and not 0 for all windows, got values from "
+            "sampling_weight must be non-negative and not all 0, got values from "
             f"{weight.min()} to {weight.max()}."
         )
     return weight
 
 
 class EvenBatches(Sampler):
-    """Index arrays of nearly equal size, so that no batch holds a single window.
+    """Index arrays of nearly equal size, as batch norm fails on a batch of one window.
 
-    Batch norm fails on a batch of one. With weights, as many windows as there are in the data
-    set are drawn with replacement.
+    With weights, as many windows as there are in the data set are drawn with replacement.
     """
 
     def __init__(self, n_windows, batch_size, shuffle, sampling_weight=None):

@@ -11,13 +11,13 @@ _BYTES_AT_ONCE = 2**28  # of windows, while their scale is measured
 def measure_scale(X):
     """Return the mean and standard deviation of each channel over all windows.
 
-    Windows are read in blocks, as they may be larger than the memory. Returns a dict from modality
-    to two arrays of shape (n_channels, 1), or raises ValueError if a channel is constant.
+    Returns a dict from modality to two arrays of shape (n_channels, 1), or raises ValueError if a
+    channel is constant.
     """
-    return {name: _measure(array, name) for name, array in X.items()}
+    return {name: _measure(name, array) for name, array in X.items()}
 
 
-def _measure(array, name):
+def _measure(name, array):
     center = array.mean(axis=(0, 2), dtype=np.float64)
     n_bytes = center.itemsize * array.shape[1] * array.shape[2]  # of one window
     squares = 0.0
@@ -36,11 +36,7 @@ def _measure(array, name):
 
 
 class Scaler(nn.Module):
-    """Centre and scale each channel of each modality by fixed numbers.
-
-    The numbers are buffers: they are part of ``state_dict`` but not trained. A new scaler leaves
-    signals unchanged. Signals are dicts of tensors, each of shape (batch, n_channels, n_times).
-    """
+    """Centre and scale each channel by fixed numbers; a new scaler leaves signals unchanged."""
 
     def __init__(self, n_channels):
         super().__init__()
@@ -54,7 +50,7 @@ class Scaler(nn.Module):
             self.get_buffer(f"center_{name}").copy_(torch.as_tensor(center))
             self.get_buffer(f"scale_{name}").copy_(torch.as_tensor(scale))
 
-    def forward(self, signals):
+    def forward(self, signals):  # each (batch, n_channels, n_times)
         return {
             name: (x - self.get_buffer(f"center_{name}")) / self.get_buffer(f"scale_{name}")
             for name, x in signals.items()
@@ -69,7 +65,7 @@ class Scaler(nn.Module):
 
 
 class PretrainingModel(nn.Module):
-    """A scaler, a network and the heads of a pretext task; calling it embeds signals."""
+    """A scaler, a network and the heads of a pretext task; it embeds signals."""
 
     def __init__(self, scaler, network, heads):
         super().__init__()

@@ -31,19 +31,6 @@ class WindowNet:
     _progress_title = "train"
     metric_names_ = ()  # of the metrics besides the loss
 
-    # Reproducible training
-
-    @contextmanager
-    def _threads(self):
-        if not isinstance(self.n_threads, Integral) or self.n_threads < 1:
-            raise ValueError(f"n_threads must be a positive integer, got {self.n_threads!r}.")
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.n_threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
     def _autocast(self):
         """Compute in ``precision`` within this context."""
         if self.precision not in _PRECISIONS:
@@ -55,19 +42,33 @@ class WindowNet:
 
     @contextmanager
     def _reproducible(self, n_before=0):
-        """Seed torch, whose global generator skorch uses, and restore its state afterwards."""
+        """Set threads and the seed of torch's global generator, and restore both afterwards."""
+        if not isinstance(self.n_threads, Integral) or self.n_threads < 1:
+            raise ValueError(f"n_threads must be a positive integer, got {self.n_threads!r}.")
         seed = check_random_state(self.random_state).randint(2**31 - 1) + n_before
         devices = [] if torch.device(self.device).type == "cpu" else None
-        with self._threads(), torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
-            yield seed
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(self.n_threads)
+        try:
+            with torch.random.fork_rng(devices):
+                torch.manual_seed(seed)
+                yield seed
+        finally:
+            torch.set_num_threads(n_threads)
+
+    @contextmanager
+    def _fitting(self):
+        """Become unfitted, and remain so if the fit fails."""
+        self._forget()
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
 
     def _forget(self):
-        """Become unfitted, so that a fit that fails leaves no mixture of two fits."""
         vars(self).pop("module_", None)
         self.initialized_ = False
-
-    # skorch's hooks
 
     def get_dataset(self, X, y=None):
         """Wrap windows for reading by the batch."""
@@ -112,16 +113,19 @@ class WindowNet:
                 outputs[first : first + len(part)] = part[: len(windows) - first]
         return outputs
 
-    # scikit-learn's parameters
-
     def set_params(self, **params):
         """Set parameters, also those of the parts, as ``module__d_model``."""
         if "callbacks" in params:  # skorch would initialize them at once, fit does it later
             self.callbacks = params.pop("callbacks")
-        if any(name.partition("__")[0] in self._built_by for name in params):
-            # skorch would build a new network at once.
-            self.initialized_ = False
-        return super().set_params(**params)
+        rebuild = any(name.partition("__")[0] in self._built_by for name in params)
+        initialized, self.initialized_ = self.initialized_ and not rebuild, False
+        try:  # as if unfitted, or skorch would build new parts at once
+            super().set_params(**params)
+        finally:
+            self.initialized_ = initialized
+        # skorch only changes the present optimizer.
+        vars(self).update({name: params[name] for name in params if name[:11] == "optimizer__"})
+        return self
 
     def _get_param_names(self):
         names = super()._get_param_names()

@@ -17,10 +17,7 @@ from .net import WindowNet
 
 
 class PretrainingNet(WindowNet, NeuralNet):
-    """Train a network on a pretext task, on windows that are checked.
-
-    For a net with the parameters ``module``, ``pretext`` and ``preprocessor``.
-    """
+    """For a net with the parameters ``module``, ``pretext`` and ``preprocessor``."""
 
     prefixes_ = [*NeuralNet.prefixes_, "pretext"]  # a list, to which skorch adds its own
     _built_by = ("module", "pretext")
@@ -62,18 +59,14 @@ class PretrainingNet(WindowNet, NeuralNet):
         return f"preprocessor_.make_windows makes windows of {duration:g} s at {rate:g} Hz."
 
     def _check_modalities(self, X):
-        if set(X) == set(self.n_channels_):
-            return
         fewer = set(X) < set(self.n_channels_)
-        if fewer and self.module_.network.accepts_missing:
+        if set(X) == set(self.n_channels_) or (fewer and self.module_.network.accepts_missing):
             return
         advice = ": networks fitted with module__modality_dropout=0.3 can lack some" * fewer
         raise ValueError(
             f"Modalities must be those of fit, {', '.join(self.n_channels_)}, got "
             f"{', '.join(X)}{advice}."
         )
-
-    # skorch's hooks
 
     def initialize_module(self):
         """Build the network for the windows at hand, and the pretext task's heads."""
@@ -114,7 +107,7 @@ class PretrainingNet(WindowNet, NeuralNet):
 
     def infer(self, x, **fit_params):
         """Embed one batch; ``fit_params`` such as groups are not for the network."""
-        return self.module_(**self._to_device(x))
+        return self.module_(**{name: signal.to(self.device) for name, signal in x.items()})
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients of one batch."""
@@ -140,16 +133,13 @@ class PretrainingNet(WindowNet, NeuralNet):
                 mean = np.average(values, weights=[row[size] for row in rows])
                 self.history.record(f"{prefix}_{name}", float(mean))
 
-    def _to_device(self, signals):
-        return {name: x.to(self.device) for name, x in signals.items()}
-
     def _pretext_loss(self, batch, prefix):
-        signals = self.module_.scaler(self._to_device(batch[0]))
+        signals = {name: x.to(self.device) for name, x in batch[0].items()}
+        signals = self.module_.scaler(signals)
         inputs, target = self.pretext_.make_views(signals, self._rng_)
         with self._autocast():
-            loss, metrics = self.pretext_.loss(
-                self.module_.network, self.module_.heads, inputs, target
-            )
+            parts = self.module_.network, self.module_.heads
+            loss, metrics = self.pretext_.loss(*parts, inputs, target)
         self.metric_names_ = tuple(metrics)
         for name, value in metrics.items():
             self.history.record_batch(f"{prefix}_{name}", value)
@@ -157,10 +147,7 @@ class PretrainingNet(WindowNet, NeuralNet):
 
 
 def check_preprocessor(preprocessor, n_times):
-    """Return a copy of a preprocessor, or raise unless it makes windows of ``n_times`` samples.
-
-    None, if it is not known how the windows were made, is returned as it is.
-    """
+    """Return a copy of a preprocessor or None; raise if it makes windows of other lengths."""
     if preprocessor is None:
         return None
     if not hasattr(preprocessor, "make_windows") or not hasattr(type(preprocessor), "n_times"):

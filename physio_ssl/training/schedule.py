@@ -10,23 +10,23 @@ def _count_batches(net, dataset):
     return len(net.get_iterator(dataset, training=True))
 
 
-def _decay_linearly(fraction):
-    return max(0, 1 - fraction)
+def _count_done(net):
+    """Return the epochs done before; LoadInitState changes the history only after this."""
+    return len(net.history) - net.epochs_.start
 
 
-def _decay_as_cosine(fraction):
-    return (1 + cos(pi * min(fraction, 1))) / 2
-
-
-_DECAYS = {"linear": _decay_linearly, "cosine": _decay_as_cosine}
+_DECAYS = {
+    "linear": lambda fraction: 1 - fraction,
+    "cosine": lambda fraction: (1 + cos(pi * fraction)) / 2,
+}
 
 
 class WarmupDecay(Callback):
     """Raise the learning rate linearly at first, then let it decay to 0 at the last step.
 
-    Both nets have this callback under the name ``lr_schedule``. It spans one call of ``fit`` or
-    ``partial_fit``. A ``skorch.callbacks.LRScheduler`` among the callbacks replaces it. The
-    history holds the rate of each epoch's last step as ``learning_rate``.
+    Both nets have this callback under the name ``lr_schedule``, unless they are given a
+    ``skorch.callbacks.LRScheduler``. It spans one call of ``fit`` or ``partial_fit``. The history
+    holds the rate of each epoch's last step as ``learning_rate``.
 
     Parameters
     ----------
@@ -48,18 +48,16 @@ class WarmupDecay(Callback):
         self.active_ = not any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_)
         if not self.active_ and (self.warmup or self.decay != "linear"):
             raise ValueError(
-                "Only one schedule can set the learning rate: give an LRScheduler or "
-                f"callbacks__lr_schedule parameters, not both, got warmup={self.warmup} and "
-                f"decay={self.decay!r}."
+                "Give an LRScheduler or callbacks__lr_schedule parameters, not both, got "
+                f"warmup={self.warmup} and decay={self.decay!r}."
             )
         self.base_rates_ = [group["lr"] for group in net.optimizer_.param_groups]
-        self.step_ = None
+        self.n_done_, self.step_ = _count_done(net), None
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.active_ and self.step_ is None:
             n_batches = _count_batches(net, dataset_train)
-            # The history already holds a row for the epoch that begins.
-            self.step_ = (len(net.history) - 1 - net.epochs_.start) * n_batches
+            self.step_ = self.n_done_ * n_batches
             self.n_steps_ = len(net.epochs_) * n_batches
 
     def on_batch_begin(self, net, training=False, **kwargs):
@@ -94,14 +92,14 @@ class ProgressBar(Callback):
         self.title = title
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = None
+        self.n_done_, self.bar_ = _count_done(net), None
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if self.bar_ is None and net.verbose:
-            n_batches, n_done = _count_batches(net, dataset_train), len(net.history) - 1
+            n_batches = _count_batches(net, dataset_train)
             self.bar_ = tqdm(
                 total=len(net.epochs_) * n_batches,
-                initial=(n_done - net.epochs_.start) * n_batches,
+                initial=self.n_done_ * n_batches,
                 desc=self.title,
                 unit="batch",
             )
