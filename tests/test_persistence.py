@@ -331,7 +331,7 @@ def test_a_file_can_name_classes_that_its_reader_gives(preprocessor, X, path):
     save_encoder(encoder, path)
     for classes in ([], OWN[:2], OWN[1:]):
         with pytest.raises(
-            ValueError, match=r"class \S*test_persistence\.Own[.\w]+, .*classes=\[Own"
+            ValueError, match=r"not of physio_ssl, \[.*test_persistence\.Own.*\]: .*classes="
         ):
             load_encoder(path, classes=classes)
     loaded = load_encoder(path, classes=OWN)
@@ -516,7 +516,7 @@ def test_a_class_that_a_file_may_not_name_is_not_imported(name, saved, tmp_path,
         saved.write_bytes(whole)
         change = {parameter: {"class": name}}
         rewrite(saved, lambda content, change=change: content["params"].update(change))
-        with pytest.raises(ValueError, match="does not describe an encoder"):
+        with pytest.raises(ValueError, match="No encoder can be built"):
             load_encoder(saved)
         assert not Path("ran").exists()
 
@@ -537,7 +537,7 @@ def test_a_class_that_a_file_may_not_name_is_not_imported(name, saved, tmp_path,
 )
 def test_settings_that_make_no_encoder_are_refused(params, saved):
     rewrite(saved, lambda content: content["params"].update(params))
-    with pytest.raises(ValueError, match="does not describe an encoder"):
+    with pytest.raises(ValueError, match="No encoder can be built"):
         load_encoder(saved)
 
 
@@ -577,7 +577,7 @@ def test_a_damaged_preparation_is_refused(damage, preprocessor, X, path, tmp_pat
             content["preprocessor"] = new
 
     rewrite(path, change)
-    with pytest.raises(ValueError, match="does not describe an encoder"):
+    with pytest.raises(ValueError, match="No encoder can be built"):
         load_encoder(path)
     assert not Path("ran").exists()
 

@@ -53,39 +53,33 @@ def to_json(value):
     raise TypeError(f"{kind} is neither a plain value, an estimator nor a class of networks")
 
 
-def from_json(value, classes=()):
+def from_json(value, classes=(), unknown=None):
     """Turn what ``to_json`` returned into the value.
 
-    ``classes`` of the user's are recognised by their names, whatever module they are in.
+    ``classes`` may be named besides those of physio_ssl and torch.optim. They are recognised by
+    their names, whatever module they were defined in when the file was written. The names of
+    other classes are appended to ``unknown``, and None takes their place.
     """
     if isinstance(value, list):
-        return [from_json(item, classes) for item in value]
+        return [from_json(item, classes, unknown) for item in value]
     if not isinstance(value, dict):
         return value
     if set(value) == {"tuple"}:
-        return tuple(from_json(value["tuple"], classes))
+        return tuple(from_json(value["tuple"], classes, unknown))
     if set(value) == {"float"}:
         return float(value["float"])
     if set(value) == {"dict"}:
-        return {name: from_json(item, classes) for name, item in value["dict"].items()}
-    cls = _find_class(value.get("class"), classes)
-    if "params" not in value:
+        return {name: from_json(item, classes, unknown) for name, item in value["dict"].items()}
+    own = {cls.__name__: cls for cls in classes}
+    name = str(value.get("class"))
+    cls = _CLASSES.get(name, own.get(name.rpartition(".")[2]))
+    if cls is None:
+        unknown.append(name)
+    params = {
+        key: from_json(item, classes, unknown) for key, item in value.get("params", {}).items()
+    }
+    if cls is None or "params" not in value:
         return cls
     if not issubclass(cls, BaseEstimator):
-        raise ValueError(f"{value['class']} is not an estimator")
-    return cls(**{name: from_json(item, classes) for name, item in value["params"].items()})
-
-
-def _find_class(name, classes):
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"{name!r} is not the name of a class")
-    if name in _CLASSES:
-        return _CLASSES[name]
-    own = {cls.__name__: cls for cls in classes}
-    last = name.rpartition(".")[2]
-    if last not in own:
-        raise ValueError(
-            f"it names the class {name}, which is not of physio_ssl: if you trust it, "
-            f"load_encoder(path, classes=[{last}])"
-        )
-    return own[last]
+        raise ValueError(f"{name} is not an estimator")
+    return cls(**params)

@@ -143,10 +143,12 @@ def load_encoder(path, classes=()):
     """
     path = _find(path)
     tensors, content = read_file(path, _FORMAT, _VERSION, _NEEDED)
+    if not all(isinstance(cls, type) for cls in classes):
+        raise TypeError(f"classes must hold classes, got {classes}.")
     try:
         encoder = _build(content, classes)
     except Exception as error:  # the settings of a damaged file can make a class raise anything
-        raise ValueError(f"{path} does not describe an encoder: {error}.") from error
+        raise ValueError(f"No encoder can be built from {path}: {error}.") from error
     load_state(encoder.module_, tensors, path)
     encoder.module_.eval()
     return encoder
@@ -202,15 +204,21 @@ def _encode_defaults(encoder):
 
 def _build(content, classes):
     """Return an encoder as the file describes it, with random weights."""
-    params = {name: from_json(value, classes) for name, value in content["params"].items()}
+    unknown = []
+    params = {name: from_json(x, classes, unknown) for name, x in content["params"].items()}
+    preprocessor = from_json(content["preprocessor"], classes, unknown)
+    if unknown:
+        raise ValueError(
+            f"it names classes that are not of physio_ssl, {unknown}: if you trust them, add them "
+            "to load_encoder(path, classes=[...])"
+        )
     learned = [name for name in params if name.endswith("_")]
     if learned:
         raise ValueError(f"{', '.join(learned)} cannot be parameters")
     today = _encode_defaults(SSLEncoder(**params))
     for name, value in content["defaults"].items():
         if today.get(name, value) != value:
-            params.setdefault(name, from_json(value, classes))
-    preprocessor = from_json(content["preprocessor"], classes)
+            params.setdefault(name, from_json(value, classes, unknown))
     encoder = SSLEncoder(**params, preprocessor=preprocessor)
     build_encoder(encoder, content["n_channels"], content["n_times"])
     groups = from_json(content["groups_seen"])
