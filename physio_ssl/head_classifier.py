@@ -193,7 +193,8 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         check_classification_targets(y)
         self.classes_inferred_, y = np.unique(y, return_inverse=True)
         if len(self.classes_inferred_) < 2:
-            raise ValueError(f"y needs two classes or more, got {self.classes_inferred_}.")
+            found = self.classes_inferred_.tolist()
+            raise ValueError(f"y needs two classes or more, got one class: {found}.")
         self.groups_seen_ = None if groups is None else np.unique(groups)
         return y
 
