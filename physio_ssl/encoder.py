@@ -215,7 +215,8 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             else:
                 self.groups_seen_ = add_groups(self.groups_seen_, groups)
             dataset = WindowDataset(X, sampling_weight=weight)
-            if self.max_epochs > 0 or checkpoint is not None:  # or callbacks of skorch may fail
+            # Callbacks that load the best epoch fail if there is none.
+            if self.max_epochs > 0 or checkpoint is not None:
                 self._run_epochs(dataset, fit_params, checkpoint)
         return self
 

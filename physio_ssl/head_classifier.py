@@ -253,7 +253,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
     def infer(self, x, **fit_params):
         """Score the classes for one batch; ``fit_params`` such as groups are not for the module."""
         with self._autocast() if self.module_.training else nullcontext():
-            scores = self._score({name: signal.to(self.device) for name, signal in x.items()})
+            scores = self._score(self._to_device(x))
         return scores.float()
 
     def _score(self, inputs):

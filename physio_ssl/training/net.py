@@ -97,6 +97,9 @@ class WindowNet:
             ("progress_bar", ProgressBar(self._progress_title)),
         ]
 
+    def _to_device(self, signals):
+        return {name: x.to(self.device) for name, x in signals.items()}
+
     def _infer_all(self, X):
         """Return the output of ``infer`` for all windows, as an array."""
         windows, outputs = WindowDataset(X), None
@@ -124,7 +127,7 @@ class WindowNet:
         finally:
             self.initialized_ = initialized
         # skorch only changes the present optimizer.
-        vars(self).update({name: params[name] for name in params if name[:11] == "optimizer__"})
+        vars(self).update({name: params[name] for name in params if name.startswith("optimizer__")})
         return self
 
     def _get_param_names(self):

@@ -107,7 +107,7 @@ class PretrainingNet(WindowNet, NeuralNet):
 
     def infer(self, x, **fit_params):
         """Embed one batch; ``fit_params`` such as groups are not for the network."""
-        return self.module_(**{name: signal.to(self.device) for name, signal in x.items()})
+        return self.module_(**self._to_device(x))
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients of one batch."""
@@ -134,8 +134,7 @@ class PretrainingNet(WindowNet, NeuralNet):
                 self.history.record(f"{prefix}_{name}", float(mean))
 
     def _pretext_loss(self, batch, prefix):
-        signals = {name: x.to(self.device) for name, x in batch[0].items()}
-        signals = self.module_.scaler(signals)
+        signals = self.module_.scaler(self._to_device(batch[0]))
         inputs, target = self.pretext_.make_views(signals, self._rng_)
         with self._autocast():
             parts = self.module_.network, self.module_.heads
