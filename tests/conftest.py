@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -27,6 +28,20 @@ def reference_folder(data_folder):
     if not folder.is_dir():
         pytest.skip(f"the published values are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def load_script():
+    """Return a function that imports a script of the folder examples, by name."""
+
+    def load(name):
+        path = Path(__file__).parents[1] / "examples" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

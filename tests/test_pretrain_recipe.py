@@ -1,7 +1,6 @@
 """The recipe of the wristband encoder: a kill, other settings, its card; and the evaluation."""
 
 import csv
-import importlib.util
 import json
 import signal
 import subprocess
@@ -33,13 +32,6 @@ recipe.main()
 """
 
 
-def load_script(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("recipe")
@@ -60,7 +52,7 @@ def corpus(folder):
 
 
 @pytest.fixture(scope="module")
-def run():
+def run(load_script):
     """Return a function that runs the recipe, with a small network, as the command does."""
 
     def run(*arguments, **settings):
@@ -201,7 +193,7 @@ def test_wesad_is_refused(place, corpus, tmp_path, run):
     assert not (tmp_path / "out").exists()
 
 
-def test_unknown_corpora_need_licence_and_citation(tmp_path, run):
+def test_unknown_corpora_need_licence_and_citation(tmp_path, run, load_script):
     known, other = tmp_path / "NurseStress", tmp_path / "other"
     arguments = ["--corpus", known, "--corpus", other, "--output", tmp_path / "out"]
     with pytest.raises(SystemExit, match="--licence.*unknown: other"):
@@ -220,7 +212,7 @@ def test_a_card_needs_a_training(tmp_path, run):
 # The evaluation
 
 
-def test_the_evaluation_compares_on_the_same_windows(whole, tmp_path):
+def test_the_evaluation_compares_on_the_same_windows(whole, tmp_path, load_script):
     evaluation = load_script("evaluate_wristband")
     encoder = load_encoder(whole / "whole.safetensors")
     rng = np.random.default_rng(0)
@@ -261,7 +253,7 @@ def test_the_evaluation_compares_on_the_same_windows(whole, tmp_path):
         assert difference == pytest.approx(means[0] - means[1])
 
 
-def test_the_digest_of_results_is_that_of_the_weights(whole):
+def test_the_digest_of_results_is_that_of_the_weights(whole, load_script):
     evaluation = load_script("evaluate_wristband")
     facts = json.loads((whole / "training.json").read_text())
     assert evaluation.read_digest(str(whole / "whole.safetensors")) == facts["sha256"]

@@ -1,8 +1,5 @@
 """The example that scores as two published studies do: what it chooses, and that it says so."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,12 +15,8 @@ SUBJECTS = [f"S{i}" for i in range(4)]
 
 
 @pytest.fixture(scope="module")
-def protocols():
-    path = Path(__file__).parents[1] / "examples" / "published_protocols.py"
-    spec = importlib.util.spec_from_file_location("published_protocols", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def protocols(load_script):
+    return load_script("published_protocols")
 
 
 @pytest.fixture(scope="module")

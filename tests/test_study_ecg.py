@@ -1,8 +1,5 @@
 """The parts of the ECG study in which a leak or a wrong figure would be made."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -11,12 +8,8 @@ from physio_ssl import Recording, StageLabels, make_windows
 
 
 @pytest.fixture(scope="module")
-def study():
-    path = Path(__file__).parents[1] / "examples" / "study_ecg.py"
-    spec = importlib.util.spec_from_file_location("study_ecg", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def study(load_script):
+    return load_script("study_ecg")
 
 
 @pytest.fixture(scope="module")
