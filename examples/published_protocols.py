@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from physio_ssl import HeadClassifier, SSLClassifier, SSLEncoder, StageLabels, make_windows
 from physio_ssl.datasets import simulate_wristband
 from physio_ssl.evaluation import StudyResults, leave_subjects_out
-from physio_ssl.evaluation.fold import derive_seed, set_random_states
+from physio_ssl.evaluation.fold import derive_seed, find_unset_seeds, set_seeds
 from physio_ssl.evaluation.metrics import score
 from physio_ssl.leakage import LeakKind, audit_leakage
 
@@ -52,7 +52,8 @@ def best_test_epoch(models, windows, *, transductive=False, random_state=0, n_jo
 def score_best_epoch(name, model, windows, fold, split, random_state):
     """Train on one side of a split, and return the record of the best epoch on the other."""
     (train, test), X, y, groups = split, windows.X, windows.y, windows.groups
-    model = set_random_states(clone(model), derive_seed(random_state, fold, 0))
+    model = clone(model)
+    set_seeds(model, find_unset_seeds(model), derive_seed(random_state, fold, 0))
     *steps, (_, net) = getattr(model, "steps", [("net", model)])
     for _, step in steps:
         X = step.transform(X)

@@ -26,7 +26,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
 from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, SSLEncoder, Windows
 from physio_ssl.evaluation import label_efficiency, leave_subjects_out, make_baselines
-from physio_ssl.evaluation.fold import set_random_states
+from physio_ssl.evaluation.fold import find_unset_seeds, set_seeds
 from physio_ssl.evaluation.study import StudySettings
 from physio_ssl.leakage import LeakageError
 
@@ -326,7 +326,7 @@ def test_a_classifier_that_pretrains_seeds_its_encoder_itself():
         model = wrap(SSLClassifier(make_encoder(random_state=None)))
         seeds = {
             name.removeprefix("sslclassifier__"): value
-            for name, value in set_random_states(model, 3).get_params().items()
+            for name, value in set_seeds(model, find_unset_seeds(model), 3).get_params().items()
             if name.endswith("random_state")
         }
         assert seeds == {"random_state": 3, "encoder__random_state": None}
@@ -646,11 +646,15 @@ def test_few_labels_are_part_of_more_labels_and_repeats_differ(seen):
     assert fits[0] != fits[2]
 
 
-def test_models_keep_their_seed_in_all_repeats():
+def test_each_repeat_seeds_the_models_anew():
     model = DummyClassifier(strategy="stratified")
     results = label_efficiency(model, FEATURES, fractions=[1], n_repeats=2)
     first, second = ([r for r in numbers(results) if r["repeat"] == n] for n in (0, 1))
-    assert first == [{**record, "repeat": 0} for record in second]
+    assert first != [{**record, "repeat": 0} for record in second]
+    assert [
+        {**r, "label_fraction": 1, "repeat": 0}
+        for r in numbers(leave_subjects_out(model, FEATURES))
+    ] == first
 
 
 def test_every_class_of_every_subject_keeps_a_window(seen):

@@ -18,15 +18,20 @@ from .metrics import score
 
 @dataclass(frozen=True)
 class Draw:
-    """Training rows whose labels a fit may use, and the condition, e.g. ``{"repeat": 0}``."""
+    """Rows whose labels a fit may use, the condition, e.g. ``{"repeat": 0}``, and test rows.
+
+    ``seed`` is that of the models; ``test`` of None stands for all test rows of the fold.
+    """
 
     rows: np.ndarray
     condition: dict
+    seed: int
+    test: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Which windows train and test, the seed of the models, and the draws of labels."""
+    """Which windows train and test, the seed of pre-training, and the draws of labels."""
 
     number: int
     train: np.ndarray
@@ -66,7 +71,9 @@ def run_fold(trial, fold):
 
 def _run_draws(trial, fold):
     searched = trial.grid or ()
-    model = set_random_states(clone(trial.model), fold.seed)
+    model = clone(trial.model)
+    unset = find_unset_seeds(model)
+    model = set_seeds(model, unset, fold.seed)
     model = pretrain(model, take(trial.X, fold.train), trial.groups[fold.train], searched)
     # Each window is embedded once, whatever is searched.
     rows = np.concatenate([fold.train, fold.test])
@@ -81,14 +88,16 @@ def _run_draws(trial, fold):
     records = []
     for draw in fold.draws:
         start = time.perf_counter()
-        fitted = _fit(trial, model, take(X, place[draw.rows]), draw.rows)
-        predicted, scores = _predict(trial, fitted, take(X, place[fold.test]), draw.rows)
+        seeded = set_seeds(clone(model), unset, draw.seed)
+        test = fold.test if draw.test is None else draw.test
+        fitted = _fit(trial, seeded, take(X, place[draw.rows]), draw.rows)
+        predicted, scores = _predict(trial, fitted, take(X, place[test]), draw.rows)
         extra = {"n_labelled": len(draw.rows), "seconds": round(time.perf_counter() - start, 3)}
         if trial.grid:
             best = fitted.best_params_.items()
             best = {name.removeprefix("model__"): _to_plain(value) for name, value in best}
             extra["best_params"] = best
-        records += _score_subjects(trial, fold, draw.condition, predicted, scores, extra)
+        records += _score_subjects(trial, fold, test, draw.condition, predicted, scores, extra)
     return records
 
 
@@ -97,18 +106,27 @@ def derive_seed(*numbers):
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
-def set_random_states(model, seed):
-    """Set those parameters ``random_state`` that are None, also of nested estimators.
+def find_unset_seeds(model):
+    """Return the names of parameters ``random_state`` that are None, also of nested estimators.
 
     A classifier with a method ``pretrain`` seeds the estimators inside it itself.
     """
-    params = {"": model, **model.get_params(deep=True)}
+    params, unset = {"": model, **model.get_params(deep=True)}, []
     for name, value in params.items():
         *above, last = name.split("__")
         owners = [params.get("__".join(above[:n])) for n in range(len(above))]
         if last == "random_state" and value is None and not any(map(has_pretrain, owners)):
-            model.set_params(**{name: seed})
-    return model
+            unset.append(name)
+    return unset
+
+
+def set_seeds(model, names, seed):
+    """Set those of the named parameters that the model still has, and return it.
+
+    Pre-training and embedding replace encoders by frozen ones, which keep their seed.
+    """
+    known = model.get_params(deep=True)
+    return model.set_params(**{name: seed for name in names if name in known})
 
 
 def route_groups(model, groups, prefix=""):
@@ -164,8 +182,8 @@ def _predict(trial, model, X, rows):
     return predicted, aligned
 
 
-def _score_subjects(trial, fold, condition, predicted, scores, extra):
-    records, subjects, classes = [], trial.groups[fold.test], np.unique(trial.y)
+def _score_subjects(trial, fold, test, condition, predicted, scores, extra):
+    records, subjects, classes = [], trial.groups[test], np.unique(trial.y)
     for subject in dict.fromkeys(subjects.tolist()):
         chosen = np.flatnonzero(subjects == subject)
         chosen_scores = None if scores is None else scores[chosen]
@@ -175,12 +193,12 @@ def _score_subjects(trial, fold, condition, predicted, scores, extra):
             **condition,
             "fold": fold.number,
             "subject": str(subject),
-            **score(trial.y[fold.test][chosen], predicted[chosen], chosen_scores, classes),
+            **score(trial.y[test][chosen], predicted[chosen], chosen_scores, classes),
             **extra,
         }
         if trial.keep_predictions:
             record["predictions"] = {
-                "row": fold.test[chosen].tolist(),
+                "row": test[chosen].tolist(),
                 "predicted": predicted[chosen].tolist(),
                 "probability": None if scores is None else chosen_scores.tolist(),
             }

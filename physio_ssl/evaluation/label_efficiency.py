@@ -30,7 +30,7 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
         Instead of fractions: numbers of training subjects whose windows are all labelled. The
         subjects drawn together have windows of all classes.
     n_repeats : int, default=3
-        Draws of labels per fraction or number. Models keep their seed in all of them.
+        Draws of labels per fraction or number. Each also seeds the models anew.
     **settings
         Those of ``leave_subjects_out``, with the same defaults: ``targets``, ``cv``, ``search``,
         ``inner_cv``, ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``,
@@ -71,9 +71,10 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     def draw_labels(train, y, groups, fold, random_state):
         draws = []
         for repeat in range(n_repeats):
-            rng = np.random.default_rng(derive_seed(random_state, fold, repeat))
+            seed = derive_seed(random_state, fold, repeat)
+            rng = np.random.default_rng(seed)
             for value, rows in pick(values, train, y, groups, rng):
-                draws.append(Draw(rows, {name: value, "repeat": repeat}))
+                draws.append(Draw(rows, {name: value, "repeat": repeat}, seed))
         return draws
 
     return run_study(models, windows, StudySettings(**settings), draw_labels)

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from .engine import run_study
-from .fold import Draw
+from .fold import Draw, derive_seed
 
 
 @dataclass(kw_only=True)
@@ -152,4 +152,9 @@ def leave_subjects_out(
         keep_predictions=keep_predictions,
         verbose=verbose,
     )
-    return run_study(models, windows, settings, lambda train, *_: [Draw(train, {})])
+    return run_study(models, windows, settings, _draw_all)
+
+
+def _draw_all(train, y, groups, fold, random_state):
+    """Return one draw, with all labels."""
+    return [Draw(train, {}, derive_seed(random_state, fold, 0))]
