@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-from sklearn.base import TransformerMixin
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -250,6 +250,28 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             The network's embedding, the parts of each modality in the order of ``fit``.
         """
         return self._infer_all(self.check_windows(X))
+
+    def untrained(self, random_state=0):
+        """Return a copy with random weights that scales its input as this encoder does.
+
+        Parameters
+        ----------
+        random_state : int, default=0
+            Seed of the weights: they are those that ``fit`` with this seed starts from.
+
+        Returns
+        -------
+        SSLEncoder
+        """
+        check_is_fitted(self)
+        copy = clone(self).set_params(random_state=random_state)
+        shapes = self.n_channels_.items()
+        copy._set_shapes({name: (n, self.n_times_[name]) for name, n in shapes})
+        with copy._reproducible():
+            copy.initialize()
+        copy.module_.scaler.load_state_dict(self.module_.scaler.state_dict())
+        copy.groups_seen_ = self.groups_seen_  # which the scaling has seen
+        return copy
 
     def get_feature_names_out(self, input_features=None):
         """Return column names: modality and number, or class name and number for one array."""

@@ -2,11 +2,13 @@
 
 from .baselines import make_baselines
 from .label_efficiency import label_efficiency
+from .linear_probe import LinearProbe
 from .reconstruction import Reconstruction, reconstruct_masked
 from .results import StudyResults
 from .study import leave_subjects_out
 
 __all__ = [
+    "LinearProbe",
     "Reconstruction",
     "StudyResults",
     "label_efficiency",

@@ -1,34 +1,236 @@
 """make_baselines: the models that an encoder has to beat."""
 
+import numpy as np
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
+
+from ..containers import SignalDict, as_recordings
+from ..functional import check_choice
+from ..leakage.audit import require_windows
+from ..windows import cut_signals
+from .candidates import list_candidates
+from .embedding import EMPTY
+from .linear_probe import LinearProbe
+
+_SCALINGS = (None, "recording", "subject", "past")
 
 
-def make_baselines(sampling_rate, random_state=None):
-    """Return the baselines that any study of wearable signals needs.
+def make_baselines(
+    windows, recordings=None, *, models=None, scaling="same", n_seeds=5, random_state=None
+):
+    """Return the models that any study of wearable signals has to beat.
 
     Parameters
     ----------
-    sampling_rate : float or mapping from str to float
-        Sampling rate of the windows, in Hz, of each modality. Heart rate and its variability
-        need the pulse at its native rate, not at 4 Hz.
+    windows : Windows
+        The windows of the study.
+    recordings : Recording or list of Recording, default=None
+        The recordings as read, in the order in which the windows number them. Hand-crafted
+        features are then those of the recorded signals of the same modalities, at their own
+        rates: heart rate needs the pulse at 32 Hz or more. None takes the windows' signals.
+    models : mapping or estimator, default=None
+        Models of the study. Those that begin with an encoder are repeated with random weights.
+    scaling : {"same", None, "recording", "subject", "past"}, default="same"
+        Whether hand-crafted features are z-scored over the windows of each recording or subject,
+        or of each recording up to the window, as the signals that a model sees often are; "same"
+        means ``windows.scaling``.
+    n_seeds : int, default=5
+        Number of random weights of each network.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random forest; None leaves it to the study.
+        Seed of the random forests; None leaves it to the study.
 
     Returns
     -------
-    dict from str to estimator
-        "majority class", and "hand-crafted, random forest": ``HandcraftedFeatures`` and 300 trees.
-    """
-    from ..features import HandcraftedFeatures  # imports neurokit2
+    dict
+        What ``leave_subjects_out`` takes as models:
 
-    return {
-        "majority class": DummyClassifier(),
-        "hand-crafted, random forest": make_pipeline(
-            HandcraftedFeatures(sampling_rate),
-            SimpleImputer(),
-            RandomForestClassifier(300, class_weight="balanced", random_state=random_state),
-        ),
-    }
+        - ``"majority class"``;
+        - ``"clock"`` and ``"clock, forest"``, which see the minutes since the recording began and
+          nothing else; not for windows without onsets;
+        - ``"hand-crafted"`` and ``"hand-crafted, forest"``: ``HandcraftedFeatures``, not for
+          windows without sampling rates;
+        - ``"channel statistics"``: ``ChannelStatistics`` of the windows' own channels, or the
+          columns of a table of features; ``"hand-crafted + channel statistics"`` has both;
+        - ``"..., untrained"``: a model with the random weights of ``n_seeds`` seeds.
+
+        Those without "forest" are ``LinearProbe``, the clock with powers up to the third.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, e.g. recordings that are not those of the windows.
+
+    See Also
+    --------
+    leave_subjects_out : A study, which adds these baselines by itself.
+    audit_confounds : What the clock, and other things that are no physiology, tell.
+
+    Examples
+    --------
+    >>> from physio_ssl import StageLabels, make_windows
+    >>> from physio_ssl.datasets import simulate_wristband
+    >>> from physio_ssl.evaluation import make_baselines
+    >>> people = simulate_wristband(3, signals=("eda", "temp"), random_state=0)
+    >>> windows = make_windows(people, 60, labels=StageLabels({"rest": 0, "stress": 1}))
+    >>> print(*make_baselines(windows), sep=", ")
+    majority class, clock, clock, forest, hand-crafted, hand-crafted, forest, channel statistics, hand-crafted + channel statistics
+    """
+    require_windows(windows)
+    check_choice("scaling", scaling, ("same", *_SCALINGS))
+    scaling = windows.scaling if scaling == "same" else scaling
+    baselines = {"majority class": DummyClassifier()}
+    forest = RandomForestClassifier(
+        200, min_samples_leaf=3, class_weight="balanced", random_state=random_state
+    )
+    if windows.onset is not None:
+        minutes = windows.onset[:, np.newaxis] / 60
+        cubic = make_pipeline(PolynomialFeatures(3, include_bias=False), LinearProbe())
+        baselines |= {"clock": (cubic, minutes), "clock, forest": (forest, minutes)}
+    features = {}
+    if isinstance(windows.X, SignalDict) and (recordings is not None or windows.sampling_rate):
+        crafted = _compute_features(windows, recordings)
+        features["hand-crafted"] = _scale(crafted, windows, scaling)
+        forest = make_pipeline(SimpleImputer(keep_empty_features=True), forest)
+    features["channel statistics"] = _compute_statistics(windows.X)
+    for name, X in features.items():
+        baselines[name] = LinearProbe(), X
+        if name == "hand-crafted":
+            baselines["hand-crafted, forest"] = forest, X
+    if len(features) == 2:
+        widths = tuple(X.shape[1] for X in features.values())
+        joined = np.hstack(list(features.values()))
+        baselines[" + ".join(features)] = LinearProbe(widths), joined
+    return baselines | _repeat_untrained(models, windows, n_seeds)
+
+
+def _compute_features(windows, recordings):
+    """Return the hand-crafted features of windows, at the rates of the recordings if given."""
+    if recordings is None:
+        return _describe(windows.X, windows.sampling_rate)
+    number, onset = windows.recording, windows.onset
+    if number is None or onset is None or windows.duration is None:
+        raise ValueError(
+            "To find windows in their recordings they must have a duration, recording and onset, "
+            f"got {list(windows.info)}."
+        )
+    recordings, rows, parts = as_recordings(recordings), [], []
+    for source in np.unique(number):
+        chosen = np.flatnonzero(number == source)
+        subject = windows.groups[chosen[0]]
+        # studies often prepend the name of the data set to that of the subject
+        if source >= len(recordings) or not subject.endswith(recordings[source].subject):
+            found = recordings[source].subject if source < len(recordings) else "missing"
+            raise ValueError(
+                "Recordings must be those of the windows, in order, but recording "
+                f"{source} of {subject!r} is {found!r}."
+            )
+        recording = recordings[source]
+        names = [name for name in windows.X if name in recording.signals]
+        if not names:
+            raise ValueError(
+                f"Recordings must have one of the modalities {', '.join(windows.X)}, got "
+                f"{', '.join(recording.signals)} for {subject!r}."
+            )
+        signals = cut_signals(recording, onset[chosen], windows.duration, names)
+        rows.append(chosen)
+        parts.append(_describe(signals, recording.sampling_rate))
+    widths = {part.shape[1] for part in parts}
+    if len(widths) > 1:
+        raise ValueError(f"All recordings must have the same signals, got features: {widths}.")
+    features = np.empty((len(windows), *widths))
+    features[np.concatenate(rows)] = np.concatenate(parts)
+    return features
+
+
+def _describe(signals, rates):
+    """Return the features of windows; those of one modality only, where its rate allows."""
+    from ..features import LOWEST_RATES, HandcraftedFeatures  # imports neurokit2
+
+    specific = [name for name, low in LOWEST_RATES.items() if rates.get(name, 0) >= low]
+    return HandcraftedFeatures(rates, specific=tuple(specific)).fit_transform(signals)
+
+
+def _compute_statistics(X):
+    """Return the statistics of each channel of windows, or a table of features as it is."""
+    from ..features import ChannelStatistics
+
+    if not isinstance(X, SignalDict) and np.ndim(X) == 2:
+        return np.asarray(X)
+    return ChannelStatistics().fit_transform(X)
+
+
+def _scale(features, windows, scaling):
+    """Return z-scores over the windows of each recording or subject; constant columns are 0."""
+    if scaling is None:
+        return features
+    together = windows.groups.astype(object)
+    if scaling != "subject" and windows.recording is not None:
+        together = together + "/" + windows.recording.astype(str)
+    scaled = np.empty_like(features)
+    for name in np.unique(together.astype(str)):
+        rows = np.flatnonzero(together == name)
+        if scaling == "past":
+            if windows.onset is None:
+                raise ValueError("scaling='past' needs the onset of each window.")
+            rows = rows[np.argsort(windows.onset[rows], kind="stable")]
+        some = features[rows]
+        known = ~np.isnan(some)
+        filled = np.where(known, some, 0)
+        if scaling == "past":
+            count, total, squares = (
+                np.cumsum(x, axis=0) for x in (known, filled, filled**2)
+            )
+        else:
+            count, total, squares = (
+                np.sum(x, axis=0, keepdims=True) for x in (known, filled, filled**2)
+            )
+        count = np.maximum(count, 1)
+        mean = total / count
+        variance = np.maximum(squares / count - mean**2, 0)
+        std = np.sqrt(np.where(variance > 1e-12 * mean**2, variance, 0))
+        scaled[rows] = np.where(std > 0, (some - mean) / np.where(std > 0, std, 1), 0 * some)
+    return scaled
+
+
+def _repeat_untrained(models, windows, n_seeds):
+    """Return each model that begins with an encoder, with random weights of several seeds."""
+    untrained, seen = {}, set()
+    for candidate in list_candidates(models, len(windows)) if models else []:
+        place = find_encoder(candidate.estimator)
+        if place is None:
+            continue
+        name, step = candidate.estimator.steps[place]
+        encoder = getattr(step, "estimator", step)
+        if id(encoder) in seen or not hasattr(encoder, "untrained"):
+            continue
+        seen.add(id(encoder))
+        several = []
+        for seed in range(n_seeds):
+            if isinstance(step, FrozenEstimator):
+                start = FrozenEstimator(encoder.untrained(seed))
+            else:
+                start = clone(encoder).set_params(max_epochs=0, random_state=seed)
+            steps = list(candidate.estimator.steps)
+            steps[place] = (name, start)
+            model = Pipeline(steps)
+            several.append(model if candidate.X is None else (model, candidate.X))
+        untrained[f"{candidate.name}, untrained"] = several
+    return untrained
+
+
+def find_encoder(model):
+    """Return the place of the encoder in a Pipeline that begins with one, or None.
+
+    Steps before it may select or transform signals.
+    """
+    for place, (_, step) in enumerate(getattr(model, "steps", [])[:-1]):
+        if step in EMPTY:
+            continue
+        if getattr(type(getattr(step, "estimator", step)), "learns_without_labels", False):
+            return place
+    return None

@@ -16,10 +16,13 @@ from tqdm.auto import tqdm
 from .. import __version__
 from .._files import replace_file
 from ..leakage import audit_leakage
-from ..leakage.audit import name_models, require_windows, split_windows
+from ..leakage.audit import require_windows, split_windows
+from .baselines import find_encoder, make_baselines
+from .candidates import list_candidates
 from .embedding import embed_once
 from .fingerprint import fingerprint
 from .fold import Fold, Trial, derive_seed, run_fold
+from .linear_probe import LinearProbe
 from .records import check_name
 from .results import StudyResults
 
@@ -34,48 +37,107 @@ _VERSIONS = {
 def run_study(models, windows, settings, draw_labels):
     """Fit and score each model in each fold, and return the ``StudyResults``.
 
-    ``draw_labels(train, y, groups, fold, random_state)`` returns a list of ``Draw`` for the
-    training rows of a fold.
+    ``draw_labels(windows, train, test, fold, random_state)`` returns a list of ``Draw`` for the
+    rows of a fold.
     """
-    models = _check_models(models, settings)
+    require_windows(windows)
+    candidates = _check_models(models, windows, settings)
+    own = {candidate.name for candidate in candidates}
+    baselines = settings.baselines
+    if baselines is True:
+        scaling = windows.scaling or ("recording" if settings.transductive else None)
+        baselines = make_baselines(windows, models=models, scaling=scaling)
+    known = {name: model for name, model in (baselines or {}).items() if name not in own}
+    candidates += list_candidates(known, len(windows)) if known else []
+    added = {name: X for name, X in _find_features(known).items() if settings.added_value}
     if settings.folder is not None:
         settings.folder.mkdir(parents=True, exist_ok=True)
-    options = settings.inner_cv, settings.scoring, settings.keep_predictions
-    verdicts, tasks, embedded = {}, [], {}
+    verdicts, tasks, embedded = [], [], {}
     for target, labelled in _choose_targets(windows, settings.targets).items():
-        X, y, groups = labelled.X, labelled.y, labelled.groups
         splits = split_windows(settings.cv, labelled)
-        rules = {"transductive": settings.transductive, "on_leak": settings.on_leak}
-        verdicts[target] = audit_leakage(labelled, splits, models, **rules).to_dict()
+        verdicts += _audit(labelled, splits, candidates, own, target, settings)
         folds = []
         for i, (train, test) in enumerate(splits):
-            draws = draw_labels(train, y, groups, i, settings.random_state)
+            draws = draw_labels(labelled, train, test, i, settings.random_state)
             folds.append(Fold(i, train, test, derive_seed(settings.random_state, i, 0), draws))
-        for name, model in models.items():
-            grid = settings.search.get(name)
-            rest, embedding = embed_once(model, X, grid or (), embedded)
-            trial = Trial(name, target, rest, embedding, y, groups, grid, *options)
-            paths = _name_files(trial, folds, settings.folder)
-            tasks += [(trial, *task) for task in zip(folds, paths, strict=True)]
+        for one in candidates:
+            grid = settings.search.get(one.name)
+            X = labelled.X if one.X is None else one.X
+            rest, embedding = embed_once(one.estimator, X, grid or (), embedded)
+            is_embedded = one.name in own and find_encoder(one.estimator) is not None
+            trial = Trial(
+                one.name,
+                target,
+                rest,
+                embedding,
+                labelled.y,
+                labelled.groups,
+                grid,
+                settings.inner_cv,
+                settings.scoring,
+                settings.keep_predictions,
+                {"onset": labelled.onset, "recording": labelled.recording},
+                added if is_embedded else {},
+            )
+            chosen = [_choose_draws(fold, one) for fold in folds]
+            chosen = [fold for fold in chosen if fold.draws]
+            paths = _name_files(trial, chosen, settings.folder)
+            tasks += [(trial, *task) for task in zip(chosen, paths, strict=True)]
     records = _run(tasks, settings.n_jobs, settings.verbose)
-    return StudyResults(records, _describe(models, windows, settings, _join(verdicts)))
+    return StudyResults(records, _describe(candidates, known, windows, settings, _join(verdicts)))
 
 
-def _check_models(models, settings):
-    models = name_models(models)
-    if not models or not all(hasattr(model, "predict") for model in models.values()):
-        raise TypeError(f"models must be a classifier or a dict of them by name, got {models!r}.")
-    check_scoring(next(iter(models.values())), settings.scoring)
+def _check_models(models, windows, settings):
+    candidates = list_candidates(models, len(windows))
+    check_scoring(candidates[0].estimator, settings.scoring)
+    named = {candidate.name: candidate.estimator for candidate in candidates}
     for name, grid in settings.search.items():
-        check_name(name, models, "model")
+        check_name(name, named, "model")
         for key in grid:
-            check_name(key.partition("__")[0], models[name].get_params(), f"{name} parameter")
-    return models
+            check_name(key.partition("__")[0], named[name].get_params(), f"{name} parameter")
+    return candidates
+
+
+def _find_features(baselines):
+    """Return the tables of features that a LinearProbe takes alone, which embeddings join."""
+    pairs = {name: model for name, model in baselines.items() if isinstance(model, tuple)}
+    return {name: X for name, (model, X) in pairs.items() if isinstance(model, LinearProbe)}
+
+
+def _audit(windows, splits, candidates, own, target, settings):
+    """Return the verdicts on the windows and models, and on each input of a user's model."""
+    inputs = {}
+    for one in candidates:
+        is_own = one.X is not None and one.name in own
+        key = id(one.X) if is_own else None
+        inputs.setdefault(key, (one.X if is_own else windows.X, {}))[1][one.name] = one.estimator
+    rules = {"transductive": settings.transductive, "on_leak": settings.on_leak}
+    verdicts = []
+    for X, models in inputs.values():
+        seen = windows if X is windows.X else replace(windows, X=X, sampling_rate=None)
+        verdicts.append((target, audit_leakage(seen, splits, models, **rules).to_dict()))
+    return verdicts
+
+
+def _choose_draws(fold, candidate):
+    """Return a fold with the draws that a model with several seeds takes with this seed.
+
+    Where draws are repeated, each repeat takes the next seed; elsewhere the seeds are repeats.
+    """
+    seed, n_seeds = candidate.seed, candidate.n_seeds
+    if n_seeds == 1:
+        return fold
+    if any("repeat" in draw.condition for draw in fold.draws):
+        draws = [draw for draw in fold.draws if draw.condition["repeat"] % n_seeds == seed]
+    else:
+        draws = [
+            replace(draw, condition={**draw.condition, "repeat": seed}) for draw in fold.draws
+        ]
+    return replace(fold, draws=draws)
 
 
 def _choose_targets(windows, targets):
     """Return, by target, windows whose column "label" holds its labels."""
-    require_windows(windows)
     subjects = np.unique(windows.groups)
     if len(subjects) < 2:
         raise ValueError(f"A study needs at least two subjects, got {subjects.tolist()}.")
@@ -132,24 +194,26 @@ def _read(path):
 
 
 def _join(verdicts):
-    """Return one verdict for all targets; the splits may depend on the target."""
+    """Return one verdict for all targets and inputs; the splits may depend on the target."""
     leaks = [
         leak if target is None else {"target": target, **leak}
-        for target, verdict in verdicts.items()
+        for target, verdict in verdicts
         for leak in verdict["leaks"]
     ]
     lists = {
-        name: list(dict.fromkeys(item for some in verdicts.values() for item in some[name]))
+        name: list(dict.fromkeys(item for _, some in verdicts for item in some[name]))
         for name in ("declared", "notes", "looked_at", "not_seen")
     }
     return {"ok": not leaks, "leaks": leaks, **lists}
 
 
-def _describe(models, windows, settings, verdict):
+def _describe(candidates, baselines, windows, settings, verdict):
     """Return how the scores came about, in plain values."""
     search, scoring = settings.search.items(), settings.scoring
     return {
         "protocol": "leak_free" if verdict["ok"] else "with_leaks",
+        "baselines": list(baselines),
+        "scaling": windows.scaling,
         "transductive": settings.transductive,
         "audit": verdict,
         "random_state": settings.random_state,
@@ -159,7 +223,7 @@ def _describe(models, windows, settings, verdict):
         "search": {name: {k: repr(v) for k, v in grid.items()} for name, grid in search},
         "inner_cv": settings.inner_cv,
         "scoring": scoring if isinstance(scoring, str) else repr(scoring),
-        "estimators": {name: repr(model) for name, model in models.items()},
+        "estimators": {one.name: repr(one.estimator) for one in candidates},
         "date": date.today().isoformat(),
         "versions": _VERSIONS,
     }

@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from .embedding import EMPTY, embed_once, has_pretrain, needs_pretraining, pretrain
+from .linear_probe import LinearProbe
 from .metrics import score
 
 
@@ -54,6 +55,8 @@ class Trial:
     inner_cv: int
     scoring: object
     keep_predictions: bool
+    time: dict  # onset and recording of each window, or None
+    added: dict  # features that are joined with the model's embedding, by name
 
 
 def run_fold(trial, fold):
@@ -78,26 +81,33 @@ def _run_draws(trial, fold):
     # Each window is embedded once, whatever is searched.
     rows = np.concatenate([fold.train, fold.test])
     model, X = embed_once(model, take(trial.X, rows), searched)
-    if any(draw.condition for draw in fold.draws) and needs_pretraining(model):
+    few = any(len(np.setdiff1d(fold.train, draw.rows)) for draw in fold.draws)
+    if few and needs_pretraining(model):
         raise ValueError(
             "With few labels, an encoder is pre-trained on all training windows, so it must be "
             "the first step and not searched, or be pre-trained before: FrozenEstimator(encoder)."
         )
     place = np.full(len(trial.y), -1)
     place[rows] = np.arange(len(rows))
+    variants = [(model, X, trial.grid, {})]
+    for name, features in trial.added.items() if np.ndim(X) == 2 else ():
+        probe = LinearProbe((features.shape[1], X.shape[1]))
+        variants.append((probe, np.hstack([features[rows], X]), None, {"added_to": name}))
     records = []
     for draw in fold.draws:
-        start = time.perf_counter()
-        seeded = set_seeds(clone(model), unset, draw.seed)
-        test = fold.test if draw.test is None else draw.test
-        fitted = _fit(trial, seeded, take(X, place[draw.rows]), draw.rows)
-        predicted, scores = _predict(trial, fitted, take(X, place[test]), draw.rows)
-        extra = {"n_labelled": len(draw.rows), "seconds": round(time.perf_counter() - start, 3)}
-        if trial.grid:
-            best = fitted.best_params_.items()
-            best = {name.removeprefix("model__"): _to_plain(value) for name, value in best}
-            extra["best_params"] = best
-        records += _score_subjects(trial, fold, test, draw.condition, predicted, scores, extra)
+        for model, X, grid, kind in variants:
+            start = time.perf_counter()
+            test = fold.test if draw.test is None else draw.test
+            seeded = set_seeds(clone(model), unset, draw.seed)
+            fitted = _fit(trial, seeded, grid, take(X, place[draw.rows]), draw.rows)
+            predicted, scores = _predict(trial, fitted, take(X, place[test]), draw.rows)
+            extra = {"n_labelled": len(draw.rows), "seconds": round(time.perf_counter() - start, 3)}
+            if grid:
+                best = fitted.best_params_.items()
+                best = {name.removeprefix("model__"): _to_plain(value) for name, value in best}
+                extra["best_params"] = best
+            condition = {**draw.condition, **kind}
+            records += _score_subjects(trial, fold, test, condition, predicted, scores, extra)
     return records
 
 
@@ -145,10 +155,10 @@ def route_groups(model, groups, prefix=""):
     return routed
 
 
-def _fit(trial, model, X, rows):
+def _fit(trial, model, grid, X, rows):
     """Return a copy of the model, or a search over it, fitted on ``X``, which are these rows."""
-    model, subjects = clone(model), trial.groups[rows]
-    if trial.grid:
+    subjects = trial.groups[rows]
+    if grid:
         n_subjects = len(np.unique(subjects))
         if n_subjects < 2:
             raise ValueError(f"A search needs at least two training subjects, got {n_subjects}.")
@@ -156,7 +166,7 @@ def _fit(trial, model, X, rows):
         # Inside a pipeline, as a search keeps the argument "groups" to itself.
         model = GridSearchCV(
             Pipeline([("model", model)]),
-            {f"model__{name}": values for name, values in trial.grid.items()},
+            {f"model__{name}": values for name, values in grid.items()},
             scoring=trial.scoring,
             cv=list(inner.split(subjects, groups=subjects)),
             error_score="raise",
@@ -197,10 +207,13 @@ def _score_subjects(trial, fold, test, condition, predicted, scores, extra):
             **extra,
         }
         if trial.keep_predictions:
+            own = test[chosen]
             record["predictions"] = {
-                "row": test[chosen].tolist(),
+                "row": own.tolist(),
+                "true": trial.y[own].tolist(),
                 "predicted": predicted[chosen].tolist(),
                 "probability": None if scores is None else chosen_scores.tolist(),
+                **{name: None if x is None else x[own].tolist() for name, x in trial.time.items()},
             }
         records.append(record)
     return records

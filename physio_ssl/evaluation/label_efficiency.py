@@ -68,8 +68,8 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     if not valid or not values or len(set(values)) < len(values):
         raise ValueError(f"{rule}, and differ, got {values}.")
 
-    def draw_labels(train, y, groups, fold, random_state):
-        draws = []
+    def draw_labels(windows, train, test, fold, random_state):
+        y, groups, draws = windows.y, windows.groups, []
         for repeat in range(n_repeats):
             seed = derive_seed(random_state, fold, repeat)
             rng = np.random.default_rng(seed)
@@ -77,6 +77,7 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
                 draws.append(Draw(rows, {name: value, "repeat": repeat}, seed))
         return draws
 
+    settings = {"keep_predictions": False, "added_value": False, **settings}
     return run_study(models, windows, StudySettings(**settings), draw_labels)
 
 

@@ -1,6 +1,6 @@
 """leave_subjects_out: a whole study over subjects in one call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -26,7 +26,9 @@ class StudySettings:
     n_jobs: int | None = None
     random_state: int | None = 0
     folder: Path | None = None
-    keep_predictions: bool = False
+    keep_predictions: bool = True
+    baselines: bool | dict = True
+    added_value: bool = True
     verbose: int = 0
 
     def __post_init__(self):
@@ -39,6 +41,8 @@ class StudySettings:
         if isinstance(self.cv, Iterable) and not hasattr(self.cv, "split"):
             self.cv = list(self.cv)  # a generator could be used once only
         self.search = dict(self.search or {})
+        if not isinstance(self.baselines, (bool, Mapping)):
+            raise TypeError(f"baselines must be True, False or a dict, got {self.baselines!r}.")
         if self.folder is not None:
             self.folder = Path(self.folder)
             if self.random_state is None:
@@ -63,7 +67,9 @@ def leave_subjects_out(
     n_jobs=None,
     random_state=0,
     folder=None,
-    keep_predictions=False,
+    keep_predictions=True,
+    baselines=True,
+    added_value=True,
     verbose=0,
 ):
     """Test several models on subjects that they have not seen.
@@ -76,7 +82,9 @@ def leave_subjects_out(
     Parameters
     ----------
     models : mapping from str to estimator, or estimator
-        Classifiers, by the names that they have in the results.
+        Classifiers, by the names that they have in the results. A pair ``(classifier, X)`` has
+        its own input, with a row per window, instead of ``windows.X``. A list of classifiers, or
+        of pairs, is one model with several seeds, whose scores are averaged as repeats.
     windows : Windows
         Windows, or features, with subjects and labels (integers or strings).
     targets : str or list of str, default=None
@@ -102,8 +110,16 @@ def leave_subjects_out(
         Where each fold's result is written. A study that was killed resumes from there, with the
         same numbers. Folds are computed again if the data, a model's parameters or weights, a
         setting or a package's version has changed, but not if the code of your own classes has.
-    keep_predictions : bool, default=False
-        Whether the records hold each window's predicted class, and the scores of all classes.
+    keep_predictions : bool, default=True
+        Whether the records hold each window's predicted class, and the scores of all classes,
+        which position-matched scores need.
+    baselines : bool or dict, default=True
+        Models that run beside yours. True means ``make_baselines(windows, models=models)``; give
+        the dict that it returns if it shall know the recordings. False means none, which the
+        results say.
+    added_value : bool, default=True
+        Whether embeddings are also joined with each table of features among the baselines, for
+        ``StudyResults.added_value``.
     verbose : int, default=0
         Whether to show a progress bar over folds.
 
@@ -150,11 +166,13 @@ def leave_subjects_out(
         random_state=random_state,
         folder=folder,
         keep_predictions=keep_predictions,
+        baselines=baselines,
+        added_value=added_value,
         verbose=verbose,
     )
     return run_study(models, windows, settings, _draw_all)
 
 
-def _draw_all(train, y, groups, fold, random_state):
+def _draw_all(windows, train, test, fold, random_state):
     """Return one draw, with all labels."""
     return [Draw(train, {}, derive_seed(random_state, fold, 0))]

@@ -2,7 +2,7 @@
 
 from ._windows import Windows
 from .corpora import concatenate_windows, corpus_weights
-from .cutting import count_samples, make_windows, start_samples
+from .cutting import count_samples, cut_signals, make_windows, start_samples
 from .folder import open_windows
 from .labels import RatingLabels, StageLabels
 
@@ -13,6 +13,7 @@ __all__ = [
     "concatenate_windows",
     "corpus_weights",
     "count_samples",
+    "cut_signals",
     "make_windows",
     "open_windows",
     "start_samples",

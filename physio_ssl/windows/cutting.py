@@ -188,6 +188,18 @@ def _assign(label, recording, onset, duration):
     return values, known
 
 
+def cut_signals(recording, onset, duration, modalities):
+    """Return the windows of a recording that start at ``onset``, at the recorded rates."""
+    rates = {name: recording.sampling_rate[name] for name in modalities}
+    n_times = count_samples(duration, rates)
+    return SignalDict(
+        {
+            name: _cut(recording.signals[name], onset, rate, n_times[name], np.float32)
+            for name, rate in rates.items()
+        }
+    )
+
+
 def _cut(signal, onset, rate, n_times, dtype):
     """Copy the windows that start at ``onset`` out of a signal, (1, n_channels, n_times)."""
     if not len(onset):
