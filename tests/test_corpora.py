@@ -55,7 +55,7 @@ def assert_same(ours, theirs):
         assert_array_equal(ours.X[name], theirs.X[name])
     pd.testing.assert_frame_equal(ours.info, theirs.info)
     assert ours.groups.dtype.kind == theirs.groups.dtype.kind == "U"
-    for name in ("duration", "sampling_rate", "dropped"):
+    for name in ("duration", "sampling_rate", "dropped", "scaling"):
         assert getattr(ours, name) == getattr(theirs, name)
 
 
@@ -129,6 +129,7 @@ def test_a_part_without_windows_still_counts_what_it_dropped():
         (make_corpus(duration=20), "duration.* 10.0 in 'a' and 20.0 in 'b'"),
         (make_corpus(ecg=64, eda=4), "rate.*32.* in 'a' and .*64"),
         (make_corpus(ecg=32), "sampling_rate"),
+        (replace(TWO, scaling="past"), "scaling, got None in 'a' and past in 'b'"),
         (make_corpus(dtype="float64"), "dtype.*float32.* in 'a' and .*float64.* in 'b'"),
         (replace(TWO, X=type(TWO.X)(ecg=TWO.X["ecg"][..., :9], eda=TWO.X["eda"])), r"1, 9"),
         (change_info(TWO, label=TWO.y.astype(str)), "'label' .* <U.*, int64"),
@@ -172,6 +173,21 @@ def test_files_hold_the_same_as_memory(tmp_path):
     for array in written.X.values():
         assert isinstance(array, np.memmap)
         assert not array.flags.writeable
+
+
+@pytest.mark.parametrize("scaling", ["subject", None])
+def test_what_windows_were_scaled_over_comes_back_from_files(scaling, tmp_path):
+    written = concatenate_windows({"a": replace(ONE, scaling=scaling)}, tmp_path / "corpus")
+    assert written.scaling == scaling
+
+
+def test_windows_in_older_files_have_no_known_scaling(tmp_path):
+    concatenate_windows({"a": ONE}, tmp_path / "corpus")
+    path = tmp_path / "corpus" / "windows.json"
+    content = json.loads(path.read_text())
+    del content["scaling"]
+    path.write_text(json.dumps(content))
+    assert open_windows(tmp_path / "corpus").scaling is None
 
 
 def test_files_are_plain_npy(tmp_path):

@@ -94,6 +94,29 @@ def test_windows_are_those_of_make_windows(preprocessor):
     assert_array_equal(preprocessor.make_windows(record()).onset, np.arange(0, 111, 10))
 
 
+@pytest.mark.parametrize(
+    "steps, standardize, expected",
+    [
+        ([Clip(0, 9)], None, None),
+        ([Clip(0, 9), Standardize()], None, "recording"),
+        ([NormalScores(), Clip(0, 9)], None, "recording"),
+        ([], "recording", "recording"),
+        ([Standardize()], "subject", "subject"),
+        ([FunctionTransformer(np.abs)], None, None),
+    ],
+)
+def test_windows_say_what_they_were_scaled_over(steps, standardize, expected):
+    windows = one_step(*steps, standardize=standardize).make_windows(record(bvp=4))
+    assert windows.scaling == expected
+
+
+def test_only_the_modalities_of_the_windows_count_as_scaled():
+    rates = {"bvp": 4, "eda": 4}
+    preprocessor = Preprocessor({"bvp": [], "eda": [Standardize()]}, rates, duration=10)
+    assert preprocessor.make_windows(record(bvp=4)).scaling is None
+    assert preprocessor.make_windows(record(**rates)).scaling == "recording"
+
+
 def test_the_number_of_samples_per_window_is_known_without_recordings(preprocessor):
     windows = preprocessor.make_windows(record())
     assert preprocessor.n_times == {name: x.shape[-1] for name, x in windows.X.items()}

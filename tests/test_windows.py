@@ -232,6 +232,13 @@ def test_selected_windows_keep_all_columns_in_the_order_asked_for():
     assert some.dropped == {"no heartbeat": 2, "not wanted": 1}
 
 
+def test_windows_keep_what_they_were_scaled_over():
+    windows = Windows(np.eye(3), INFO, scaling="past")
+    for same in (windows.select([0]), replace(windows, X=np.ones((3, 2)))):
+        assert same.scaling == "past"
+    assert Windows(np.eye(3), INFO).scaling is None
+
+
 def test_an_empty_list_selects_no_windows():
     for nothing in ([], np.zeros(3, dtype=bool)):
         none = Windows(np.eye(3), INFO).select(nothing)
@@ -278,6 +285,7 @@ def test_pickling_keeps_windows():
         ({"info": INFO.rename(columns={"age": 3})}, ValueError, "different names"),
         ({"X": {"eda": np.ones((3, 8))}, "sampling_rate": {"ecg": 4}}, ValueError, "eda, .*'ecg'"),
         ({"X": 3}, ValueError, r"shape \(\)"),
+        ({"scaling": "window"}, ValueError, "scaling .* 'past', got 'window'"),
     ],
 )
 def test_windows_that_do_not_fit_their_table_are_refused(changes, error, match):

@@ -11,7 +11,15 @@ class WindowTransformer(StatelessMixin, TransformerMixin, BaseEstimator):
     A child writes ``_apply``, which maps an array of shape (n_windows, n_channels, n_times) or
     (n_windows, n_times) to a new one, and ``_check``, which raises if a parameter is wrong.
     With a parameter ``gaps="keep"`` it accepts samples of NaN.
+
+    Attributes
+    ----------
+    scales : bool
+        Whether the function brings each channel to a scale that it takes from ``X`` itself. A
+        child that does sets it to True, so that ``Windows.scaling`` can tell.
     """
+
+    scales = False
 
     def fit(self, X, y=None):
         """Check ``X`` and the parameters; ``y`` is ignored."""

@@ -22,6 +22,8 @@ class Standardize(WindowTransformer):
     NormalScores : Scale by ranks, which one artefact does not change.
     """
 
+    scales = True
+
     def __init__(self, constant="error"):
         self.constant = constant
 
@@ -52,6 +54,8 @@ class NormalScores(WindowTransformer):
     --------
     Standardize : Scale by mean and standard deviation.
     """
+
+    scales = True
 
     def __init__(self, constant="error"):
         self.constant = constant

@@ -124,6 +124,8 @@ class Preprocessor(BaseEstimator):
         Returns
         -------
         Windows
+            Their ``scaling`` is "subject" or "recording" where ``standardize`` or a step, such as
+            ``Standardize``, scales any of their signals, else None.
 
         Raises
         ------
@@ -131,7 +133,16 @@ class Preprocessor(BaseEstimator):
             If ``transform`` or ``physio_ssl.make_windows`` refuses the recordings.
         """
         transformed = self.transform(recordings)
-        return make_windows(transformed, self.duration, step, labels=labels, dtype=dtype)
+        windows = make_windows(transformed, self.duration, step, labels=labels, dtype=dtype)
+        return replace(windows, scaling=self._find_scaling(windows.X))
+
+    def _find_scaling(self, names):
+        """Return what the signals of these modalities are scaled over, or None."""
+        over = {_of(self.standardize, name) for name in names}
+        # steps of one's own may lack the attribute
+        if any(getattr(step, "scales", False) for name in names for step in self.steps[name]):
+            over.add("recording")
+        return next((by for by in ("subject", "recording") if by in over), None)
 
     def _check(self):
         """Raise if the parameters do not fit each other."""

@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 
 from .._check import has_modalities
 from ..containers import SignalDict
+from ..functional import check_choice
 
 # Columns that the package reads and what they hold; labels and further columns hold anything.
 COLUMNS = {"subject": "str", "corpus": "str", "recording": "integers", "onset": "numbers"}
@@ -48,12 +49,15 @@ class Windows:
         Sampling rate of each modality, in Hz; None if unknown.
     dropped : mapping from str to int, default=()
         Number of windows that were left out, for each reason.
+    scaling : {None, "recording", "subject", "past"}, default=None
+        What the signals were scaled over before windows were cut, as ``Preprocessor.make_windows``
+        notes it; None if they were not scaled, or it is unknown.
 
     Raises
     ------
     TypeError, ValueError
         If ``info`` is not a DataFrame that fits ``X``, a known column holds values of a wrong
-        kind, or ``sampling_rate`` names other modalities than ``X``.
+        kind, ``sampling_rate`` names other modalities than ``X``, or ``scaling`` is unknown.
 
     See Also
     --------
@@ -76,6 +80,7 @@ class Windows:
     duration: float | None = None
     sampling_rate: dict | None = None
     dropped: dict = ()
+    scaling: str | None = None
 
     def __post_init__(self):
         X, duration, rates = self.X, self.duration, self.sampling_rate
@@ -85,6 +90,7 @@ class Windows:
             X = np.asanyarray(X)
         if rates is not None and isinstance(X, SignalDict) and set(rates) != set(X):
             raise ValueError(f"sampling_rate must name the modalities {', '.join(X)}, got {rates}.")
+        check_choice("scaling", self.scaling, (None, "recording", "subject", "past"))
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "info", _check_info(self.info, X.shape))
         object.__setattr__(self, "duration", None if duration is None else float(duration))

@@ -20,7 +20,8 @@ def concatenate_windows(corpora, folder=None):
     Parameters
     ----------
     corpora : mapping from str to Windows, or to an iterable of Windows
-        Windows of each corpus, with the same modalities, channels, rates, duration and dtype.
+        Windows of each corpus, with the same modalities, channels, rates, duration, scaling
+        and dtype.
         The windows of one recording must come together. A generator is read one item at a time:
         with ``folder``, a corpus is never in memory as a whole.
     folder : str or path, default=None
@@ -85,9 +86,8 @@ def _merge(corpora, append):
             table["recording"] = table["recording"].astype(int) + n_recordings
             n_recordings = int(table["recording"].max()) + 1
         tables.append(table)
-    # duration and rates are the same for all
-    settings = {"duration": windows.duration, "sampling_rate": windows.sampling_rate}
-    return _concatenate_columns(tables), {**settings, "dropped": dropped}
+    # the settings are the same for all
+    return _concatenate_columns(tables), {**_get_settings(windows), "dropped": dropped}
 
 
 def _iterate(corpora):
@@ -121,9 +121,12 @@ def _describe(corpus, windows):
             raise ValueError(
                 f"Modality {name!r} must hold real numbers, got {array.dtype} in {corpus!r}."
             )
-    settings = {"duration": windows.duration, "sampling_rate": windows.sampling_rate}
     shapes = {name: (*array.shape[1:], str(array.dtype)) for name, array in windows.X.items()}
-    return {**settings, "channels, samples and dtype": shapes}
+    return {**_get_settings(windows), "channels, samples and dtype": shapes}
+
+
+def _get_settings(windows):
+    return {name: getattr(windows, name) for name in ("duration", "sampling_rate", "scaling")}
 
 
 def _concatenate_columns(tables):

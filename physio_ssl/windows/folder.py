@@ -84,6 +84,7 @@ def write_windows(folder, merge):
             "version": _VERSION,
             "duration": settings["duration"],
             "sampling_rate": rates and {name: float(rates[name]) for name in arrays},
+            "scaling": settings["scaling"],
             "dropped": {reason: int(n) for reason, n in settings["dropped"].items()},
             "signals": {name: _describe(array) for name, array in arrays.items()},
             "columns": list(columns),
@@ -152,7 +153,8 @@ def _open(folder, content):
     with np.load(folder / "windows.npz", allow_pickle=False) as file:
         info = pd.DataFrame({name: file[name] for name in content["columns"]})
     settings = {name: content[name] for name in ("duration", "sampling_rate", "dropped")}
-    return Windows(SignalDict(signals), info, **settings)
+    scaling = content.get("scaling")  # older files lack it
+    return Windows(SignalDict(signals), info, scaling=scaling, **settings)
 
 
 def _open_array(folder, name, kind):
