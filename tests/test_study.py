@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
-from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, SSLEncoder, Windows
-from physio_ssl.evaluation import label_efficiency, leave_subjects_out, make_baselines
+from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, SSLEncoder, Windows, evaluation
 from physio_ssl.evaluation.fold import find_unset_seeds, set_seeds
 from physio_ssl.evaluation.study import StudySettings
 from physio_ssl.leakage import LeakageError
@@ -34,6 +34,11 @@ SUBJECTS = [f"S{i}" for i in range(5)]
 GROUPS = np.repeat(SUBJECTS, 12)
 Y = np.tile(["rest", "rest", "stress"], 20)
 ONE_FOLD = [(np.flatnonzero(GROUPS != "S0"), np.flatnonzero(GROUPS == "S0"))]
+
+
+# Baselines have tests of their own.
+leave_subjects_out = partial(evaluation.leave_subjects_out, baselines=False)
+label_efficiency = partial(evaluation.label_efficiency, baselines=False)
 
 
 def make_signals(seed=0):
@@ -228,22 +233,15 @@ def test_targets_get_a_model_each():
     assert valence == accuracies(alone) == accuracies(plain)
 
 
-def test_predictions_are_kept_on_request():
-    results = leave_subjects_out(linear(), FEATURES, keep_predictions=True)
+def test_predictions_are_kept_unless_told_not_to():
+    results = leave_subjects_out(linear(), FEATURES)
     kept = results.records[2]["predictions"]
     np.testing.assert_array_equal(kept["row"], np.flatnonzero(GROUPS == "S2"))
     accuracy = np.mean(Y[kept["row"]] == np.array(kept["predicted"]))
     assert accuracy == results.records[2]["accuracy"]
-    assert "predictions" not in leave_subjects_out(linear(), FEATURES).records[0]
-
-
-def test_baselines_are_ready_made():
-    rng = np.random.default_rng(0)
-    X = SignalDict(bvp=rng.normal(size=(60, 1, 640)), eda=rng.normal(5, 1, (60, 1, 40)))
-    baselines = make_baselines({"bvp": 64, "eda": 4})
-    results = leave_subjects_out(baselines, table(X), cv=GroupKFold(2))
-    assert results.estimators == ["majority class", "hand-crafted, random forest"]
-    assert results.records[0]["accuracy"] == pytest.approx(2 / 3)  # eight of twelve are rest
+    assert kept["true"] == Y[kept["row"]].tolist() and kept["onset"] is None
+    without = leave_subjects_out(linear(), FEATURES, keep_predictions=False)
+    assert "predictions" not in without.records[0]
 
 
 def test_the_protocol_says_how_scores_were_made():
@@ -257,12 +255,12 @@ def test_the_protocol_says_how_scores_were_made():
 
 
 def test_the_settings_are_those_of_the_documented_function():
-    parameters = inspect.signature(leave_subjects_out).parameters
+    parameters = inspect.signature(evaluation.leave_subjects_out).parameters
     defaults = {field.name: field.default for field in fields(StudySettings)}
     assert {name: parameters[name].default for name in list(parameters)[2:]} == defaults
     for name in (*defaults, "models", "windows"):
-        assert f"\n    {name} : " in leave_subjects_out.__doc__
-        assert name in label_efficiency.__doc__
+        assert f"\n    {name} : " in evaluation.leave_subjects_out.__doc__
+        assert name in evaluation.label_efficiency.__doc__
 
 
 # Seeds and processes
@@ -495,7 +493,7 @@ def test_what_has_changed_is_run_again(tmp_path, seen):
     assert run(table(ROWS.X + np.array([0, 1e-9]))) == 5
     assert run(table(ROWS.X, np.roll(Y, 1))) == 5
     assert run(table(ROWS.X, groups=np.char.add("x", GROUPS))) == 5
-    assert run(keep_predictions=True) == 5
+    assert run(keep_predictions=False) == 5
     assert run(random_state=3) == 5
     assert run() == run(verbose=0, n_jobs=1) == 0
 
@@ -528,7 +526,8 @@ def run(folder, n_jobs=1):
     info = {"subject": np.repeat([f"S{i}" for i in range(6)], 10), "label": np.tile([0, 1], 30)}
     models = {name: Deadly(strategy="stratified") for name in "ab"}
     windows = Windows(X, pd.DataFrame(info))
-    return leave_subjects_out(models, windows, folder=folder, n_jobs=n_jobs, keep_predictions=True)
+    settings = {"folder": folder, "n_jobs": n_jobs, "baselines": False}
+    return leave_subjects_out(models, windows, **settings)
 """
 
 
@@ -648,13 +647,12 @@ def test_few_labels_are_part_of_more_labels_and_repeats_differ(seen):
 
 def test_each_repeat_seeds_the_models_anew():
     model = DummyClassifier(strategy="stratified")
-    results = label_efficiency(model, FEATURES, fractions=[1], n_repeats=2)
-    first, second = ([r for r in numbers(results) if r["repeat"] == n] for n in (0, 1))
-    assert first != [{**record, "repeat": 0} for record in second]
-    assert [
-        {**r, "label_fraction": 1, "repeat": 0}
-        for r in numbers(leave_subjects_out(model, FEATURES))
-    ] == first
+    draws = label_efficiency(model, FEATURES, fractions=[1], n_repeats=2)
+    first, second = (
+        [r["confusion"] for r in draws.records if r["repeat"] == repeat] for repeat in (0, 1)
+    )
+    assert first != second
+    assert first == [r["confusion"] for r in leave_subjects_out(model, FEATURES).records]
 
 
 def test_every_class_of_every_subject_keeps_a_window(seen):

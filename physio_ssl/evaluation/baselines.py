@@ -182,9 +182,7 @@ def _scale(features, windows, scaling):
         known = ~np.isnan(some)
         filled = np.where(known, some, 0)
         if scaling == "past":
-            count, total, squares = (
-                np.cumsum(x, axis=0) for x in (known, filled, filled**2)
-            )
+            count, total, squares = (np.cumsum(x, axis=0) for x in (known, filled, filled**2))
         else:
             count, total, squares = (
                 np.sum(x, axis=0, keepdims=True) for x in (known, filled, filled**2)

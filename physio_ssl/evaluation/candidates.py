@@ -31,7 +31,8 @@ def list_candidates(models, n_windows):
     """
     if is_estimator(models):
         models = {type(models).__name__.lower(): models}
-    if not isinstance(models, Mapping) or not all(isinstance(name, str) for name in models):
+    named = isinstance(models, Mapping) and all(isinstance(name, str) for name in models)
+    if not named or not models:
         raise TypeError(f"models must be a classifier or a dict of them by name, got {models!r}.")
     candidates = []
     for name, value in models.items():
@@ -51,6 +52,4 @@ def list_candidates(models, n_windows):
                         f"windows, got {_num_samples(X)}."
                     )
             candidates.append(Candidate(name, estimator, X, seed, len(several)))
-    if not candidates:
-        raise ValueError(f"A study needs at least one model, got {models!r}.")
     return candidates

@@ -130,9 +130,7 @@ def _choose_draws(fold, candidate):
     if any("repeat" in draw.condition for draw in fold.draws):
         draws = [draw for draw in fold.draws if draw.condition["repeat"] % n_seeds == seed]
     else:
-        draws = [
-            replace(draw, condition={**draw.condition, "repeat": seed}) for draw in fold.draws
-        ]
+        draws = [replace(draw, condition={**draw.condition, "repeat": seed}) for draw in fold.draws]
     return replace(fold, draws=draws)
 
 

@@ -90,7 +90,8 @@ def _run_draws(trial, fold):
     place = np.full(len(trial.y), -1)
     place[rows] = np.arange(len(rows))
     variants = [(model, X, trial.grid, {})]
-    for name, features in trial.added.items() if np.ndim(X) == 2 else ():
+    is_table = isinstance(X, np.ndarray) and X.ndim == 2
+    for name, features in trial.added.items() if is_table else ():
         probe = LinearProbe((features.shape[1], X.shape[1]))
         variants.append((probe, np.hstack([features[rows], X]), None, {"added_to": name}))
     records = []

@@ -34,7 +34,8 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     **settings
         Those of ``leave_subjects_out``, with the same defaults: ``targets``, ``cv``, ``search``,
         ``inner_cv``, ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``,
-        ``folder``, ``keep_predictions`` and ``verbose``.
+        ``folder``, ``baselines`` and ``verbose``; but ``keep_predictions`` and ``added_value``
+        are False unless set.
 
     Returns
     -------

@@ -118,7 +118,9 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
             for value in candidates:
                 classifier.set_params(C=value).fit(known, y[train])
                 predicted = classifier.predict_proba(new)
-                path.append(log_loss(y[test], predicted, sample_weight=weight, labels=self.classes_))
+                path.append(
+                    log_loss(y[test], predicted, sample_weight=weight, labels=self.classes_)
+                )
             losses.append(path)
         return candidates[np.mean(losses, axis=0).argmin()] if losses else middle
 
