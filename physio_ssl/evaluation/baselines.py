@@ -77,8 +77,15 @@ def make_baselines(
     >>> from physio_ssl.evaluation import make_baselines
     >>> people = simulate_wristband(3, signals=("eda", "temp"), random_state=0)
     >>> windows = make_windows(people, 60, labels=StageLabels({"rest": 0, "stress": 1}))
-    >>> print(*make_baselines(windows), sep=", ")
-    majority class, clock, clock, forest, hand-crafted, hand-crafted, forest, channel statistics, hand-crafted + channel statistics
+    >>> for name in make_baselines(windows):
+    ...     print(name)
+    majority class
+    clock
+    clock, forest
+    hand-crafted
+    hand-crafted, forest
+    channel statistics
+    hand-crafted + channel statistics
     """
     require_windows(windows)
     check_choice("scaling", scaling, ("same", *_SCALINGS))

@@ -36,7 +36,8 @@ def embed_once(model, X, searched=(), cache=None):
     """Apply the steps that learn nothing, and return the rest of the model and what it gets.
 
     Steps that mix windows stay in the model: a function that, say, centres all windows it is
-    given would bring test subjects' data into training. ``cache`` keeps results by ``X`` and their steps.
+    given would bring test subjects' data into training. ``cache`` keeps results by input and
+    steps.
     """
     steps, rest = take_fixed_steps(model, searched)
     key, cache = (id(X), *map(id, steps)), {} if cache is None else cache

@@ -1,0 +1,342 @@
+"""Baselines that run beside the models of a study, and what an embedding adds to them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from physio_ssl import SSLEncoder, StageLabels, Windows, make_windows
+from physio_ssl.datasets import simulate_wristband
+from physio_ssl.evaluation import LinearProbe, label_efficiency, leave_subjects_out, make_baselines
+from physio_ssl.features import ChannelStatistics, HandcraftedFeatures
+from physio_ssl.preprocessing import Preprocessor, Resample, Standardize
+
+NAMES = [
+    "majority class",
+    "clock",
+    "clock, forest",
+    "hand-crafted",
+    "hand-crafted, forest",
+    "channel statistics",
+    "hand-crafted + channel statistics",
+]
+STRESS = StageLabels({"rest": 0, "stress": 1})
+
+
+@pytest.fixture(scope="module")
+def people():
+    signals = ("bvp", "eda")
+    return simulate_wristband(4, n_blocks=1, stage_duration=120, signals=signals, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def windows(people):
+    steps = {"bvp": [Resample(None, 4), Standardize()], "eda": [Standardize()]}
+    preprocessor = Preprocessor(steps, {"bvp": 4, "eda": 4}, duration=20)
+    return preprocessor.make_windows(people, step=20, labels=STRESS)
+
+
+@pytest.fixture(scope="module")
+def encoder(windows):
+    settings = {"module__d_model": 16, "module__n_heads": 2, "max_epochs": 1, "random_state": 0}
+    return SSLEncoder(**settings).fit(windows.X)
+
+
+def probe(encoder):
+    return make_pipeline(encoder, StandardScaler(), LogisticRegression(max_iter=500))
+
+
+@pytest.fixture(scope="module")
+def study(windows, encoder):
+    return leave_subjects_out(
+        {"encoder": probe(FrozenEstimator(encoder))}, windows, transductive="z-scored by recording"
+    )
+
+
+# What runs
+
+
+def test_a_study_runs_all_baselines_unless_told_not_to(study, windows):
+    assert study.protocol["baselines"] == [*NAMES, "encoder, untrained"]
+    assert study.estimators == ["encoder", *NAMES, "encoder, untrained"]
+    plain = leave_subjects_out(LogisticRegression(), table(), baselines=False)
+    assert plain.protocol["baselines"] == [] and plain.estimators == ["logisticregression"]
+
+
+def test_a_models_own_name_wins_over_that_of_a_baseline():
+    model = DummyClassifier(strategy="constant", constant=1)
+    results = leave_subjects_out({"majority class": model}, table())
+    assert "majority class" not in results.protocol["baselines"]
+    assert results.records[0]["confusion"] == [[0, 5], [0, 5]]
+
+
+def table(**columns):
+    rng = np.random.default_rng(0)
+    info = {"subject": np.repeat(["S1", "S2", "S3"], 10), "label": np.tile([0, 1], 15), **columns}
+    return Windows(rng.normal(size=(30, 4)), pd.DataFrame(info))
+
+
+def test_a_table_of_features_without_times_has_fewer_baselines():
+    assert list(make_baselines(table())) == ["majority class", "channel statistics"]
+    _, X = make_baselines(table())["channel statistics"]
+    np.testing.assert_array_equal(X, table().X)
+
+
+def test_the_clock_sees_minutes_since_the_recording_began(windows):
+    for name in ("clock", "clock, forest"):
+        _, X = make_baselines(windows)[name]
+        np.testing.assert_array_equal(X[:, 0], windows.onset / 60)
+
+
+def test_a_clock_finds_a_label_that_follows_time():
+    onset = np.tile(np.arange(10) * 60.0, 3)
+    timed = table(onset=onset, label=(np.tile(np.arange(10), 3) // 3 == 1).astype(int))
+    results = leave_subjects_out(DummyClassifier(), timed)
+    scores = results.summary("accuracy").set_index("estimator")["mean"]
+    assert scores["clock"] > 0.9 and scores["clock, forest"] > 0.9
+    assert scores["channel statistics"] < 0.8
+
+
+# Features
+
+
+def test_features_are_of_the_recorded_signals_at_their_rates(people, windows):
+    raw = make_windows(people, 20, labels=STRESS)
+    expected = HandcraftedFeatures(raw.sampling_rate).fit_transform(raw.X)
+    model, X = make_baselines(windows, people, scaling=None)["hand-crafted"]
+    assert isinstance(model, LinearProbe)
+    np.testing.assert_allclose(X, expected, rtol=1e-6, equal_nan=True)
+
+
+def test_features_without_recordings_leave_out_what_a_low_rate_cannot_give(windows):
+    _, X = make_baselines(windows, scaling=None)["hand-crafted"]
+    rates = windows.sampling_rate
+    expected = HandcraftedFeatures(rates, specific=("eda",)).fit_transform(windows.X)
+    np.testing.assert_array_equal(X, expected)
+
+
+def test_statistics_are_those_of_the_channels_that_a_model_sees(windows):
+    _, X = make_baselines(windows)["channel statistics"]
+    np.testing.assert_array_equal(X, ChannelStatistics().fit_transform(windows.X))
+
+
+def test_both_are_joined_and_weighted_alike(windows):
+    baselines = make_baselines(windows)
+    crafted, statistics = (baselines[n][1] for n in ("hand-crafted", "channel statistics"))
+    model, X = baselines["hand-crafted + channel statistics"]
+    np.testing.assert_array_equal(X, np.hstack([crafted, statistics]))
+    assert model.widths == (crafted.shape[1], statistics.shape[1])
+
+
+def test_features_are_scaled_as_the_windows_are(windows):
+    assert windows.scaling == "recording"
+    _, X = make_baselines(windows)["hand-crafted"]
+    for subject in np.unique(windows.groups):
+        own = X[windows.groups == subject]
+        np.testing.assert_allclose(own.mean(axis=0), 0, atol=1e-9)
+        np.testing.assert_allclose(own.std(axis=0)[own.std(axis=0) > 0], 1)
+    _, raw = make_baselines(replace(windows, scaling=None))["hand-crafted"]
+    assert np.abs(raw.mean(axis=0)).max() > 0.1
+
+
+def test_scaling_by_the_past_ignores_the_future(windows):
+    n = np.flatnonzero(windows.groups == windows.groups[0])
+    half = windows.select(n[: len(n) // 2])
+    _, all_of_it = make_baselines(windows, scaling="past")["hand-crafted"]
+    _, first_half = make_baselines(half, scaling="past")["hand-crafted"]
+    np.testing.assert_allclose(all_of_it[: len(first_half)], first_half, atol=1e-9)
+    np.testing.assert_array_equal(first_half[0], 0)  # nothing before it
+
+
+def test_scaling_by_subject_joins_recordings():
+    info = {"recording": np.tile(np.repeat([0, 1], 5), 3), "onset": np.tile(np.arange(10.0), 3)}
+    several = table(**info)
+    X = np.abs(several.X[:, np.newaxis].repeat(8, axis=-1)) * np.linspace(1, 2, 32)
+    several = replace(several, X={"eda": X}, sampling_rate={"eda": 4})
+    for scaling, n in (("subject", 10), ("recording", 5)):
+        _, features = make_baselines(several, scaling=scaling)["hand-crafted"]
+        np.testing.assert_allclose(features[:n].mean(axis=0), 0, atol=1e-9)
+        assert (np.abs(features[:5].mean(axis=0)).max() > 0.01) == (scaling == "subject")
+
+
+def test_missing_features_stay_missing(windows):
+    X = {name: x.copy() for name, x in windows.X.items()}
+    silent = replace(
+        windows, X={"bvp": np.repeat(X["bvp"], 16, axis=-1)}, sampling_rate={"bvp": 64}
+    )
+    silent.X["bvp"][0] = 0.0
+    _, features = make_baselines(silent)["hand-crafted"]
+    assert np.isnan(features[0]).any() and not np.isnan(features[:, :8]).any()
+    results = leave_subjects_out(DummyClassifier(), silent, keep_predictions=False)
+    assert "hand-crafted, forest" in results.estimators
+
+
+# Untrained networks
+
+
+def test_an_untrained_network_is_repeated_with_several_seeds(study):
+    records = [r for r in study.records if r["estimator"] == "encoder, untrained"]
+    assert {r["repeat"] for r in records} == set(range(5))
+    assert len(records) == 5 * len(study.subjects)
+    assert len({tuple(map(tuple, r["confusion"])) for r in records}) > 1
+
+
+def test_untrained_weights_are_those_that_fit_starts_from(encoder, windows):
+    start = clone(encoder).set_params(max_epochs=0, random_state=3).fit(windows.X)
+    np.testing.assert_array_equal(
+        encoder.untrained(3).transform(windows.X), start.transform(windows.X)
+    )
+    assert not np.allclose(encoder.untrained(3).transform(windows.X), encoder.transform(windows.X))
+
+
+def test_an_untrained_network_scales_as_the_encoder_does(encoder, windows):
+    shifted = encoder.untrained(0)
+    own = clone(encoder).set_params(max_epochs=0).fit({n: 3 * x + 1 for n, x in windows.X.items()})
+    assert not np.allclose(shifted.transform(windows.X), own.transform(windows.X))
+
+
+def test_an_encoder_trained_in_each_fold_has_an_untrained_one_in_each_fold(windows):
+    model = probe(SSLEncoder(module__d_model=16, module__n_heads=2, max_epochs=1))
+    several = make_baselines(windows, models={"inside": model}, n_seeds=2)["inside, untrained"]
+    assert [one.steps[0][1].random_state for one in several] == [0, 1]
+    assert all(one.steps[0][1].max_epochs == 0 for one in several)
+
+
+def test_few_labels_take_another_seed_in_each_repeat(windows, encoder):
+    model = {"encoder": probe(FrozenEstimator(encoder))}
+    results = label_efficiency(model, windows, n_subjects=[2], n_repeats=2, transductive=True)
+    records = [r for r in results.records if r["estimator"] == "encoder, untrained"]
+    assert sorted({r["repeat"] for r in records}) == [0, 1]
+    assert len(records) == 2 * len(results.subjects)
+
+
+# What an embedding adds
+
+
+def test_an_embedding_joins_each_table_of_features(study, windows, encoder):
+    added = {r["added_to"] for r in study.records if "added_to" in r}
+    assert added == {"hand-crafted", "channel statistics", "hand-crafted + channel statistics"}
+    _, features = make_baselines(windows)["hand-crafted"]
+    X = np.hstack([features, encoder.transform(windows.X)])
+    joined = {"joined": (LinearProbe((features.shape[1], X.shape[1] - features.shape[1])), X)}
+    by_hand = leave_subjects_out(joined, windows, baselines=False, transductive=True)
+    scores = [r["macro_f1"] for r in study.records if r.get("added_to") == "hand-crafted"]
+    assert scores == [r["macro_f1"] for r in by_hand.records]
+
+
+def test_models_without_an_encoder_add_nothing(windows):
+    results = leave_subjects_out(
+        {"statistics": make_pipeline(ChannelStatistics(), LogisticRegression())}, windows
+    )
+    assert not any("added_to" in r for r in results.records)
+
+
+# A model's own input
+
+
+def test_a_model_may_have_its_own_input():
+    windows = table()
+    X = np.column_stack([windows.y, np.zeros(30)])
+    models = {
+        "own": (LogisticRegression(), X + 1e-3 * windows.X[:, :2]),
+        "theirs": LogisticRegression(),
+    }
+    results = leave_subjects_out(models, windows, baselines=False)
+    scores = results.summary("accuracy").set_index("estimator")["mean"]
+    assert scores["own"] == 1 and scores["theirs"] < 0.8
+
+
+def test_a_models_own_input_is_audited():
+    windows = table()
+    X = windows.X.copy()
+    X[:] = X[0]  # equal on both sides
+    results = leave_subjects_out(
+        {"own": (LogisticRegression(), X)}, windows, baselines=False, on_leak="record"
+    )
+    assert results.protocol["protocol"] == "with_leaks"
+
+
+@pytest.mark.parametrize(
+    ("models", "error", "match"),
+    [
+        ({"a": (LogisticRegression(), np.zeros((29, 2)))}, ValueError, "30 windows, got 29"),
+        (
+            {"a": (LogisticRegression(), np.zeros((30, 2)), 3)},
+            TypeError,
+            "'a' must be a classifier",
+        ),
+        ({"a": StandardScaler()}, TypeError, "'a' must be a classifier"),
+        ({"a": []}, TypeError, "'a' must be a classifier"),
+        ({}, TypeError, "dict of them by name"),
+    ],
+)
+def test_models_that_do_not_fit_are_refused(models, error, match):
+    with pytest.raises(error, match=match):
+        leave_subjects_out(models, table())
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"scaling": "person"}, "scaling"),
+        ({"recordings": []}, "'missing'"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(change, match, windows):
+    with pytest.raises(ValueError, match=match):
+        make_baselines(windows, **change)
+
+
+def test_recordings_in_another_order_are_refused(windows, people):
+    with pytest.raises(ValueError, match="in order"):
+        make_baselines(windows, people[::-1])
+
+
+# LinearProbe
+
+
+def test_a_probe_chooses_c_on_people_held_out():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(6), 40)
+    y = np.tile([0, 1], 120)
+    own = np.where(y == 1, 1, -1) * rng.normal(size=6)[groups]  # the sign differs by person
+    X = np.column_stack([own, rng.normal(size=(240, 30))])
+    assert LinearProbe().fit(X, y, groups=groups).C_ == 0.01
+    shared = np.column_stack([3.0 * y, rng.normal(size=(240, 30))])
+    assert LinearProbe().fit(shared, y, groups=groups).C_ > 1
+
+
+def test_a_probe_without_people_to_hold_out_takes_the_middle_value():
+    X, y = table().X, table().y
+    assert LinearProbe().fit(X, y).C_ == LinearProbe().fit(X, y, groups=np.zeros(30)).C_ == 1
+
+
+def test_a_wide_block_does_not_drown_a_narrow_one():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 60)
+    X = np.column_stack([y + rng.normal(size=120), rng.normal(size=(120, 100))])
+    plain, weighted = (LinearProbe(w, C=(0.1,)).fit(X, y) for w in (None, (1, 100)))
+    share = [abs(p.classifier_.coef_[0, 0]) for p in (plain, weighted)]
+    scale = [1 / np.sqrt(101), 1]
+    assert share[1] * scale[1] > 3 * share[0] * scale[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"widths": (1, 2)}, "4 columns"),
+        ({"widths": (0, 4)}, "4 columns"),
+        ({"C": ()}, "positive"),
+        ({"C": (0.0, 1.0)}, "positive"),
+    ],
+)
+def test_a_probe_refuses_settings_that_do_not_fit(settings, match):
+    with pytest.raises(ValueError, match=match):
+        LinearProbe(**settings).fit(table().X, table().y)
