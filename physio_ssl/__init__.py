@@ -6,6 +6,7 @@ __version__ = "0.1.0.dev0"
 
 # Imported on first use, so that no one waits for torch or neurokit2 without need.
 _PUBLIC_NAMES = {
+    "ChannelStatistics": "features",
     "HandcraftedFeatures": "features",
     "HeadClassifier": "head_classifier",
     "PerModality": "compose",

@@ -19,6 +19,7 @@ from torch import nn
 
 import physio_ssl
 from physio_ssl import (
+    ChannelStatistics,
     HandcraftedFeatures,
     HeadClassifier,
     PerModality,
@@ -98,6 +99,7 @@ class Linear(TokenNetwork):
 # checks also use constant windows.
 INSTANCES = [
     BandpassFilter(0.1, 0.4, sampling_rate=1),
+    ChannelStatistics(),
     Clip(-1, 1),
     CropResize(n_pieces=1),
     Detrend(),
@@ -263,7 +265,7 @@ def test_estimators_work_in_cross_validation_by_subject(estimator, X, y):
 
 
 def test_estimators_of_one_array_refuse_several_modalities(signals):
-    several = (HandcraftedFeatures, PerModality, SSLEncoder, SelectModality)
+    several = (ChannelStatistics, HandcraftedFeatures, PerModality, SSLEncoder, SelectModality)
     for estimator in (e for e in transformers if not isinstance(e, several)):
         with pytest.raises(TypeError, match="one modality, got several"):
             clone(estimator).fit(signals)

@@ -11,11 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from physio_ssl.containers import SignalDict
-from physio_ssl.features import HandcraftedFeatures
+from physio_ssl.features import ChannelStatistics, HandcraftedFeatures
 from physio_ssl.quality import find_poor_ecg
 
 RATES = {"bvp": 64, "eda": 4, "temp": 4}
 HEART_NAMES = ["heart_rate", "rmssd", "sdnn", "pnn50", "n_beats"]
+RHYTHM_NAMES = ["pnn50_all", "irregularity", "sample_entropy"]
 
 
 @pytest.fixture
@@ -280,10 +281,10 @@ def test_heart_rate_on_a_real_wrist_is_that_of_the_wristband(subject, data_folde
 
 
 def heart_of(ecg, rate=128):
-    """Return heart rate and variability of one window of an ECG, by name."""
+    """Return heart rate, variability and rhythm of one window of an ECG, by name."""
     transformer = HandcraftedFeatures({"ecg": rate}, statistics=False)
     features = transformer.fit_transform({"ecg": ecg[np.newaxis]})[0]
-    return dict(zip(HEART_NAMES, features, strict=True))
+    return dict(zip(HEART_NAMES + RHYTHM_NAMES, features, strict=True))
 
 
 @pytest.mark.parametrize("rate", [64, 128, 500])
@@ -339,7 +340,51 @@ def test_an_artefact_does_not_hide_the_beats_of_an_ecg(draw_ecg):
 def test_an_ecg_without_beats_has_no_heart_rate(n_times):
     features = heart_of(np.full(n_times, 0.1))
     assert features["n_beats"] == 0
-    assert np.isnan([features[name] for name in HEART_NAMES[:-1]]).all()
+    assert np.isnan([value for name, value in features.items() if name != "n_beats"]).all()
+
+
+def test_a_regular_rhythm_is_neither_irregular_nor_surprising(draw_ecg):
+    features = heart_of(draw_ecg(np.arange(0.5, 10, 0.8)))
+    assert features["pnn50_all"] == 0
+    assert features["irregularity"] < 0.005
+    # 11 intervals: 45 pairs of the first ten are alike, and so are their next ones
+    assert features["sample_entropy"] == pytest.approx(np.log(47 / 46))
+
+
+def test_intervals_that_variability_leaves_out_count_for_the_rhythm(draw_ecg):
+    beats = 0.5 + np.cumsum([0, 0.8, 0.8, 0.45, 1.15, 0.8, 0.8, 0.45, 1.15, 0.8, 0.8])
+    features = heart_of(draw_ecg(beats))
+    assert features["pnn50"] == 0  # as if no beat had come early
+    assert features["pnn50_all"] == pytest.approx(6 / 9)
+    assert features["irregularity"] == pytest.approx(0.35 / 0.8, abs=0.01)
+
+
+def test_entropy_of_the_rhythm_is_that_of_a_naive_count(draw_ecg):
+    intervals = np.random.default_rng(1).uniform(0.5, 1.1, size=11)
+    n_alike = n_still_alike = 0
+    for i in range(10):
+        for j in range(i):
+            near = np.abs(intervals[[i, i + 1]] - intervals[[j, j + 1]]) <= 0.1 * np.median(
+                intervals
+            )
+            n_alike += near[0]
+            n_still_alike += near.all()
+    features = heart_of(draw_ecg(0.5 + np.cumsum([0, *intervals])))
+    assert n_still_alike < n_alike
+    assert features["sample_entropy"] == pytest.approx(-np.log((n_still_alike + 1) / (n_alike + 2)))
+
+
+@pytest.mark.parametrize("n_beats, entropy", [(2, np.nan), (3, np.log(2))])
+def test_the_rhythm_needs_three_beats(n_beats, entropy, draw_ecg):
+    features = heart_of(draw_ecg(np.array([0.5, 1.3, 2.4])[:n_beats], duration=n_beats))
+    assert features["n_beats"] == n_beats
+    assert features["sample_entropy"] == pytest.approx(entropy, nan_ok=True)
+    assert np.isnan(features["irregularity"]) == (n_beats == 2)
+
+
+def test_a_pulse_has_no_rhythm_features():
+    features = features_of(bvp=pulse_train(np.arange(0.5, 60, 0.8)))
+    assert not {f"bvp_{name}" for name in RHYTHM_NAMES} & set(features)
 
 
 def test_beats_of_an_ecg_are_those_of_neurokit(draw_ecg):
@@ -364,8 +409,10 @@ def test_an_ecg_alone_has_the_same_features_as_in_a_batch(draw_ecg):
 def test_heart_rate_comes_with_or_without_the_statistics(draw_ecg):
     ecg = {"ecg": np.stack([draw_ecg(np.arange(0.5, 10, 0.8))] * 2, axis=0)}
     full, bare = (HandcraftedFeatures(128, statistics=s).fit(ecg) for s in (True, False))
-    assert full.transform(ecg).shape == (2, 13)
-    assert list(bare.get_feature_names_out()) == [f"ecg_{name}" for name in HEART_NAMES]
+    assert full.transform(ecg).shape == (2, 16)
+    assert list(bare.get_feature_names_out()) == [
+        f"ecg_{name}" for name in HEART_NAMES + RHYTHM_NAMES
+    ]
     np.testing.assert_array_equal(bare.transform(ecg), full.transform(ecg)[:, 8:])
 
 
@@ -388,3 +435,42 @@ def test_heart_rate_separates_mental_arithmetic_from_rest(eegmat_files):
     without = {"02", "13", "20"}  # a heartbeat in both files
     subjects = sorted({name[7:9] for name in rates} - without)
     assert np.mean([rates[f"Subject{s}_2"] > rates[f"Subject{s}_1"] for s in subjects]) > 0.9
+
+
+def test_channel_statistics_agree_with_numpy(X):
+    statistics = ChannelStatistics().set_output(transform="pandas")
+    features = statistics.fit_transform({"eda": X["eda"]})
+    second = X["eda"][:, 1]
+    np.testing.assert_allclose(features["eda_1_mean"], second.mean(axis=-1))
+    np.testing.assert_allclose(features["eda_1_std"], second.std(axis=-1))
+    for name, quantile in (("quantile_10", 0.1), ("median", 0.5), ("quantile_90", 0.9)):
+        np.testing.assert_array_equal(
+            features[f"eda_1_{name}"], np.quantile(second, quantile, axis=-1)
+        )
+
+
+@pytest.mark.parametrize("n_times", [60, 240])
+def test_slope_of_a_channel_is_per_window_at_any_rate(n_times):
+    ramp = 30 + 2 * np.arange(n_times)[np.newaxis] / n_times
+    assert ChannelStatistics().fit_transform(ramp)[0, 2] == pytest.approx(2)
+
+
+def test_a_constant_channel_has_no_spread_and_no_slope():
+    features = ChannelStatistics().fit_transform(np.full((1, 1, 240), 32.1))
+    assert features[0].tolist() == [32.1, 0, 0, 32.1, 32.1, 32.1]
+
+
+def test_channel_statistics_are_exact_in_every_batch_and_layout(X):
+    X = SignalDict({name: np.tile(signal, (30, 1, 1)) for name, signal in X.items()})
+    statistics = ChannelStatistics().fit(X)
+    features = statistics.transform(X)
+    assert features.shape == (360, 4 * 6)
+    alone = np.concatenate([statistics.transform(X[i : i + 1]) for i in range(12)])
+    np.testing.assert_array_equal(features, np.tile(alone, (30, 1)))
+    turned = {name: np.asfortranarray(X[name]) for name in reversed(list(X))}
+    np.testing.assert_array_equal(statistics.transform(turned), features)
+
+
+def test_channel_statistics_refuse_other_channels_than_in_fit(X):
+    with pytest.raises(ValueError, match="those of fit, .*'eda': 2.* got .*'eda': 1"):
+        ChannelStatistics().fit(X).transform({**X, "eda": X["eda"][:, :1]})

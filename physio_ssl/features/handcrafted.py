@@ -1,44 +1,34 @@
-"""Hand-crafted features of windows: the baseline that learned embeddings have to beat."""
+"""HandcraftedFeatures: statistics, heart rate, heart rhythm and skin conductance."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from scipy.signal import find_peaks
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import gen_batches
-from sklearn.utils.validation import check_is_fitted
 
-from . import functional, heartbeats
-from ._check import check_sampling_rate
-from .containers import SignalDict, as_modalities
+from .. import functional, heartbeats
+from .._check import check_sampling_rate
+from ._base import ChannelFeatures, centre, compute_slope
 
 _STATISTICS = ("mean", "std", "min", "max", "skewness", "kurtosis", "slope", "mean_abs_change")
 _HEART_RATE = ("heart_rate", "rmssd", "sdnn", "pnn50", "n_beats")
+_RHYTHM = ("pnn50_all", "irregularity", "sample_entropy")
 _SKIN_CONDUCTANCE = ("tonic_mean", "tonic_slope", "phasic_std", "n_scrs", "scr_amplitude")
 
-
-def _slope(X, sampling_rate):
-    """Return the least-squares slope per second along the last axis, 0 for one sample."""
-    times = (np.arange(X.shape[-1]) - (X.shape[-1] - 1) / 2) / sampling_rate
-    # a sum and not a matrix product: BLAS rounds a row differently in another batch
-    return (X * times).sum(axis=-1) / max((times**2).sum(), np.finfo(float).tiny)
+_ENTROPY_TOLERANCE = 0.1  # of the median interval, within which intervals count as alike
 
 
 def _compute_statistics(X, sampling_rate):
     """Return the statistics of each channel: (..., n_times) to (..., n_statistics)."""
-    low, high = X.min(axis=-1), X.max(axis=-1)
-    # rounding would leave a constant window a spread of about 1e-16, and any skewness
-    constant = functional.is_constant(X)
-    mean = np.where(constant, low, X.mean(axis=-1))
-    centred = np.where(constant[..., np.newaxis], 0, X - mean[..., np.newaxis])
-    std = np.sqrt((centred**2).mean(axis=-1))
+    mean, std, centred = centre(X)
     scores = centred / np.where(std > 0, std, 1)[..., np.newaxis]
     squares = scores**2
     skewness = (squares * scores).mean(axis=-1)
     kurtosis = np.where(std > 0, (squares**2).mean(axis=-1) - 3, 0)
-    slope = _slope(centred, sampling_rate)
+    slope = compute_slope(centred, sampling_rate)
     change = np.abs(np.diff(X, axis=-1)).sum(axis=-1) / max(X.shape[-1] - 1, 1) * sampling_rate
-    return np.stack([mean, std, low, high, skewness, kurtosis, slope, change], axis=-1)
+    return np.stack(
+        [mean, std, X.min(axis=-1), X.max(axis=-1), skewness, kurtosis, slope, change], axis=-1
+    )
 
 
 def _describe_beats(beats, kind, missing):
@@ -58,8 +48,26 @@ def _describe_beats(beats, kind, missing):
     )
 
 
+def _describe_rhythm(beats, missing):
+    """Return how irregular all beats at some times, in seconds, are."""
+    intervals = np.diff(beats)
+    if len(intervals) < 2:
+        return (missing,) * len(_RHYTHM)
+    differences = np.abs(np.diff(intervals))
+    typical = np.median(intervals)
+    similar = np.abs(intervals[:, np.newaxis] - intervals) <= _ENTROPY_TOLERANCE * typical
+    before, after = similar[:-1, :-1], similar[1:, 1:]
+    n_alike, n_still_alike = ((pairs.sum() - len(pairs)) / 2 for pairs in (before, before & after))
+    return (
+        np.mean(differences > 0.05),
+        np.median(differences) / typical,
+        # ten seconds may hold no such pair: Laplace's rule keeps the fraction defined
+        -np.log((n_still_alike + 1) / (n_alike + 2)),
+    )
+
+
 def _compute_heart_rate(X, sampling_rate, kind, missing):
-    """Return heart rate and variability: (..., n_times) to (..., n_features)."""
+    """Return heart rate, variability and rhythm: (..., n_times) to (..., n_features)."""
     X, shape = X.reshape(-1, X.shape[-1]), X.shape[:-1]
     if kind == "ecg":
         qrs = heartbeats.filter_beats(X, heartbeats.QRS_BAND, sampling_rate)
@@ -67,8 +75,12 @@ def _compute_heart_rate(X, sampling_rate, kind, missing):
     else:
         pulse = heartbeats.filter_beats(X, heartbeats.PULSE_BAND, sampling_rate)
         beats = (heartbeats.find_pulse_beats(x, sampling_rate) for x in pulse)
-    features = [_describe_beats(samples / sampling_rate, kind, missing) for samples in beats]
-    return np.array(features, dtype=float).reshape(*shape, len(_HEART_RATE))
+    features = []
+    for samples in beats:
+        times = samples / sampling_rate
+        rhythm = _describe_rhythm(times, missing) if kind == "ecg" else ()
+        features.append((*_describe_beats(times, kind, missing), *rhythm))
+    return np.array(features, dtype=float).reshape(*shape, -1)
 
 
 def _compute_skin_conductance(X, sampling_rate, min_scr_amplitude):
@@ -82,20 +94,20 @@ def _compute_skin_conductance(X, sampling_rate, min_scr_amplitude):
         _, found = find_peaks(phasic[row], prominence=min_scr_amplitude)
         if len(found["prominences"]):
             responses[row] = len(found["prominences"]), found["prominences"].mean()
-    levels = (tonic.mean(axis=-1), _slope(tonic, sampling_rate), phasic.std(axis=-1))
+    levels = (tonic.mean(axis=-1), compute_slope(tonic, sampling_rate), phasic.std(axis=-1))
     return np.concatenate([np.stack(levels, axis=-1), responses], axis=-1)
 
 
 # names of the features of one modality only, and the lowest sampling rate (Hz) that they need
 _SPECIFIC = {
     "bvp": (_HEART_RATE, 32.0),
-    "ecg": (_HEART_RATE, heartbeats.LOWEST_ECG_RATE),
+    "ecg": (_HEART_RATE + _RHYTHM, heartbeats.LOWEST_ECG_RATE),
     "eda": (_SKIN_CONDUCTANCE, 1.0),
 }
 
 
-class HandcraftedFeatures(TransformerMixin, BaseEstimator):
-    """Describe each window by statistics, heart-rate and skin-conductance features.
+class HandcraftedFeatures(ChannelFeatures):
+    """Describe each window by statistics, heart-rate, rhythm and skin-conductance features.
 
     Every channel of every modality gives eight statistics:
 
@@ -113,11 +125,25 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     - ``n_beats``, the number of beats found.
 
     Intervals below 30 beats per minute or above 200 (in an ECG 220), or that differ by more than
-    30 % from their median in the window, are left out; arrhythmias therefore look milder than
-    they are. If no two successive intervals remain, the first four features are ``missing``.
+    30 % from their median in the window, are left out of heart rate and variability, as most of
+    them are missed or extra beats. If no two successive intervals remain, the first four
+    features are ``missing``.
+
+    Heart rhythm, of the modality ``ecg``. Arrhythmias look milder than they are where irregular
+    intervals are left out, so these features count all beats found. They are ``missing`` if
+    there are fewer than three beats.
+
+    - ``pnn50_all``, the fraction of intervals that differ by more than 50 ms from the one before;
+    - ``irregularity``, the median absolute difference of successive intervals, divided by their
+      median;
+    - ``sample_entropy`` of the intervals [2]_, with templates of one interval and a tolerance of
+      0.1 of their median. Among the pairs of intervals that are alike within the tolerance, it is
+      minus the logarithm of the fraction whose next intervals are alike, too. One pair that is
+      and one that is not are added to the counts (Laplace's rule of succession), so that short
+      windows have a value: log(2) if no intervals are alike.
 
     Skin conductance, of the modality ``eda``, split at 0.05 Hz as by NeuroKit2's
-    ``eda_phasic(method="highpass")`` [2]_:
+    ``eda_phasic(method="highpass")`` [3]_:
 
     - ``tonic_mean`` and ``tonic_slope`` (per second), ``phasic_std``;
     - ``n_scrs``, the number of skin conductance responses: peaks of the phasic part with a
@@ -136,8 +162,8 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         Smallest skin conductance response to count, in the unit of ``eda``:
         microsiemens, or standard deviations if it was standardized.
     missing : float, default=nan
-        Value of heart rate and variability if there is no pulse. Most classifiers refuse NaN:
-        put ``SimpleImputer`` into the same pipeline.
+        Value of heart rate, variability and rhythm if there is no pulse. Most classifiers refuse
+        NaN: put ``SimpleImputer`` into the same pipeline.
     statistics : bool, default=True
         Whether to compute the statistics of every modality, or only the specific features.
 
@@ -148,6 +174,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
 
     See Also
     --------
+    ChannelStatistics : Statistics of all channels that an encoder sees.
     physio_ssl.preprocessing.HeartRateChannels : Heart rate as a channel of long recordings.
     physio_ssl.evaluation.make_baselines : A random forest of these features.
     physio_ssl.quality.find_poor_ecg : Find windows of an ECG without a readable heartbeat.
@@ -157,7 +184,11 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     .. [1] Elgendi, M., Norton, I., Brearley, M., Abbott, D., Schuurmans, D. (2013).
        Systolic peak detection in acceleration photoplethysmograms measured from emergency
        responders in tropical conditions. PLoS ONE 8(10), e76585.
-    .. [2] Makowski, D. et al. (2021). NeuroKit2: A Python toolbox for neurophysiological
+    .. [2] Lake, D. E., Moorman, J. R. (2011). Accurate estimation of entropy in very short
+       physiological time series: the problem of atrial fibrillation detection in implanted
+       ventricular devices. American Journal of Physiology: Heart and Circulatory Physiology
+       300(1), H319-H325.
+    .. [3] Makowski, D. et al. (2021). NeuroKit2: A Python toolbox for neurophysiological
        signal processing. Behavior Research Methods 53, 1689-1696.
 
     Examples
@@ -202,7 +233,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
             )
         if not self.min_scr_amplitude > 0:
             raise ValueError(f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}.")
-        signals = SignalDict(as_modalities(X, self, reset=True, check=True))
+        signals = self._learn_channels(X)
         found = ", ".join(signals)
         if found == "signal":
             found += " (an array: use e.g. SignalDict(bvp=X))"
@@ -224,68 +255,17 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
                 f"Without statistics, X must hold one of specific={self.specific!r}, got {found}."
             )
         self.sampling_rate_ = dict(rates)
-        self.n_channels_ = {name: signal.shape[1] for name, signal in signals.items()}
         return self
 
-    def transform(self, X):
-        """Compute the features of windows.
+    def _name_features(self, modality):
+        names = _STATISTICS if self.statistics else ()
+        return names + _SPECIFIC[modality][0] if modality in self.specific else names
 
-        Parameters
-        ----------
-        X : SignalDict, mapping from str to array, or array
-            Windows, of shape (n_windows, n_channels, n_times) or (n_windows, n_times).
-
-        Returns
-        -------
-        ndarray of float64, of shape (n_windows, n_features)
-            Features by modality, then by channel, as ``get_feature_names_out`` names them.
-
-        Raises
-        ------
-        ValueError
-            If modalities or numbers of channels are not those of ``fit``.
-        """
-        check_is_fitted(self)
-        signals = SignalDict(as_modalities(X, self, check=True))
-        received = {name: signal.shape[1] for name, signal in signals.items()}
-        if received != self.n_channels_:
-            raise ValueError(f"Channels must be those of fit, {self.n_channels_}, got {received}.")
-        batches = gen_batches(len(signals), 256)  # only to bound the memory
-        return np.concatenate([self._compute(signals[rows]) for rows in batches])
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the features: ``bvp_heart_rate``, or ``acc_0_mean`` with several channels.
-
-        ``input_features`` is ignored.
-        """
-        check_is_fitted(self)
-        names = []
-        for modality, n_channels in self.n_channels_.items():
-            features = _STATISTICS if self.statistics else ()
-            if modality in self.specific:
-                features += _SPECIFIC[modality][0]
-            for channel in range(n_channels):
-                prefix = f"{modality}_{channel}" if n_channels > 1 else modality
-                names += [f"{prefix}_{feature}" for feature in features]
-        return np.array(names, dtype=object)
-
-    def _compute(self, signals):
-        """Return the features of some windows, of shape (n_windows, n_features)."""
-        features = []
-        for name in self.n_channels_:
-            # contiguous, so that a sum over times is rounded alike in every batch
-            signal = np.ascontiguousarray(signals[name], dtype=np.float64)
-            rate = self.sampling_rate_[name]
-            parts = [_compute_statistics(signal, rate)] if self.statistics else []
-            if name in self.specific and name == "eda":
-                parts.append(_compute_skin_conductance(signal, rate, self.min_scr_amplitude))
-            elif name in self.specific:
-                parts.append(_compute_heart_rate(signal, rate, name, self.missing))
-            if parts:
-                features.append(np.concatenate(parts, axis=-1).reshape(len(signal), -1))
-        return np.concatenate(features, axis=1)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
+    def _compute_features(self, signal, modality):
+        rate = self.sampling_rate_[modality]
+        parts = [_compute_statistics(signal, rate)] if self.statistics else []
+        if modality in self.specific and modality == "eda":
+            parts.append(_compute_skin_conductance(signal, rate, self.min_scr_amplitude))
+        elif modality in self.specific:
+            parts.append(_compute_heart_rate(signal, rate, modality, self.missing))
+        return np.concatenate(parts, axis=-1)
