@@ -100,7 +100,7 @@ def test_a_clock_finds_a_label_that_follows_time():
     timed = table(onset=onset, label=(np.tile(np.arange(10), 3) // 3 == 1).astype(int))
     results = leave_subjects_out(DummyClassifier(), timed)
     scores = results.summary("accuracy").set_index("estimator")["mean"]
-    assert scores["clock"] > 0.9 and scores["clock, forest"] > 0.9
+    assert scores["clock"] >= 0.9 and scores["clock, forest"] >= 0.9
     assert scores["channel statistics"] < 0.8
 
 

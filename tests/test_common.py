@@ -27,6 +27,7 @@ from physio_ssl import (
     SSLClassifier,
     SSLEncoder,
 )
+from physio_ssl.evaluation import LinearProbe
 from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer, TokenNetwork
 from physio_ssl.preprocessing import (
     BandpassFilter,
@@ -105,6 +106,7 @@ INSTANCES = [
     Detrend(),
     GaussianNoise(),
     HandcraftedFeatures(sampling_rate=64, missing=0.0),
+    LinearProbe(),
     HeadClassifier(max_epochs=10, lr=1e-2, random_state=0),
     HeartRateChannels(sampling_rate=64),
     LowpassFilter(0.2, sampling_rate=1, order=1),

@@ -36,7 +36,7 @@ def list_candidates(models, n_windows):
         raise TypeError(f"models must be a classifier or a dict of them by name, got {models!r}.")
     candidates = []
     for name, value in models.items():
-        several = value if isinstance(value, list) else [value]
+        several = value if isinstance(value, list) and value else [value]
         for seed, one in enumerate(several):
             estimator, X = one if isinstance(one, tuple) and len(one) == 2 else (one, None)
             if not is_estimator(estimator) or not hasattr(estimator, "predict"):

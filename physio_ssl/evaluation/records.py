@@ -8,7 +8,7 @@ import numpy as np
 from .metrics import METRICS
 
 CONDITIONS = ("target", "label_fraction", "n_labelled_subjects")  # what a study may vary
-UNIQUE = ("estimator", *CONDITIONS, "repeat", "fold", "subject")
+UNIQUE = ("estimator", "added_to", *CONDITIONS, "repeat", "fold", "subject")
 _NEEDED = ("estimator", "fold", "subject", "n_windows", "class_counts", "confusion", *METRICS)
 
 

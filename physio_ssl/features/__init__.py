@@ -1,6 +1,6 @@
 """Features of windows without learning: the baselines that learned embeddings have to beat."""
 
 from .channel_statistics import ChannelStatistics
-from .handcrafted import HandcraftedFeatures
+from .handcrafted import LOWEST_RATES, HandcraftedFeatures
 
-__all__ = ["ChannelStatistics", "HandcraftedFeatures"]
+__all__ = ["LOWEST_RATES", "ChannelStatistics", "HandcraftedFeatures"]

@@ -104,6 +104,7 @@ _SPECIFIC = {
     "ecg": (_HEART_RATE + _RHYTHM, heartbeats.LOWEST_ECG_RATE),
     "eda": (_SKIN_CONDUCTANCE, 1.0),
 }
+LOWEST_RATES = {name: rate for name, (_, rate) in _SPECIFIC.items()}
 
 
 class HandcraftedFeatures(ChannelFeatures):
