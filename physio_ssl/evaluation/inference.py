@@ -15,10 +15,10 @@ def score_limits(metric):
     return (-1, 1) if metric == "kappa" else (0, 1)
 
 
-def summarise(scores, limits, confidence, n_resamples, random_state):
+def summarise(scores, metric, confidence, n_resamples, random_state):
     """Return mean, interval, deviation and counts of subjects' scores, NaN where undefined."""
     values = np.array(list(scores.values()))
-    defined = values[~np.isnan(values)]
+    defined, limits = values[~np.isnan(values)], score_limits(metric)
     low, high = bootstrap_mean(defined, confidence, n_resamples, random_state, limits)
     return {
         "mean": defined.mean() if len(defined) else np.nan,
@@ -27,6 +27,19 @@ def summarise(scores, limits, confidence, n_resamples, random_state):
         "std": defined.std(ddof=1) if len(defined) > 1 else np.nan,
         "n_subjects": len(defined),
         "n_missing": len(values) - len(defined),
+    }
+
+
+def summarise_repeats(scores):
+    """Return the number of repeats and the deviation of their means over subjects.
+
+    ``scores`` are the subjects' scores of each repeat, a list of dicts.
+    """
+    values = [np.array(list(of_subjects.values())) for of_subjects in scores]
+    means = [row[~np.isnan(row)].mean() for row in values if not np.isnan(row).all()]
+    return {
+        "n_repeats": len(scores),
+        "std_repeats": np.std(means, ddof=1) if len(means) > 1 else np.nan,
     }
 
 
@@ -109,7 +122,10 @@ def bootstrap_mean(
     if error == 0:
         return float(mean), float(mean)
     rng = np.random.default_rng(random_state)
-    drawn = [sample[rng.integers(n, size=(n_resamples, n))] for sample, n in zip(samples, sizes, strict=True)]
+    drawn = [
+        sample[rng.integers(n, size=(n_resamples, n))]
+        for sample, n in zip(samples, sizes, strict=True)
+    ]
     means = sum(resample.sum(axis=1) for resample in drawn) / n_values
     errors = np.sqrt(sum(_variance_of_sum(resample) for resample in drawn)) / n_values
     t = (means - mean) / np.maximum(errors, _LEAST_ERROR * error)
