@@ -3,6 +3,7 @@
 from .baselines import make_baselines
 from .label_efficiency import label_efficiency
 from .linear_probe import LinearProbe
+from .pooling import pool_studies
 from .reconstruction import Reconstruction, reconstruct_masked
 from .results import StudyResults
 from .study import leave_subjects_out
@@ -14,5 +15,6 @@ __all__ = [
     "label_efficiency",
     "leave_subjects_out",
     "make_baselines",
+    "pool_studies",
     "reconstruct_masked",
 ]

@@ -4,6 +4,7 @@ import math
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 
 from .metrics import METRICS
 
@@ -27,6 +28,8 @@ def check_records(records):
         names = record["estimator"], record["subject"]
         if not all(isinstance(name, str) for name in names):
             raise TypeError(f"{where} must name estimator and subject as str, got {names}.")
+        if not isinstance(record.get("added_to"), str | None):
+            raise TypeError(f"{where} must name added_to as str, got {record['added_to']!r}.")
         for name in METRICS:
             value = record[name]
             if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
@@ -57,16 +60,54 @@ def find_conditions(records, names=CONDITIONS):
     return {name: found for name, found in values.items() if found}
 
 
-def average_repeats(records, metric):
-    """Return {(estimator, condition): {subject: score}}, means over repeats, or NaN."""
+def name_models(records, added_to=None):
+    """Return the names of the models, or of those whose embedding was added to the features."""
+    return distinct([row for row in records if row.get("added_to") == added_to], "estimator")
+
+
+def average_repeats(records, metric, added_to=None, more=()):
+    """Return {(estimator, condition): {subject: score}}, means over repeats, or NaN.
+
+    With ``added_to``, the scores are those of this baseline's features with each estimator's
+    embedding. ``more`` names further values that belong to the condition.
+    """
     check_name(metric, METRICS, "metric")
-    names, scores = list(find_conditions(records)), {}
+    names, scores = [*find_conditions(records), *more], {}
     for record in records:
+        if record.get("added_to") != added_to:
+            continue
         key = record["estimator"], tuple(record.get(name) for name in names)
-        repeats = scores.setdefault(key, {}).setdefault(record["subject"], [])
+        found = scores.setdefault(key, {}).setdefault(record["subject"], [])
         if record[metric] is not None:
-            repeats.append(record[metric])
+            found.append(record[metric])
     return {
         key: {who: np.mean(found) if found else np.nan for who, found in by_subject.items()}
         for key, by_subject in scores.items()
     }
+
+
+def split_repeats(records, metric):
+    """Return {(estimator, condition): [{subject: score} of each repeat]}."""
+    scores = {}
+    for (name, (*condition, _)), found in average_repeats(records, metric, more=["repeat"]).items():
+        scores.setdefault((name, tuple(condition)), []).append(found)
+    return scores
+
+
+def pair_scores(records, metric, first, second, conditions):
+    """Yield each condition that two models share, with the scores of their subjects.
+
+    A model is a pair of its name and of the baseline that it was added to, or None. The scores
+    are a DataFrame with a row per subject and the columns ``score`` and ``other``.
+    """
+    known = find_conditions(records)
+    for name, value in conditions.items():
+        check_name(name, known, "condition")
+        check_name(value, known[name], name)
+    scores, others = (average_repeats(records, metric, added_to) for _, added_to in (first, second))
+    for name, condition in scores:
+        named = dict(zip(known, condition, strict=True))
+        is_chosen = name == first[0] and conditions.items() <= named.items()
+        if is_chosen and (second[0], condition) in others:
+            score, other = scores[name, condition], others[second[0], condition]
+            yield named, pd.DataFrame({"score": pd.Series(score), "other": pd.Series(other)})

@@ -3,15 +3,25 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from .._files import replace_file
-from .inference import compare_pairs, holm, summarise
+from .inference import compare_pairs, holm, summarise, summarise_repeats
 from .metrics import METRICS
-from .records import UNIQUE, average_repeats, check_name, check_records, distinct, find_conditions
+from .records import (
+    UNIQUE,
+    average_repeats,
+    check_name,
+    check_records,
+    distinct,
+    find_conditions,
+    name_models,
+    pair_scores,
+    split_repeats,
+)
+from .report import describe
 
 _FORM = {"format": "physio_ssl.study", "version": 1}
 
@@ -32,8 +42,11 @@ class StudyResults:
           undefined, as balanced accuracy is for a subject who lacks a class.
         - ``target``, ``label_fraction``, ``n_labelled_subjects``, ``repeat``: the conditions and
           the repetition, where there are several; and anything else, e.g. ``predictions``.
+        - ``added_to``: the baseline whose features were joined with the embedding of
+          ``estimator``; the scores are those of both together. Absent elsewhere.
     protocol : dict
-        How the scores came about, in plain values too.
+        How the scores came about, in plain values too. ``baselines`` lists the estimators that
+        are baselines.
 
     Raises
     ------
@@ -59,12 +72,12 @@ class StudyResults:
         return f"StudyResults({text})"
 
     def __str__(self):
-        return f"{self!r}\n{self.summary().to_string(index=False, float_format='{:.3f}'.format)}"
+        return "\n".join([repr(self), *describe(self)])
 
     @property
     def estimators(self):
         """Names of the models, as a list."""
-        return distinct(self.records, "estimator")
+        return name_models(self.records)
 
     @property
     def subjects(self):
@@ -83,7 +96,9 @@ class StudyResults:
         -------
         DataFrame
             A row per model, condition, repeat, subject and metric; ``value`` is NaN where that is
-            undefined. ``n_windows`` and ``n_class_...`` count the subject's windows.
+            undefined. ``n_windows`` and ``n_class_...`` count the subject's windows. A column
+            ``added_to`` names the baseline whose features were joined with the embedding of
+            the model, and is missing in the rows of the model itself.
         """
         given = [name for name in UNIQUE if any(name in record for record in self.records)]
         rows = []
@@ -99,8 +114,10 @@ class StudyResults:
     def summary(self, metric=None, confidence=0.95, n_resamples=10_000, random_state=0):
         """Average the scores over subjects.
 
-        Repeats are averaged within each subject first. The interval is that of the percentile
-        bootstrap over subjects, not windows.
+        Repeats are averaged within each subject first. The interval is that of a studentised
+        bootstrap over subjects, not windows, and stays within the range of the metric. For 15 or
+        more subjects its coverage is close to nominal, unless nearly all have the same score:
+        ``benchmarks/interval_coverage.py`` measures it.
 
         Parameters
         ----------
@@ -116,16 +133,20 @@ class StudyResults:
         DataFrame
             A row per model, condition and metric: ``mean``, ``low``, ``high``, ``std``, and
             ``n_subjects`` whose score is defined and ``n_missing`` whose score is not. The
-            interval and ``std`` are NaN for fewer than two subjects.
+            interval and ``std`` are NaN for fewer than two subjects. ``n_repeats`` is the number
+            of repeats, e.g. seeds, and ``std_repeats`` the standard deviation, over them, of
+            the mean over subjects (NaN for one repeat).
         """
         metrics = METRICS if metric is None else [metric] if isinstance(metric, str) else metric
         scores = {name: average_repeats(self.records, name) for name in metrics}
+        repeats = {name: split_repeats(self.records, name) for name in metrics}
         known, rows = self.conditions, []
         for estimator, condition in average_repeats(self.records, METRICS[0]):
             key = {"estimator": estimator, **dict(zip(known, condition, strict=True))}
             for name in metrics:
                 of_subjects = scores[name][estimator, condition]
-                row = summarise(of_subjects, confidence, n_resamples, random_state)
+                row = summarise(of_subjects, name, confidence, n_resamples, random_state)
+                row |= summarise_repeats(repeats[name][estimator, condition])
                 rows.append({**key, "metric": name, **row})
         return pd.DataFrame(rows)
 
@@ -163,11 +184,13 @@ class StudyResults:
             A row per other model and condition under which both were tested:
 
             - ``difference``: mean over subjects, positive where ``estimator`` is better, with
-              its bootstrap interval ``low`` to ``high`` (NaN for one subject);
+              its interval ``low`` to ``high``, as in ``summary`` (NaN for one subject);
             - ``n_subjects`` on whom both scores are defined, and ``n_missing``;
-            - ``p_value`` of the two-sided Wilcoxon signed-rank test, 1 where all scores tie, and
-              ``p_holm``, corrected for the number of rows;
-            - ``effect_size``: matched-pairs rank-biserial correlation, from -1 to 1.
+            - ``p_value`` of the two-sided Wilcoxon signed-rank test, 1 where all scores tie;
+            - ``effect_size``: matched-pairs rank-biserial correlation, from -1 to 1;
+            - ``p_holm``, only if ``other`` is given: the p-value corrected for the number of
+              rows, by Holm's method. Name the comparisons that you planned. Among all others,
+              the correction would depend on which models happen to be in the study.
         """
         others = [name for name in self.estimators if name != estimator]
         if other is not None:
@@ -176,27 +199,90 @@ class StudyResults:
             check_name(name, self.estimators, "estimator")
         if not others or estimator in others:
             raise ValueError(f"There must be other estimators than {estimator!r} to compare with.")
-        known = self.conditions
-        for name, value in conditions.items():
-            check_name(name, known, "condition")
-            check_name(value, known[name], name)
-
-        scores, rows = average_repeats(self.records, metric), []
-        for second, (name, condition) in product(others, scores):
-            named = dict(zip(known, condition, strict=True))
-            is_chosen = name == estimator and conditions.items() <= named.items()
-            if not is_chosen or (second, condition) not in scores:
-                continue
-            pair = scores[estimator, condition], scores[second, condition]
-            row = compare_pairs(*pair, confidence, n_resamples, random_state)
-            if row is None:
-                raise ValueError(f"No subject has {metric} of both {estimator!r} and {second!r}.")
-            rows.append({"estimator": estimator, "other": second, **named, "metric": metric, **row})
+        rows = []
+        for second in others:
+            models = (estimator, None), (second, None)
+            for named, pairs in pair_scores(self.records, metric, *models, conditions):
+                row = compare_pairs(pairs, metric, confidence, n_resamples, random_state)
+                if not row["n_subjects"]:
+                    both = f"{estimator!r} and {second!r}"
+                    raise ValueError(f"No subject has {metric} of both {both}.")
+                names = {"estimator": estimator, "other": second}
+                rows.append({**names, **named, "metric": metric, **row})
         if not rows:
             raise ValueError(f"{estimator!r} and {others} were not tested under one condition.")
         frame = pd.DataFrame(rows)
-        frame["p_holm"] = holm(frame["p_value"].to_numpy())
+        if other is not None:
+            frame["p_holm"] = holm(frame["p_value"].to_numpy())
         return frame
+
+    def added_value(
+        self,
+        estimator=None,
+        over="hand-crafted",
+        metric="macro_f1",
+        *,
+        confidence=0.95,
+        n_resamples=10_000,
+        random_state=0,
+        **conditions,
+    ):
+        """Return what an embedding adds to the features of a baseline.
+
+        This is the score of a linear classifier on the features and the embedding together,
+        minus that of the same classifier on the features alone, on the same subjects.
+
+        Parameters
+        ----------
+        estimator : str or list of str, default=None
+            Names of models; None means all whose embedding was added to the features.
+        over : str or list of str or None, default="hand-crafted"
+            Names of baselines; None means all whose features were joined with an embedding.
+        metric : str, default="macro_f1"
+            Which metric.
+        confidence, n_resamples, random_state
+            As in ``summary``.
+        **conditions
+            Only under this condition, e.g. ``label_fraction=0.1``.
+
+        Returns
+        -------
+        DataFrame
+            A row per model, baseline and condition: ``features`` and ``with_embedding``, the
+            means over the subjects who have both scores, and the columns of ``compare``, for
+            ``with_embedding`` minus ``features``. The values are NaN if nobody has both.
+
+        Raises
+        ------
+        ValueError
+            If the study has no baselines with features, a model has no embedding that was added
+            to them, or a name is unknown.
+        """
+        known = distinct([row for row in self.records if row.get("added_to")], "added_to")
+        if not known:
+            raise ValueError(
+                "The study has no scores of features with an embedding: run it with baselines and "
+                "with a model that has an embedding."
+            )
+        baselines = known if over is None else [over] if isinstance(over, str) else over
+        for name in baselines:
+            check_name(name, known, "added value over")
+        names = [estimator] if isinstance(estimator, str) else estimator
+        rows = []
+        for name in baselines:
+            added = name_models(self.records, added_to=name)
+            for model in added if names is None else names:
+                check_name(model, added, f"added value over {name!r} of")
+                models = (model, name), (name, None)
+                for named, pairs in pair_scores(self.records, metric, *models, conditions):
+                    means = pairs.dropna().mean()
+                    row = {"estimator": model, "over": name, **named, "metric": metric}
+                    row |= {"features": means["other"], "with_embedding": means["score"]}
+                    row |= compare_pairs(pairs, metric, confidence, n_resamples, random_state)
+                    rows.append(row)
+        if not rows:
+            raise ValueError(f"{list(baselines)} were not tested alone under the same condition.")
+        return pd.DataFrame(rows)
 
     def save(self, path):
         """Write the results as JSON, all or nothing; an existing file is replaced."""

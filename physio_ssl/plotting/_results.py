@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..evaluation.records import CONDITIONS, check_name, distinct, find_conditions
+from ..evaluation.records import CONDITIONS, check_name, find_conditions, name_models
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -22,10 +22,11 @@ def select_results(results, names, conditions, along=None):
     records = [
         record
         for record in results.records
-        if all(record.get(name) == value for name, value in conditions.items())
+        if record.get("added_to") is None
+        and all(record.get(name) == value for name, value in conditions.items())
         and (along is None or record.get(along) is not None)
     ]
-    found = distinct(records, "estimator")
+    found = name_models(records)
     names = found if names is None else [names] if isinstance(names, str) else list(names)
     for name in names:
         check_name(name, found, f"estimator under {conditions}" if conditions else "estimator")
