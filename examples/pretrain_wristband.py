@@ -387,20 +387,33 @@ def describe_results(folder, digest):
     results = json.loads(path.read_text())
     if results["sha256"] != digest:
         raise SystemExit(f"{path} holds results of other weights: evaluate these, or remove it")
-    rows = []
+    scores, added = [], []
     for task, found in results["tasks"].items():
-        who = f"{task} ({found['n_people']} people, windows every {found['step']:g} s)"
-        for model, (mean, low, high) in found["macro_f1"].items():
-            gain = found["gain"].get(model)
-            gain = "" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain)
-            rows.append((who, model, f"{mean:.3f} [{low:.3f}, {high:.3f}]", gain))
-    title = "gain of the pre-trained encoder over it"
+        who = f"{task} ({found['n_people']} people)"
+        for model in found["macro_f1"]:
+            columns = (found[name].get(model) for name in ("macro_f1", "auroc", "position_matched"))
+            scores.append((who, model, *map(show_interval, columns)))
+        for over, gain in found["added_value"].items():
+            added.append((who, over, show_interval(gain, "+.3f")))
+    columns = ("task", "model", "macro-F1", "AUROC", "AUROC at the same time of the recording")
     return f"""
 ## Results
 
-{tabulate(rows, "task", "model", "macro-F1", title)}
+{tabulate(scores, *columns)}
 
-Means over people, with 95 % intervals. {results["protocol"]} Evaluated on {results["date"]}."""
+Means over people, with 95 % intervals. {results["protocol"]} Evaluated on {results["date"]}.
+
+What the embedding adds to cheap features of the same windows, macro-F1, paired by person:
+
+{tabulate(added, "task", "features", "added by the embedding")}"""
+
+
+def show_interval(values, form=".3f"):
+    """Return a value with its interval as text."""
+    if values is None or values[0] is None:
+        return "not estimable"
+    mean, low, high = (format(value, form) for value in values)
+    return f"{mean} [{low}, {high}]"
 
 
 LIMITS = """

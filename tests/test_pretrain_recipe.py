@@ -148,15 +148,17 @@ def test_the_card_holds_what_was_run(whole):
 
 def test_the_card_holds_results_of_these_weights_only(whole, run):
     digest = json.loads((whole / "training.json").read_text())["sha256"]
-    found = {"macro_f1": {"pre-trained": [0.9, 0.8, 0.95], "untrained": [0.8, 0.7, 0.85]}}
-    task = {**found, "n_people": 9, "step": 5, "gain": {"untrained": [0.1, 0.05, 0.15]}}
+    scores = {"pre-trained": [0.9, 0.8, 0.95], "clock": [0.8, 0.7, 0.85]}
+    found = {"macro_f1": scores, "auroc": scores, "position_matched": {"clock": [None] * 3}}
+    task = {**found, "n_people": 9, "added_value": {"hand-crafted": [0.1, 0.05, 0.15]}}
     results = {"sha256": digest, "date": "2026-01-02", "protocol": "Some.", "tasks": {"T": task}}
     path = whole / "results.json"
     path.write_text(json.dumps(results))
     run("--output", whole)
     card = (whole / "whole.md").read_text()
-    assert "| T (9 people, windows every 5 s) | untrained | 0.800 [0.700, 0.850] |" in card
-    assert "| +0.100 [+0.050, +0.150] |" in card
+    row = "| T (9 people) | clock | 0.800 [0.700, 0.850] | 0.800 [0.700, 0.850] | not estimable |"
+    assert row in card
+    assert "| T (9 people) | hand-crafted | +0.100 [+0.050, +0.150] |" in card
     path.write_text(json.dumps({**results, "sha256": "of others"}))
     with pytest.raises(SystemExit, match="results of other weights"):
         run("--output", whole)
@@ -226,31 +228,26 @@ def test_the_evaluation_compares_on_the_same_windows(whole, tmp_path, load_scrip
         for i in range(4)
     ]
     classes = {"rest": 0, "stress": 1}
-    windows = evaluation.cut(recordings, encoder.preprocessor_, 30, classes)
-    assert windows.X["bvp"].shape[-1] == 240
-    assert windows.X["native_bvp"].shape[-1] == 3840
-    models = evaluation.make_models(encoder, windows.X, RATES)
+    windows = evaluation.cut(recordings, encoder.preprocessor_, classes, "cohort")
+    assert set(windows.groups) == {f"cohort/S{i}" for i in range(4)}
+    models = evaluation.make_models(encoder)
     left_out = [f"pre-trained, without {name}" for name in RATES]
-    baselines = [evaluation.BASELINE, evaluation.PLAIN, evaluation.UNTRAINED]
-    assert list(models) == [*baselines, "pre-trained", *left_out]
-    with_tuned = evaluation.make_models(encoder, windows.X, RATES, fine_tuned=True)
+    assert list(models) == ["pre-trained", *left_out]
+    with_tuned = evaluation.make_models(encoder, fine_tuned=True)
     added = [evaluation.FROZEN_HEAD, evaluation.TUNED]
     assert [name for name in with_tuned if name not in models] == added
-    ours, untrained = (models[name][1].estimator for name in ("pre-trained", "untrained"))
-    X = evaluation.select(windows.X, RATES)
-    assert ours is encoder
-    networks = [net.module_.network for net in (untrained, encoder)]
-    assert networks[0].tokenizers.keys() == networks[1].tokenizers.keys()
-    assert not np.allclose(untrained.transform(X), encoder.transform(X))
+    assert models["pre-trained"][0].estimator is encoder
     assert list(models[left_out[0]][0].transform(windows.X)) == ["eda", "temp"]
-    models = {name: model for name, model in models.items() if name not in left_out}
+    models = {"pre-trained": models["pre-trained"]}
     options = SimpleNamespace(output=tmp_path, n_jobs=1, seed=0)
-    found = evaluation.run("T, stress", models, windows, "cohort", options)
+    found = evaluation.run("T, stress", models, windows, recordings, options)
     assert found["n_people"] == 4
-    assert found["macro_f1"].keys() == models.keys()
+    assert {"pre-trained", "pre-trained, untrained", "clock"} < found["macro_f1"].keys()
     for name, (difference, *_) in found["gain"].items():
         means = [found["macro_f1"][model][0] for model in ("pre-trained", name)]
         assert difference == pytest.approx(means[0] - means[1])
+    assert {"hand-crafted", "channel statistics"} < found["added_value"].keys()
+    assert (tmp_path / "confounds_T_stress.png").exists()
 
 
 def test_the_digest_of_results_is_that_of_the_weights(whole, load_script):
