@@ -11,6 +11,7 @@ from .._check import check_duration, check_sampling_rate
 from ..containers import Recording, as_recordings
 from ..functional import as_floats, check_choice, is_constant
 from ..windows import count_samples, make_windows
+from ._past import make_windows_of_pasts
 from .filters import Resample
 
 
@@ -37,6 +38,14 @@ class Preprocessor(BaseEstimator):
     standardize : {None, "recording", "subject"} or dict of these, default=None
         Whether channels get zero mean and unit standard deviation after the last step, over
         each recording or over all recordings of a subject in a call. Gaps do not count.
+    scaling : {"recording", "past"}, default="recording"
+        What a window's samples may depend on. "recording": each recording goes through its steps
+        as a whole. "past": each window goes through them with what its recording holds up to the
+        window's end, as when the recording still goes on; this takes as many times longer as
+        there are windows.
+    history : float, default=None
+        How far back the past of a window goes from its end, in seconds, at least ``duration``.
+        None goes back to the recording's start. Only with ``scaling="past"``.
 
     See Also
     --------
@@ -49,6 +58,12 @@ class Preprocessor(BaseEstimator):
     The recordings of a call may lack modalities, but the same ones. Modalities without steps are
     left out. Subjects are distinguished by name: transform corpora with the same names one by one.
     Z-scores use unlabelled data of the test subjects too, which should be reported.
+
+    With ``scaling="past"`` a window is the last ``duration`` seconds of its recording, cut off at
+    the window's end and transformed. The first windows have little past, and the very first is
+    scaled by itself: leave them out with ``windows.select(windows.onset >= 240)``, say. A past
+    that the steps refuse, e.g. as the signal is constant so far, costs its window, which is
+    counted as "unusable past". ``history=duration`` scales each window by itself.
 
     Examples
     --------
@@ -63,13 +78,22 @@ class Preprocessor(BaseEstimator):
     """
 
     def __init__(
-        self, steps, output_sampling_rate, duration, input_sampling_rate=None, standardize=None
+        self,
+        steps,
+        output_sampling_rate,
+        duration,
+        input_sampling_rate=None,
+        standardize=None,
+        scaling="recording",
+        history=None,
     ):
         self.steps = steps
         self.output_sampling_rate = output_sampling_rate
         self.duration = duration
         self.input_sampling_rate = input_sampling_rate
         self.standardize = standardize
+        self.scaling = scaling
+        self.history = history
 
     @property
     def n_times(self):
@@ -94,11 +118,15 @@ class Preprocessor(BaseEstimator):
         TypeError, ValueError
             If the parameters do not fit each other, recordings have none of the modalities or
             different ones, a signal is too slow, constant or only gaps, or a step refuses it.
+            With ``scaling="past"``, as each window then has a signal of its own.
         """
-        if isinstance(recordings, Recording):
-            return self.transform([recordings])[0]
         self._check()
-        recordings = as_recordings(recordings)
+        if self.scaling == "past":
+            raise ValueError("transform needs scaling='recording'; use make_windows for 'past'.")
+        transformed = self._transform(as_recordings(recordings))
+        return transformed[0] if isinstance(recordings, Recording) else transformed
+
+    def _transform(self, recordings):
         signals = {}
         for name in _find_modalities(recordings, self.steps):
             signals[name] = [self._transform_one(r, n, name) for n, r in enumerate(recordings)]
@@ -124,16 +152,26 @@ class Preprocessor(BaseEstimator):
         Returns
         -------
         Windows
-            Their ``scaling`` is "subject" or "recording" where ``standardize`` or a step, such as
-            ``Standardize``, scales any of their signals, else None.
+            Their ``scaling`` is "subject", "recording" or "past" where ``standardize`` or a step,
+            such as ``Standardize``, scales any of their signals, else None.
 
         Raises
         ------
         TypeError, ValueError
-            If ``transform`` or ``physio_ssl.make_windows`` refuses the recordings.
+            If ``transform`` or ``physio_ssl.make_windows`` refuses the recordings, or with
+            ``scaling="past"`` none of the pasts of a recording can be transformed.
         """
-        transformed = self.transform(recordings)
-        windows = make_windows(transformed, self.duration, step, labels=labels, dtype=dtype)
+        settings = {"step": step, "labels": labels, "dtype": dtype}
+        if self.scaling == "past":
+            self._check()
+            recordings = as_recordings(recordings)
+            names = _find_modalities(recordings, self.steps)
+            rates = {name: self.output_sampling_rate[name] for name in names}
+            windows = make_windows_of_pasts(
+                self._transform, recordings, rates, self.duration, self.history, **settings
+            )
+        else:
+            windows = make_windows(self.transform(recordings), self.duration, **settings)
         return replace(windows, scaling=self._find_scaling(windows.X))
 
     def _find_scaling(self, names):
@@ -142,7 +180,8 @@ class Preprocessor(BaseEstimator):
         # steps of one's own may lack the attribute
         if any(getattr(step, "scales", False) for name in names for step in self.steps[name]):
             over.add("recording")
-        return next((by for by in ("subject", "recording") if by in over), None)
+        over = next((by for by in ("subject", "recording") if by in over), None)
+        return over and ("past" if self.scaling == "past" else over)
 
     def _check(self):
         """Raise if the parameters do not fit each other."""
@@ -164,6 +203,22 @@ class Preprocessor(BaseEstimator):
             self._fill_rates(name, steps, rate)
             check_choice("standardize", _of(self.standardize, name), (None, "recording", "subject"))
         check_duration(self.duration)
+        self._check_scaling()
+
+    def _check_scaling(self):
+        check_choice("scaling", self.scaling, ("recording", "past"))
+        by = {_of(self.standardize, name) for name in self.steps}
+        if self.scaling == "past" and "subject" in by:
+            raise ValueError("standardize='subject' needs whole recordings, not scaling='past'.")
+        if self.history is None:
+            return
+        if self.scaling != "past":
+            raise ValueError(f"history needs scaling='past', got {self.scaling!r}.")
+        if check_duration(self.history, "history") < self.duration:
+            raise ValueError(
+                f"history must be at least the duration, {self.duration:g} s, got "
+                f"{self.history:g} s."
+            )
 
     def _fill_rates(self, name, steps, rate):
         """Return copies of the steps that know their rate (None for any), and the rates after."""

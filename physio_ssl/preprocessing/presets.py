@@ -8,7 +8,12 @@ from .preprocessor import Preprocessor
 
 
 def wristband_preprocessor(
-    duration=60, output_sampling_rate=4.0, modalities=("bvp", "eda", "temp"), standardize=True
+    duration=60,
+    output_sampling_rate=4.0,
+    modalities=("bvp", "eda", "temp"),
+    standardize=True,
+    scaling="recording",
+    history=None,
 ):
     """Bring all signals of a wristband to one rate and scale.
 
@@ -25,6 +30,8 @@ def wristband_preprocessor(
         Modalities to keep.
     standardize : bool, default=True
         Whether to apply ``Standardize`` to each recording; see the notes of ``Preprocessor``.
+    scaling, history
+        As for ``Preprocessor``.
 
     Returns
     -------
@@ -49,11 +56,19 @@ def wristband_preprocessor(
         {name: list(steps) for name in modalities},
         dict.fromkeys(modalities, output_sampling_rate),
         duration,
+        scaling=scaling,
+        history=history,
     )
 
 
 def ecg_preprocessor(
-    duration=10, output_sampling_rate=128.0, band=(0.8, 50.0), order=8, standardize="subject"
+    duration=10,
+    output_sampling_rate=128.0,
+    band=(0.8, 50.0),
+    order=8,
+    standardize="subject",
+    scaling="recording",
+    history=None,
 ):
     """Bring the ECG of all recordings to one band, rate and scale.
 
@@ -79,6 +94,8 @@ def ecg_preprocessor(
         "8th-order band-pass" is read as 8 poles, set 4.
     standardize : {"subject", "recording", None}, default="subject"
         Whether z-scores are per subject, per recording, or none; see ``Preprocessor``.
+    scaling, history
+        As for ``Preprocessor``; "past" needs ``standardize="recording"`` or None.
 
     Returns
     -------
@@ -102,4 +119,11 @@ def ecg_preprocessor(
         Resample(None, output_sampling_rate, gaps="keep"),
     ]
     rates = {"ecg": output_sampling_rate}
-    return Preprocessor({"ecg": steps}, rates, duration, standardize=standardize)
+    return Preprocessor(
+        {"ecg": steps},
+        rates,
+        duration,
+        standardize=standardize,
+        scaling=scaling,
+        history=history,
+    )

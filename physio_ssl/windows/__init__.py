@@ -2,7 +2,13 @@
 
 from ._windows import Windows
 from .corpora import concatenate_windows, corpus_weights
-from .cutting import count_samples, cut_signals, make_windows, start_samples
+from .cutting import (
+    assemble_windows,
+    count_samples,
+    cut_signals,
+    make_windows,
+    start_samples,
+)
 from .folder import open_windows
 from .labels import RatingLabels, StageLabels
 
@@ -10,6 +16,7 @@ __all__ = [
     "RatingLabels",
     "StageLabels",
     "Windows",
+    "assemble_windows",
     "concatenate_windows",
     "corpus_weights",
     "count_samples",

@@ -78,8 +78,27 @@ def make_windows(
     Windows(6 of 30 s, 1 subjects, class 0: 3, class 1: 3; dropped 1 unlabelled)
     """
     recordings = as_recordings(recordings)
-    step = duration if step is None else step
     rates = _check_rates(recordings)
+
+    def cut(number, onset, n_times):
+        signals = {
+            name: _cut(signal, onset, rates[name], n_times[name], dtype)
+            for name, signal in recordings[number].signals.items()
+        }
+        return signals, np.ones(len(onset), dtype=bool)
+
+    return assemble_windows(recordings, rates, cut, duration, step, labels, valid_range)
+
+
+def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range=None):
+    """Return the windows that a function cuts, with their labels and what was dropped.
+
+    ``cut(number, onset, n_times)`` gets the number of a recording, the onsets of its labelled
+    windows and their number of samples by modality. It returns the signals, by modality, of those
+    windows that it can make, and a bool per onset: whether it could. ``rates`` are those of the
+    windows. The rest is as for ``make_windows``.
+    """
+    step = duration if step is None else step
     if not (duration > 0 and step > 0):
         raise ValueError(f"duration and step must be positive seconds, got {duration} and {step}.")
     n_times = count_samples(duration, rates)
@@ -97,31 +116,32 @@ def make_windows(
         for column, label in labels.items():
             table[column], has_label = _assign(label, recording, onset, duration)
             known &= has_label
-        signals = {
-            name: _cut(signal, onset[known], rates[name], n_times[name], dtype)
-            for name, signal in recording.signals.items()
-        }
+        dropped["unlabelled"] += np.count_nonzero(~known)
+        rows = np.flatnonzero(known)
+        signals, made = cut(number, onset[rows], n_times)
+        dropped["unusable past"] += np.count_nonzero(~made)
+        rows = rows[made]
+        if not len(rows):
+            continue
         finite = np.all([np.isfinite(x).all(axis=(1, 2)) for x in signals.values()], axis=0)
         keep = finite.copy()
         for name, (low, high) in valid_range.items():
             keep &= ~(signals[name].min(axis=(1, 2)) < low)
             keep &= ~(signals[name].max(axis=(1, 2)) > high)
-        dropped["unlabelled"] += len(known) - len(keep)
         dropped["non-finite"] += np.count_nonzero(~finite)
         dropped["out of range"] += np.count_nonzero(finite & ~keep)
         parts.append({name: x if keep.all() else x[keep] for name, x in signals.items()})
-        tables.append({column: values[known][keep] for column, values in table.items()})
+        tables.append({column: values[rows[keep]] for column, values in table.items()})
 
-    X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
-    info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
-    windows = Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped)
-    if not len(windows):
+    if not any(len(table["onset"]) for table in tables):
         longest = max(recording.duration for recording in recordings)
         raise ValueError(
             f"No window of {duration:g} s is left of recordings of at most {longest:g} s; dropped: "
-            f"{windows.dropped or 'none'}."
+            f"{dict(+dropped) or 'none'}."
         )
-    return windows
+    X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
+    info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
+    return Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped)
 
 
 def start_samples(onset, sampling_rate):
