@@ -1,4 +1,4 @@
-"""HandcraftedFeatures: statistics, heart rate, heart rhythm and skin conductance."""
+"""HandcraftedFeatures: statistics, heart rate, rhythm and skin conductance."""
 
 from collections.abc import Mapping
 
@@ -98,13 +98,9 @@ def _compute_skin_conductance(X, sampling_rate, min_scr_amplitude):
     return np.concatenate([np.stack(levels, axis=-1), responses], axis=-1)
 
 
-# names of the features of one modality only, and the lowest sampling rate (Hz) that they need
-_SPECIFIC = {
-    "bvp": (_HEART_RATE, 32.0),
-    "ecg": (_HEART_RATE + _RHYTHM, heartbeats.LOWEST_ECG_RATE),
-    "eda": (_SKIN_CONDUCTANCE, 1.0),
-}
-LOWEST_RATES = {name: rate for name, (_, rate) in _SPECIFIC.items()}
+# Features of one modality only, and the lowest sampling rate that they need, in Hz.
+_SPECIFIC = {"bvp": _HEART_RATE, "ecg": _HEART_RATE + _RHYTHM, "eda": _SKIN_CONDUCTANCE}
+LOWEST_RATES = {"bvp": 32.0, "ecg": heartbeats.LOWEST_ECG_RATE, "eda": 1.0}
 
 
 class HandcraftedFeatures(ChannelFeatures):
@@ -177,7 +173,7 @@ class HandcraftedFeatures(ChannelFeatures):
     --------
     ChannelStatistics : Statistics of all channels that an encoder sees.
     physio_ssl.preprocessing.HeartRateChannels : Heart rate as a channel of long recordings.
-    physio_ssl.evaluation.make_baselines : A random forest of these features.
+    physio_ssl.evaluation.make_baselines : Classifiers of these features, among other baselines.
     physio_ssl.quality.find_poor_ecg : Find windows of an ECG without a readable heartbeat.
 
     References
@@ -246,9 +242,9 @@ class HandcraftedFeatures(ChannelFeatures):
             )
         for name in signals:
             rate = check_sampling_rate(rates[name], f"sampling_rate[{name!r}]")
-            if name in self.specific and rate < _SPECIFIC[name][1]:
+            if name in self.specific and rate < LOWEST_RATES[name]:
                 raise ValueError(
-                    f"Features specific to {name!r} need {_SPECIFIC[name][1]:g} Hz, got {rate:g} "
+                    f"Features specific to {name!r} need {LOWEST_RATES[name]:g} Hz, got {rate:g} "
                     f"Hz: leave it out of specific={self.specific!r}."
                 )
         if not self.statistics and not set(self.specific) & set(signals):
@@ -260,7 +256,7 @@ class HandcraftedFeatures(ChannelFeatures):
 
     def _name_features(self, modality):
         names = _STATISTICS if self.statistics else ()
-        return names + _SPECIFIC[modality][0] if modality in self.specific else names
+        return names + _SPECIFIC[modality] if modality in self.specific else names
 
     def _compute_features(self, signal, modality):
         rate = self.sampling_rate_[modality]
