@@ -7,33 +7,34 @@ An ``ECGTransformer`` is pre-trained by masked prediction (Vazquez-Rodriguez et 
 (CinC 2017; a fifth of the recordings is held out). The study asks three questions:
 
 1. How well are masked samples of the held-out recordings predicted?
-2. Rest or mental arithmetic (EEGMAT, other people, another device)? Logistic regression on the
-   frozen embeddings against heart rate and its variability, leave-one-subject-out.
-3. Atrial fibrillation or normal rhythm, on the held-out recordings? A linear probe and the
-   fine-tuned network against the same network trained from scratch, with 1, 10 and 100 % of
-   the labels.
+2. Rest or mental arithmetic (EEGMAT, other people, another device)? Linear probes of the frozen
+   embeddings, leave-one-subject-out.
+3. Atrial fibrillation or normal rhythm, on the held-out recordings? Linear probes and the
+   fine-tuned network, with 1, 10 and 100 % of the labels.
 
-Windows last 10 s and are standardised one by one; nothing else about a test person is used. The
-script writes encoders and scores to the output folder as it goes, and continues from there.
+Both comparisons have the baselines: the heart rhythm (rate, variability and irregularity), the
+time since the recording began, statistics of the samples, and the same networks with random
+weights. The third also has the network trained from scratch. Both show what an embedding adds to
+the heart rhythm.
+
+Windows last 10 s and are standardised one by one. Only the rows "z-scored by person" use more of
+a test person, without labels. The script writes encoders and scores to the output folder as it
+goes, and continues from there.
 """
 
 import argparse
 import json
 import time
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, GroupShuffleSplit, StratifiedGroupKFold
+from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from physio_ssl import (
     HandcraftedFeatures,
@@ -45,16 +46,22 @@ from physio_ssl import (
     save_encoder,
 )
 from physio_ssl.datasets import load_cinc2017, load_eegmat
-from physio_ssl.evaluation import leave_subjects_out, reconstruct_masked
+from physio_ssl.evaluation import (
+    LinearProbe,
+    leave_subjects_out,
+    make_baselines,
+    reconstruct_masked,
+)
 from physio_ssl.networks import ConvEncoder, ECGTransformer
 from physio_ssl.preprocessing import Standardize, ecg_preprocessor
 from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition
 from physio_ssl.quality import drop_poor_ecg
 
 DURATION, RATE = 10, 128  # seconds, Hz
-DRAWS = {0.01: 2, 0.1: 2, 1.0: 1}  # number of draws, by the fraction of labelled recordings
-GRID = {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}
-OURS = "pre-trained ECGTransformer"
+DRAWS = {0.01: 3, 0.1: 3, 1.0: 1}  # number of draws, by the fraction of labelled recordings
+NETWORK_DRAWS = 2  # of networks that are trained with labels, which takes minutes
+N_SEEDS = 3  # of random weights
+OURS, HEART = "ECGTransformer", "heart rhythm"
 SCRATCH, TUNED = "ECGTransformer from scratch", "fine-tuned ECGTransformer"
 NETWORKS = {
     "ECGTransformer": {
@@ -86,12 +93,9 @@ def main():
     unlabelled = corpus.select(~np.isin(corpus.groups, held_out))
     print(f"Pre-training on {unlabelled}; {len(held_out)} recordings held out", flush=True)
 
-    encoders = {}
-    for name, settings in NETWORKS.items():
-        untrained = SSLEncoder(**{**settings, "max_epochs": 0}, random_state=options.seed)
-        encoders[f"untrained {name}"] = untrained.fit(unlabelled.X)
-        encoders[f"pre-trained {name}"] = pretrain(name, settings, unlabelled, options)
-
+    encoders = {
+        name: pretrain(name, settings, unlabelled, options) for name, settings in NETWORKS.items()
+    }
     test = corpus.select(np.isin(corpus.groups, held_out))
     show_errors(encoders[OURS], test, options)
     compare_on_arithmetic(encoders, options)
@@ -178,15 +182,10 @@ def show_errors(encoder, windows, options):
     encoder.pretext_.set_params(**encoder.pretext.get_params())
 
 
-def probe(*steps):
-    return make_pipeline(
-        *steps, StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000)
-    )
-
-
-def search_probe():
-    """Return a probe that searches ``C`` on the labelled recordings, split by recording."""
-    return GridSearchCV(probe(), GRID, scoring="roc_auc", cv=StratifiedGroupKFold(3))
+def describe_hearts(windows):
+    """Return the features of the heart rhythm of each window, as a table."""
+    features = HandcraftedFeatures({"ecg": RATE}, statistics=False)
+    return features.set_output(transform="pandas").fit_transform(windows.X)
 
 
 def compare_on_arithmetic(encoders, options):
@@ -195,25 +194,34 @@ def compare_on_arithmetic(encoders, options):
     windows = cut(load_eegmat(options.eegmat), step=DURATION, classes=classes)
     n_classes = windows.info.groupby("subject")["label"].transform("nunique")
     windows = windows.select(n_classes == 2)
+    windows = replace(windows, info=windows.info.assign(subject="eegmat/" + windows.groups))
     print(f"\nrest vs mental arithmetic: {windows}", flush=True)
-    heart = HandcraftedFeatures({"ecg": RATE}, statistics=False)
     models = {
-        "heart rate and variability": probe(heart, SimpleImputer()),
-        **{name: probe(FrozenEstimator(encoder)) for name, encoder in encoders.items()},
+        name: make_pipeline(FrozenEstimator(encoder), LinearProbe())
+        for name, encoder in encoders.items()
     }
+    baselines = make_baselines(windows, models=models, n_seeds=N_SEEDS)
+    forest, _ = baselines["hand-crafted, forest"]
+    hearts = describe_hearts(windows)
+    by_person = hearts.groupby(windows.groups)
+    scaled = (hearts - by_person.transform("mean")) / by_person.transform("std")
+    for name, features in {HEART: hearts, f"{HEART}, z-scored by person": scaled}.items():
+        X = features.to_numpy()
+        baselines |= {name: (LinearProbe(), X), f"{name}, forest": (forest, X)}
     study = leave_subjects_out(
-        {"majority class": DummyClassifier(), **models},
-        replace(windows, info=windows.info.assign(subject="eegmat/" + windows.info["subject"])),
-        search=dict.fromkeys(models, GRID),
-        scoring="balanced_accuracy",
+        models,
+        windows,
+        baselines=baselines,
+        transductive="rows 'z-scored by person' are scaled over each test person's windows",
         random_state=options.seed,
         folder=options.output / "folds",
         n_jobs=2,
     )
     study.save(options.output / "eegmat.json")
-    print(study.summary(["balanced_accuracy", "auroc"]).to_string())
-    others = [name for name in models if name != OURS]
-    print(study.compare(OURS, others, metric="balanced_accuracy").to_string(), flush=True)
+    for metric in ("balanced_accuracy", "auroc"):
+        print(study.summary(metric).to_string())
+        print(study.compare(OURS, list(baselines), metric=metric).to_string())
+        print(study.added_value(metric=metric).to_string(), flush=True)
 
 
 def compare_on_rhythms(encoders, windows, held_out, options):
@@ -221,15 +229,67 @@ def compare_on_rhythms(encoders, windows, held_out, options):
     is_test = np.isin(windows.groups, held_out)
     test, train = windows.select(is_test), windows.select(~is_test)
     print(f"\nAF vs normal: train on {train}, test on {test}", flush=True)
+    probes, networks = (
+        make_probes(encoders, windows, options),
+        make_networks(encoders, windows, options),
+    )
+    scores = {}
+    for models in (probes, networks):  # the networks last, as they take hours
+        for fraction, n_draws in DRAWS.items():
+            n_draws = min(n_draws, NETWORK_DRAWS) if models is networks else n_draws
+            for name, seeds in models.items():
+                # with all labels, draws are the same and only the seeds differ
+                for draw in range(len(seeds) if fraction == 1 else n_draws):
+                    path = options.output / f"{name}, {fraction:.0%}, draw {draw}.json"
+                    if not path.exists():
+                        rng = np.random.default_rng([options.seed, draw])
+                        rows = np.flatnonzero(~is_test)[draw_recordings(train, fraction, rng)]
+                        model, make_input = seeds[draw % len(seeds)]
+                        if models is networks:
+                            model.set_params(random_state=options.seed + draw)
+                        score = fit_and_score(model, make_input(), windows, rows, is_test)
+                        path.write_text(json.dumps(score.tolist()))
+                    scores.setdefault((fraction, name), []).append(json.loads(path.read_text()))
+        table = summarise(scores, test)
+        table.to_csv(options.output / "rhythms.csv")
+        print(table.round(3).to_string(), flush=True)
 
-    @cache  # a frozen encoder embeds each window once
-    def inputs(name):
-        if name in nets:
-            return train.X, test.X
-        return encoders[name].transform(train.X), encoders[name].transform(test.X)
 
-    nets = {
-        name: SSLClassifier(
+def make_probes(encoders, windows, options):
+    """Return lists of pairs, one per seed: a classifier, and a function that gives its input."""
+    hearts = describe_hearts(windows)
+    baselines = make_baselines(windows, random_state=options.seed)
+    tables = {name: model for name, model in baselines.items() if isinstance(model, tuple)}
+    forest, _ = tables["hand-crafted, forest"]
+    tables |= {HEART: (LinearProbe(), hearts), f"{HEART}, forest": (forest, hearts)}
+    tables["irregularity alone, no labels"] = None, hearts["ecg_irregularity"]
+    probes = {name: [(model, partial(np.asarray, X))] for name, (model, X) in tables.items()}
+
+    @cache  # each network embeds each window once
+    def embed(name, seed=None):
+        encoder = encoders[name] if seed is None else encoders[name].untrained(seed)
+        return encoder.transform(windows.X)
+
+    def join(name):
+        return np.hstack([hearts, embed(name)])
+
+    for name, encoder in encoders.items():
+        widths = hearts.shape[1], len(encoder.get_feature_names_out())
+        probes |= {
+            f"{name}, untrained": [
+                (LinearProbe(), partial(embed, name, seed)) for seed in range(N_SEEDS)
+            ],
+            name: [(LinearProbe(), partial(embed, name))],
+            f"{HEART} + {name}": [(LinearProbe(widths), partial(join, name))],
+        }
+    return probes
+
+
+def make_networks(encoders, windows, options):
+    """Return the networks that are trained with labels, in the form of ``make_probes``."""
+    networks = {}
+    for name, mode in ((SCRATCH, "supervised"), (TUNED, "fine_tuned")):
+        network = SSLClassifier(
             FrozenEstimator(encoders[OURS]),
             mode=mode,
             class_weight="balanced",
@@ -239,32 +299,17 @@ def compare_on_rhythms(encoders, windows, held_out, options):
             precision=options.precision,
             n_threads=2,
         )
-        for name, mode in ((SCRATCH, "supervised"), (TUNED, "fine_tuned"))
-    }
-    scores, seconds = {}, {}
-    for fraction, n_draws in DRAWS.items():
-        for draw in range(n_draws):
-            rows = draw_recordings(train, fraction, np.random.default_rng([options.seed, draw]))
-            for name in (*encoders, *nets):
-                path = options.output / f"{name}, {fraction:.0%}, draw {draw}.json"
-                if not path.exists():
-                    X_train, X_test = inputs(name)
-                    if name in nets:
-                        model = nets[name].set_params(random_state=options.seed + draw)
-                    else:
-                        model = search_probe()
-                    start = time.perf_counter()
-                    model.fit(X_train[rows], train.y[rows], groups=train.groups[rows])
-                    score = model.predict_proba(X_test)[:, 1]
-                    log = {"seconds": time.perf_counter() - start, "scores": score.tolist()}
-                    path.write_text(json.dumps(log))
-                log = json.loads(path.read_text())
-                scores.setdefault((fraction, name), []).append(log["scores"])
-                seconds.setdefault((fraction, name), []).append(log["seconds"])
-    table = summarise(scores, test)
-    table["seconds"] = [np.mean(seconds[key]) for key in table.index]
-    table.to_csv(options.output / "rhythms.csv")
-    print(table.round(3).to_string(), flush=True)
+        networks[name] = [(network, lambda: windows.X)]
+    return networks
+
+
+def fit_and_score(model, X, windows, rows, is_test):
+    """Return the scores of the test windows, after training on some rows; None has learned."""
+    if model is None:
+        return X[is_test]
+    # so that C is chosen on recordings that were held out
+    groups = {"groups": windows.groups[rows]} if has_fit_parameter(model, "groups") else {}
+    return model.fit(X[rows], windows.y[rows], **groups).predict_proba(X[is_test])[:, 1]
 
 
 def draw_recordings(windows, fraction, rng):
@@ -277,35 +322,55 @@ def draw_recordings(windows, fraction, rng):
     return np.flatnonzero(np.isin(windows.groups, kept))
 
 
-def summarise(scores, test, n_resamples=1000):
-    """Return the mean AUROC over draws, and the gain on training from scratch.
+def summarise(scores, test, n_resamples=2000):
+    """Return the mean AUROC over draws, and the gain on heart rhythm and training from scratch.
 
     The 95 % intervals are over test recordings, resampled within each class, and over draws.
-    All models are scored on the same resamples.
+    All models are scored on the same resamples, and gains are those in the same draws. One
+    score, of a model without draws, counts for all of them.
     """
     rng = np.random.default_rng(0)
-    names, member = np.unique(test.groups, return_inverse=True)
-    rows = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
-    label = np.array([test.y[some[0]] for some in rows])
-    scores = {key: np.array(value) for key, value in scores.items()}
-    resampled = {key: [] for key in scores}
-    for _ in range(n_resamples):
-        chosen = [rng.choice(np.flatnonzero(label == c), (label == c).sum()) for c in (0, 1)]
-        drawn = np.concatenate([rows[i] for i in np.concatenate(chosen)])
-        luck = rng.random()
-        for key, values in scores.items():
-            values = values[int(luck * len(values))]
-            resampled[key].append(roc_auc_score(test.y[drawn], values[drawn]))
+    names, first, member = np.unique(test.groups, return_index=True, return_inverse=True)
+    weights = np.ones((1 + n_resamples, len(names)))  # first all recordings, once each
+    for label in (0, 1):
+        some = np.flatnonzero(test.y[first] == label)
+        weights[1:, some] = rng.multinomial(
+            len(some), np.full(len(some), 1 / len(some)), n_resamples
+        )
+    luck = rng.random(n_resamples)
+    aurocs = {
+        key: np.array([resample_auroc(score, test.y, member, weights) for score in several])
+        for key, several in scores.items()
+    }
+
+    def describe(name, values):
+        chosen = values[(luck * len(values)).astype(int), 1 + np.arange(n_resamples)]
+        low, high = np.quantile(chosen, [0.025, 0.975])
+        return {name: values[:, 0].mean(), f"{name}_low": low, f"{name}_high": high}
+
     table = []
-    for (fraction, name), values in scores.items():
-        auroc = np.mean([roc_auc_score(test.y, value) for value in values])
-        scratch = np.mean([roc_auc_score(test.y, value) for value in scores[fraction, SCRATCH]])
-        gain = np.subtract(resampled[fraction, name], resampled[fraction, SCRATCH])
-        low, high = np.quantile(resampled[fraction, name], [0.025, 0.975])
-        gain_low, gain_high = np.quantile(gain, [0.025, 0.975])
-        table.append([fraction, name, auroc, low, high, auroc - scratch, gain_low, gain_high])
-    columns = ["fraction", "model", "auroc", "low", "high", "gain", "gain_low", "gain_high"]
-    return pd.DataFrame(table, columns=columns).set_index(["fraction", "model"])
+    for (fraction, name), values in aurocs.items():
+        row = {"fraction": fraction, "model": name, **describe("auroc", values)}
+        for kind, other in (("over_rhythm", HEART), ("over_scratch", SCRATCH)):
+            if (fraction, other) in aurocs and other != name:
+                pair = values, aurocs[fraction, other]
+                n_draws = [len(some) for some in pair]
+                n_draws = max(n_draws) if min(n_draws) == 1 else min(n_draws)
+                pair = [np.resize(some, (n_draws, some.shape[1])) for some in pair]
+                row |= describe(kind, pair[0] - pair[1])
+        table.append(row)
+    return pd.DataFrame(table).set_index(["fraction", "model"])
+
+
+def resample_auroc(score, y, member, weights):
+    """Return the AUROC of windows with recordings weighted as in each row of ``weights``."""
+    belongs = (member[:, np.newaxis] == np.arange(weights.shape[1])).astype(float)
+    positive, negative = belongs[y == 1], belongs[y == 0]
+    score = np.asarray(score)
+    difference = score[y == 1][:, np.newaxis] - score[y == 0]
+    wins = positive.T @ ((np.sign(difference) + 1) / 2) @ negative  # of pairs of recordings
+    n_pairs = (weights @ positive.sum(axis=0)) * (weights @ negative.sum(axis=0))
+    return ((weights @ wins) * weights).sum(axis=1) / n_pairs
 
 
 if __name__ == "__main__":
