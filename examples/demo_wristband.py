@@ -3,8 +3,9 @@
     python examples/demo_wristband.py                                  # simulated cohort
     python examples/demo_wristband.py --data WESAD --corpus NurseStress
 
-The demo compares four models leave-one-subject-out: the majority class, hand-crafted features, an
-untrained encoder and a pre-trained encoder, the last three with the same logistic regression.
+The demo compares the pre-trained encoder, leave-one-subject-out, with the baselines that every
+study of this library runs: the majority class, a clock, hand-crafted features, statistics of the
+encoder's own channels, and the untrained encoder with several seeds.
 The encoder is pre-trained on people who are not in the test. With ``--corpus``, and on the
 simulated cohort, this happens once, on other recordings; with ``--data`` alone it happens in each
 fold, on the training subjects. Every signal is standardised over its whole recording, which uses a
@@ -25,18 +26,14 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from physio_ssl import HandcraftedFeatures, SignalDict, SSLEncoder, StageLabels
+from physio_ssl import SSLEncoder, StageLabels
 from physio_ssl.datasets import load_empatica_corpus, load_wesad, simulate_wristband
-from physio_ssl.evaluation import leave_subjects_out
+from physio_ssl.evaluation import LinearProbe, leave_subjects_out, make_baselines
 from physio_ssl.plotting import PretrainingCurveDisplay, SubjectScoresDisplay
-from physio_ssl.preprocessing import Preprocessor, Standardize, wristband_preprocessor
+from physio_ssl.preprocessing import wristband_preprocessor
 from physio_ssl.transforms import (
     CropResize,
     GaussianNoise,
@@ -46,10 +43,8 @@ from physio_ssl.transforms import (
 )
 
 DURATION = 60  # seconds
-RATES = {"bvp": 64, "eda": 4, "temp": 4}  # Hz, of an Empatica E4
 PREPROCESSOR = wristband_preprocessor(duration=DURATION)
-AT_NATIVE_RATES = Preprocessor({name: [Standardize()] for name in RATES}, RATES, DURATION)
-METRICS = ["accuracy", "balanced_accuracy", "macro_f1"]
+METRICS = ["accuracy", "balanced_accuracy", "macro_f1", "auroc"]
 
 
 def main():
@@ -85,15 +80,18 @@ def main():
         "n_views": options.n_views,
         "protocol": f"leave one subject out; windows of 60 s every {options.step:g} s; each "
         "signal z-scored over its recording, which uses a test subject's unlabelled data; "
-        "logistic regression with C=0.1",
+        "logistic regression with its C chosen within the training people",
         "tasks": {},
     }
     for task, classes in tasks.items():
-        windows = name_subjects(cut(recordings, classes, options.step), options.data or "cohort")
+        windows = PREPROCESSOR.make_windows(recordings, options.step, labels=StageLabels(classes))
+        windows = name_subjects(windows, options.data or "cohort")
         print(f"\n{task}: {windows}")
+        models = {"pre-trained encoder": make_pipeline(encoder, LinearProbe())}
         study = leave_subjects_out(
-            make_models(encoder, options),
+            models,
             windows,
+            baselines=make_baselines(windows, recordings, models=models),
             transductive="each signal is z-scored over its recording",
             n_jobs=options.n_jobs,
             random_state=options.seed,
@@ -118,7 +116,7 @@ def parse_options():
     parser.add_argument("--output", type=Path, default=Path("demo_results"))
     parser.add_argument("--epochs", type=int, help="epochs over the unlabelled windows")
     parser.add_argument("--n-views", type=int, default=6, help="versions of a window to show")
-    parser.add_argument("--step", type=float, help="seconds between test windows")
+    parser.add_argument("--step", type=float, default=15, help="seconds between test windows")
     parser.add_argument("--corpus-step", type=float, help="seconds between unlabelled windows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=2, help="folds at a time")
@@ -126,7 +124,6 @@ def parse_options():
     if options.epochs is None:
         options.epochs = 1 if options.data else 2
     options.corpus_step = options.corpus_step or 15
-    options.step = options.step or (5 if options.data else 15)
     return options
 
 
@@ -153,46 +150,10 @@ def load(options):
     return recordings, corpus, {"stress vs rest": {"rest": 0, "stress": 1}}
 
 
-def cut(recordings, classes, step):
-    """Return windows that hold the pulse twice: at 4 Hz, and at 64 Hz for the features."""
-    labels = StageLabels(classes)
-    windows = PREPROCESSOR.make_windows(recordings, step, labels=labels)
-    native = AT_NATIVE_RATES.make_windows(recordings, step, labels=labels)
-    assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
-    rates = {**windows.sampling_rate, "bvp_64hz": 64}
-    return replace(windows, X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]), sampling_rate=rates)
-
-
 def name_subjects(windows, folder):
     """Return windows whose subjects carry the name of their data set, as many have an S2."""
     names = [f"{Path(folder).name} {subject}" for subject in windows.groups]
     return replace(windows, info=windows.info.assign(subject=names))
-
-
-def at_4_hz(X):
-    return SignalDict({name: X[name] for name in ("bvp", "eda", "temp")})
-
-
-def at_native_rates(X):
-    return SignalDict(bvp=X["bvp_64hz"], eda=X["eda"], temp=X["temp"])
-
-
-def make_models(encoder, options):
-    untrained = SSLEncoder(max_epochs=0, random_state=options.seed)
-    return {
-        "majority class": DummyClassifier(),
-        "hand-crafted features": classify(
-            FunctionTransformer(at_native_rates), HandcraftedFeatures(RATES), SimpleImputer()
-        ),
-        "untrained encoder": classify(FunctionTransformer(at_4_hz), untrained),
-        "pre-trained encoder": classify(FunctionTransformer(at_4_hz), encoder),
-    }
-
-
-def classify(*steps):
-    # Below the default of 1: windows overlap, so there are fewer than it seems.
-    classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
-    return make_pipeline(*steps, StandardScaler(), classifier)
 
 
 def print_tables(study):
@@ -207,6 +168,10 @@ def print_tables(study):
     table = summary.pivot(index="estimator", columns="metric", values="score")
     print("\nmean over subjects [95 % interval]")
     print(table.loc[study.estimators, METRICS].to_string())
+    print("\nwhat the embedding adds to features, macro-F1, paired by subject")
+    columns = ["over", "features", "with_embedding", "difference", "low", "high"]
+    added = study.added_value(over=None)[columns]
+    print(added.to_string(index=False, float_format="{:.3f}".format))
 
 
 def summarise(study):
@@ -229,7 +194,7 @@ def read_clock(start):
 def plot_views(windows, path):
     """Draw a window of each modality, before and after each of the five transforms."""
     transforms = [GaussianNoise(), Permutation(), TimeWarp(), CropResize(), MagnitudeWarp()]
-    names = list(at_4_hz(windows.X))
+    names = list(windows.X)
     middle = len(windows) // 2
     figure, axes = plt.subplots(
         6,

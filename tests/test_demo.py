@@ -23,12 +23,9 @@ def test_the_demo_prints_tables_and_writes_results_and_figures(tmp_path):
     assert len(study.subjects) == 14
     assert study.protocol["audit"]["ok"]
     assert list(task) == study.estimators
-    assert list(task) == [
-        "majority class",
-        "hand-crafted features",
-        "untrained encoder",
-        "pre-trained encoder",
-    ]
+    assert list(task) == ["pre-trained encoder", *study.protocol["baselines"]]
+    assert {"clock", "hand-crafted", "pre-trained encoder, untrained"} < set(task)
+    assert "what the embedding adds" in run.stdout
     mean, low, high = task["pre-trained encoder"]["macro_f1"]
     assert 0 <= low <= mean <= high <= 1
     figures = {path.name for path in (tmp_path / "out put").glob("*.png")}
