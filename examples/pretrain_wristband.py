@@ -422,12 +422,12 @@ LIMITS = """
 - The encoder has seen one device, worn on the wrist, and the people of the corpora above. Test it
   on your device and place on the body before you build anything on it.
 - Poor contact, movement and temperature change these signals more than many states of interest do.
-- Some steps standardise over the whole recording. They cannot run while the recording goes on, unless
-  `encoder.preprocessor_.set_params(scaling="past")` lets them see the past only.
+- Some steps standardise over the whole recording. They cannot run while the recording goes on,
+  unless `encoder.preprocessor_.set_params(scaling="past")` lets them see the past only.
 - A recording of one state is standardised by that state alone, and its strongest moments look like
-  another state. `wristband-small` called 22.9 % of the windows stress when the rest of WESAD's people
-  was cut out and standardised by itself, and 0.6 % of the same windows in their whole recordings. With
-  `scaling="past"`, in training too, it was 4.0 % and 3.2 %.
+  another state. `wristband-small` called 22.9 % of the windows stress when the rest of WESAD's
+  people was cut out and standardised by itself, and 0.6 % of the same windows in their whole
+  recordings. With `scaling="past"`, in training too, it was 4.0 % and 3.2 %.
 - The studies that it is tested on, WESAD and Stress-Predict, induced stress in few people.
 - The preprocessor, the pretext task and the sizes of this recipe, and the classifier's `C`, were
   chosen while looking at the scores on these two studies. So the scores are a little too kind.

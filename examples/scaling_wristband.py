@@ -173,8 +173,13 @@ def count_false_stress(encoder, recordings, windows, embeddings, classes):
             }
         found[scaling] = shares
         for what in ("rest alone", "in its recording"):
-            mean = np.mean([share[what] for share in shares.values()])
-            print(f"{scaling}, {what}: {mean:.3f} of the windows of rest called stress", flush=True)
+            percent = 100 * np.array([share[what] for share in shares.values()])
+            low, mean, high = percent.min(), percent.mean(), percent.max()
+            print(
+                f"{scaling}, {what}: {mean:.1f} % of the windows of rest called stress "
+                f"({low:.1f} to {high:.1f} % by person)",
+                flush=True,
+            )
     return found
 
 

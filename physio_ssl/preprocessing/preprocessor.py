@@ -41,8 +41,8 @@ class Preprocessor(BaseEstimator):
     scaling : {"recording", "past"}, default="recording"
         What a window's samples may depend on. "recording": each recording goes through its steps
         as a whole. "past": each window goes through them with what its recording holds up to the
-        window's end, as when the recording still goes on; this takes as many times longer as
-        there are windows.
+        window's end, as when the recording still goes on. That is slow: every window costs a
+        pass over its past.
     history : float, default=None
         How far back the past of a window goes from its end, in seconds, at least ``duration``.
         None goes back to the recording's start. Only with ``scaling="past"``.
