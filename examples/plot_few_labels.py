@@ -84,7 +84,7 @@ plt.show()
 # %%
 # The differences, paired by person. With eight people, hardly any is certain.
 
-study.compare("encoder, linear")[["other", "difference", "low", "high", "p_value", "p_holm"]]
+study.compare("encoder, linear")[["other", "difference", "low", "high", "p_value"]]
 
 # %%
 # Whom does it fail on, and how?

@@ -110,6 +110,14 @@ def test_means_and_intervals_are_those_of_the_summary():
     assert tuple(METRIC_NAMES) == METRICS
 
 
+def test_scores_with_features_added_are_not_drawn():
+    results = make_results()
+    expected = SubjectScoresDisplay.from_results(results)
+    more = [make_record("frozen", name, 0.1, added_to="supervised") for name in SUBJECTS]
+    display = SubjectScoresDisplay.from_results(StudyResults([*results.records, *more], {}))
+    assert_array_equal(display.scores, expected.scores)
+
+
 @pytest.mark.parametrize("n_missing", [1, len(SUBJECTS)])
 def test_missing_scores_are_left_out_and_counted(n_missing):
     results = make_results()

@@ -15,7 +15,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from physio_ssl.evaluation.inference import bootstrap_mean, holm, rank_biserial
+from physio_ssl.evaluation.inference import holm, rank_biserial
 from physio_ssl.evaluation.metrics import METRICS, score
 from physio_ssl.evaluation.results import StudyResults
 
@@ -165,25 +165,6 @@ def test_one_subject_has_no_interval():
     assert row[["low", "high", "std"]].isna().all()
 
 
-def test_the_bootstrap_is_that_of_a_loop_over_resamples():
-    values = np.array([0.1, 0.2, 0.4, 0.8])
-    drawn = np.random.default_rng(3).integers(4, size=(500, 4))
-    means = [np.mean([values[i] for i in row]) for row in drawn]
-    expected = np.percentile(means, [5, 95])
-    assert_allclose(bootstrap_mean(values, 0.9, 500, 3), expected)
-
-
-def test_the_interval_of_two_subjects_reaches_from_one_to_the_other():
-    assert_allclose(bootstrap_mean(np.array([0.2, 0.6]), 0.95, 1000, 0), [0.2, 0.6])
-
-
-def test_the_interval_covers_the_true_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    intervals = [bootstrap_mean(rng.normal(size=50), 0.9, 500, i) for i in range(500)]
-    covered = np.mean([low < 0 < high for low, high in intervals])
-    assert covered == pytest.approx(0.9, abs=0.05)
-
-
 def test_the_same_seed_gives_the_same_interval(results):
     first, again = results.summary(), results.summary()
     assert first.equals(again)
@@ -223,9 +204,36 @@ def test_repeats_are_averaged_within_the_subject_first():
     )
     single = make_results({"a": [0.2, 0.7, 0.9]})
     assert_allclose(
-        repeated.summary().drop(columns=["estimator", "metric"]),
-        single.summary().drop(columns=["estimator", "metric"]),
+        repeated.summary()[["mean", "low", "high", "std", "n_subjects"]],
+        single.summary()[["mean", "low", "high", "std", "n_subjects"]],
     )
+
+
+def test_the_spread_over_repeats_is_that_of_their_means_over_subjects():
+    scores = {"S1": [0.1, 0.3, None], "S2": [0.5, 0.9, 0.6]}
+    records = [
+        make_record(subject=subject, value=value, repeat=seed)
+        for subject, values in scores.items()
+        for seed, value in enumerate(values)
+    ]
+    row = StudyResults([*records, make_record("b")], {}).summary("kappa").iloc[0]
+    assert row["n_repeats"] == 3
+    assert row["std_repeats"] == pytest.approx(np.std([0.3, 0.6, 0.6], ddof=1))
+
+
+def test_one_repeat_has_no_spread(results):
+    row = results.summary("kappa").iloc[0]
+    assert row["n_repeats"] == 1
+    assert np.isnan(row["std_repeats"])
+
+
+@pytest.mark.parametrize("metric, lowest", [("macro_f1", 0), ("kappa", -1)])
+def test_intervals_stay_within_the_range_of_the_metric(metric, lowest):
+    results = make_results({"a": [1, 1, 0.2], "b": [lowest, lowest, 0.8]})
+    summary = results.summary(metric).set_index("estimator")
+    assert summary.loc["a", "high"] == 1
+    assert summary.loc["b", "low"] == lowest
+    assert results.compare("a", "b", metric).iloc[0]["high"] == 1 - lowest
 
 
 def test_each_condition_has_its_own_rows():
@@ -298,13 +306,18 @@ def test_holm_by_hand():
     assert_allclose(holm(np.array([0.6, 0.9])), [1, 1])
 
 
-def test_all_others_are_compared_and_corrected_together(results):
+def test_all_others_are_compared_without_correction(results):
     table = results.compare("b")
     assert list(table["other"]) == ["a", "c"]
+    assert "p_holm" not in table
+
+
+def test_named_comparisons_are_corrected_together_whatever_else_was_run(results):
+    table = results.compare("b", ["c", "a", "c"])
+    assert list(table["other"]) == ["c", "a"]
     assert_allclose(table["p_holm"], holm(table["p_value"].to_numpy()))
     alone = results.compare("b", "c")
     assert alone["p_holm"].equals(alone["p_value"])
-    assert results.compare("b", ["c", "a", "c"])["other"].tolist() == ["c", "a"]
 
 
 @pytest.fixture
@@ -391,6 +404,110 @@ def test_results_show_what_they_are(results, curve):
     assert "balanced_accuracy" in str(results)
 
 
+@pytest.fixture
+def joined():
+    """An encoder, two baselines, and the features of one with the embedding, of two seeds."""
+    records = make_results({"encoder": [0.9, 0.8, 0.7], "hand-crafted": [0.6, 0.7, None]}).records
+    records += make_results({"clock": [0.8, 0.8, 0.8]}).records
+    for seed, gain in enumerate([0.1, 0.3]):
+        with_embedding = {"encoder": [0.6 + gain, 0.8 + gain - 0.2, 0.5]}
+        more = {"added_to": "hand-crafted", "repeat": seed}
+        records += make_results(with_embedding, **more).records
+    return StudyResults(records, {"baselines": ["hand-crafted", "clock"]})
+
+
+def test_added_value_is_features_with_the_embedding_minus_features(joined):
+    row = joined.added_value("encoder").iloc[0]
+    # over two seeds, 0.8 and 0.8 with the embedding, 0.6 and 0.7 without
+    assert row["features"] == pytest.approx(0.65)
+    assert row["with_embedding"] == pytest.approx(0.8)
+    assert row["difference"] == pytest.approx(0.15)
+    assert (row["estimator"], row["over"]) == ("encoder", "hand-crafted")
+    assert (row["n_subjects"], row["n_missing"]) == (2, 1)
+
+
+def test_added_value_is_tested_like_a_comparison(joined):
+    found = joined.added_value("encoder").iloc[0]
+    scores = {"a": [0.8, 0.8, 0.5], "b": [0.6, 0.7, None]}
+    expected = make_results(scores).compare("a", "b").iloc[0]
+    same = ["difference", "low", "high", "n_subjects", "n_missing", "p_value", "effect_size"]
+    assert_allclose(found[same].astype(float), expected[same].astype(float))
+
+
+def test_added_value_of_all_models_over_all_baselines_is_a_table(joined):
+    records = joined.records + make_results({"encoder": [1, 1, 1]}, added_to="clock").records
+    records += make_results({"net": [1, 1, 1]}, added_to="clock").records
+    results = StudyResults(records, {})
+    table = results.added_value(over=None)
+    expected = [("encoder", "hand-crafted"), ("encoder", "clock"), ("net", "clock")]
+    assert list(zip(table["estimator"], table["over"], strict=True)) == expected
+    assert results.added_value(over="clock").equals(table.iloc[1:].reset_index(drop=True))
+
+
+def test_added_value_belongs_to_a_condition():
+    records = make_results({"e": [0.9], "f": [0.1]}, label_fraction=0.1).records
+    records += make_results({"e": [0.7]}, label_fraction=0.1, added_to="f").records
+    records += make_results({"e": [0.9], "f": [0.5]}, label_fraction=1.0).records
+    records += make_results({"e": [0.6]}, label_fraction=1.0, added_to="f").records
+    results = StudyResults(records, {})
+    assert_allclose(results.added_value("e", "f")["difference"], [0.6, 0.1])
+    assert_allclose(results.added_value("e", "f", label_fraction=0.1)["difference"], [0.6])
+
+
+def test_added_value_that_nobody_has_is_missing():
+    records = make_results({"e": [0.9], "f": [None]}).records
+    records += make_results({"e": [0.7]}, added_to="f").records
+    row = StudyResults(records, {}).added_value("e", "f").iloc[0]
+    missing = ["features", "with_embedding", "difference", "low", "high", "p_value", "effect_size"]
+    assert row[missing].isna().all()
+    assert (row["n_subjects"], row["n_missing"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments, match",
+    [
+        (("net",), "over 'hand-crafted' of 'net', only encoder"),
+        (("encoder", "clock"), "over 'clock', only hand-crafted"),
+        (("encoder", "hand-crafted", "f1"), "metric 'f1'"),
+    ],
+)
+def test_added_value_that_is_not_there_is_refused(joined, arguments, match):
+    with pytest.raises(ValueError, match=match):
+        joined.added_value(*arguments)
+
+
+def test_a_study_without_baselines_has_no_added_value(results):
+    with pytest.raises(ValueError, match="with baselines.*embedding"):
+        results.added_value("a")
+
+
+def test_scores_with_features_added_are_no_model_of_the_study(joined):
+    assert joined.estimators == ["encoder", "hand-crafted", "clock"]
+    assert list(joined.summary("auroc")["estimator"]) == joined.estimators
+    assert joined.summary("auroc").iloc[0]["mean"] == pytest.approx(0.8)
+    assert joined.compare("encoder", "clock").iloc[0]["difference"] == pytest.approx(0)
+
+
+def test_the_table_tells_which_scores_have_features_added(joined, results):
+    frame = joined.to_frame()
+    assert frame["added_to"].value_counts().to_dict() == {"hand-crafted": 6 * len(METRICS)}
+    assert "added_to" not in results.to_frame()
+
+
+def test_printed_results_mark_baselines_and_show_the_added_value(joined):
+    text = str(joined)
+    assert "clock (baseline)" in text
+    assert "encoder (baseline)" not in text
+    assert "Added value over hand-crafted" in text
+    assert "No baselines" not in text
+
+
+@pytest.mark.parametrize("protocol", [{}, {"baselines": []}])
+def test_printed_results_say_that_there_were_no_baselines(results, protocol):
+    last = str(StudyResults(results.records, protocol)).splitlines()[-1]
+    assert last == "No baselines were run: the scores have nothing to be compared with."
+
+
 def test_results_come_back_from_a_file_as_they_were(tmp_path):
     records = make_results({"a": [0.1 + 0.2, None]}, label_fraction=0.1).records
     records[0] |= {
@@ -471,6 +588,7 @@ def test_a_file_must_be_there(tmp_path):
         (["a"], TypeError, "Record 0.*dict"),
         ([make_record(), make_record()], ValueError, "Record 1 repeats.*'a', 'S1'"),
         ([make_record(subject=1)], TypeError, "subject.* 1"),
+        ([make_record(added_to=1)], TypeError, "added_to.* 1"),
         ([make_record(value=np.nan)], ValueError, "finite accuracy.*nan"),
         ([make_record(kappa="0.5")], ValueError, "finite kappa.*0.5"),
         ([make_record(confusion=[[4]])], ValueError, "2 classes"),

@@ -8,17 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from .._files import replace_file
-from .inference import compare_pairs, holm, summarise, summarise_repeats
+from .comparisons import compare_models, measure_added_value
+from .inference import summarise, summarise_repeats
 from .metrics import METRICS
 from .records import (
     UNIQUE,
     average_repeats,
-    check_name,
     check_records,
     distinct,
     find_conditions,
     name_models,
-    pair_scores,
     split_repeats,
 )
 from .report import describe
@@ -192,29 +191,8 @@ class StudyResults:
               rows, by Holm's method. Name the comparisons that you planned. Among all others,
               the correction would depend on which models happen to be in the study.
         """
-        others = [name for name in self.estimators if name != estimator]
-        if other is not None:
-            others = list(dict.fromkeys([other] if isinstance(other, str) else other))
-        for name in (estimator, *others):
-            check_name(name, self.estimators, "estimator")
-        if not others or estimator in others:
-            raise ValueError(f"There must be other estimators than {estimator!r} to compare with.")
-        rows = []
-        for second in others:
-            models = (estimator, None), (second, None)
-            for named, pairs in pair_scores(self.records, metric, *models, conditions):
-                row = compare_pairs(pairs, metric, confidence, n_resamples, random_state)
-                if not row["n_subjects"]:
-                    both = f"{estimator!r} and {second!r}"
-                    raise ValueError(f"No subject has {metric} of both {both}.")
-                names = {"estimator": estimator, "other": second}
-                rows.append({**names, **named, "metric": metric, **row})
-        if not rows:
-            raise ValueError(f"{estimator!r} and {others} were not tested under one condition.")
-        frame = pd.DataFrame(rows)
-        if other is not None:
-            frame["p_holm"] = holm(frame["p_value"].to_numpy())
-        return frame
+        how = confidence, n_resamples, random_state
+        return compare_models(self.records, estimator, other, metric, how, conditions)
 
     def added_value(
         self,
@@ -258,31 +236,8 @@ class StudyResults:
             If the study has no baselines with features, a model has no embedding that was added
             to them, or a name is unknown.
         """
-        known = distinct([row for row in self.records if row.get("added_to")], "added_to")
-        if not known:
-            raise ValueError(
-                "The study has no scores of features with an embedding: run it with baselines and "
-                "with a model that has an embedding."
-            )
-        baselines = known if over is None else [over] if isinstance(over, str) else over
-        for name in baselines:
-            check_name(name, known, "added value over")
-        names = [estimator] if isinstance(estimator, str) else estimator
-        rows = []
-        for name in baselines:
-            added = name_models(self.records, added_to=name)
-            for model in added if names is None else names:
-                check_name(model, added, f"added value over {name!r} of")
-                models = (model, name), (name, None)
-                for named, pairs in pair_scores(self.records, metric, *models, conditions):
-                    means = pairs.dropna().mean()
-                    row = {"estimator": model, "over": name, **named, "metric": metric}
-                    row |= {"features": means["other"], "with_embedding": means["score"]}
-                    row |= compare_pairs(pairs, metric, confidence, n_resamples, random_state)
-                    rows.append(row)
-        if not rows:
-            raise ValueError(f"{list(baselines)} were not tested alone under the same condition.")
-        return pd.DataFrame(rows)
+        how = confidence, n_resamples, random_state
+        return measure_added_value(self.records, estimator, over, metric, how, conditions)
 
     def save(self, path):
         """Write the results as JSON, all or nothing; an existing file is replaced."""
