@@ -157,8 +157,8 @@ def name_subjects(windows, folder):
 
 
 def print_tables(study):
-    scores = study.to_frame().query("metric == 'macro_f1'")
-    scores = scores.pivot(index="subject", columns="estimator", values="value")
+    scores = study.to_frame().query("metric == 'macro_f1' and added_to.isna()")
+    scores = scores.pivot_table("value", index="subject", columns="estimator")  # mean over seeds
     print("\nmacro-F1 of each held-out subject")
     print(scores.loc[study.subjects, study.estimators].to_string(float_format="{:.3f}".format))
     summary = study.summary(METRICS)

