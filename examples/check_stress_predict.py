@@ -99,7 +99,7 @@ def compare_times(recordings, folder, log):
         tags = np.where(off, tags % HALF_DAY, tags)
         nearest = np.abs(tags - label[:, np.newaxis]).argmin(axis=1)
         logged = log[subject] - start
-        logged += HALF_DAY * np.round((label - logged) / HALF_DAY)
+        logged = logged + HALF_DAY * np.round((label - logged) / HALF_DAY)
         for i, boundary in enumerate(BOUNDARIES):
             rows.append(
                 {
@@ -180,6 +180,8 @@ def show_times(table):
     print(f"by more than 90 s in {(error > 90).sum()}.")
     unusual = table[(table["source"] != "tag") | ((table["log"] - table["label"]).abs() > 90)]
     unusual = unusual.assign(**{x: unusual[x] - unusual["label"] for x in ("tag", "log")})
+    apart = (table["tag"] - table["label"]).abs().where(table["source"] != "tag").sum()
+    print(f"Labels that are no tags lie {apart:.0f} s from the nearest tags, in all.")
     print("\nLabels that are no tags, or 90 s off the log; tag and log are relative to them.\n")
     print(unusual[["subject", "boundary", "label", "tag", "tag_moved", "log"]].to_string())
     print("\nCorrelation of their signals with the average of the other people\n")
@@ -221,7 +223,7 @@ def show_scores(encoder, recordings, table):
 
 
 def score_people(models, windows):
-    study = leave_subjects_out(models, windows, transductive=True)
+    study = leave_subjects_out(models, windows, transductive=True, baselines=False)
     return pd.DataFrame(study.records).set_index("subject")[["macro_f1", "auroc"]]
 
 

@@ -67,13 +67,13 @@ def main():
     for number, (task, classes) in enumerate(tasks.items()):
         windows = name_subjects(cut(recordings, classes, options.step), data_set)
         print(f"\n{task}: {windows}", flush=True)
-        models = make_models(encoder, options)
         name = f"{data_set}_{task}".replace(" ", "_")
         if not options.only_published:
-            run(task, name, models, windows, options)
+            run(task, name, make_models(encoder, options), windows, options)
         if number == 0 and (options.published or options.only_published):
             apart = name_subjects(cut(recordings, classes, DURATION), data_set)
-            nets = {net: models[net] for net in ("F frozen", "T fine-tuned")}
+            nets = make_nets(encoder, options)
+            del nets["S supervised"]
             compare_protocols(task, name, nets, windows, apart, options)
 
 
@@ -164,7 +164,6 @@ def at_native_rates(X):
 def make_models(encoder, options):
     frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
     baselines = make_baselines(RATES)
-    settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
 
     return {
         "majority class": baselines["majority class"],
@@ -177,6 +176,15 @@ def make_models(encoder, options):
             StandardScaler(),
             LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000),
         ),
+        **make_nets(encoder, options),
+    }
+
+
+def make_nets(encoder, options):
+    """Return the head of Wu et al. on the untrained, the frozen and the fine-tuned network."""
+    frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
+    settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
+    return {
         "S supervised": make_pipeline(slow, SSLClassifier(frozen, mode="supervised", **settings)),
         "F frozen": make_pipeline(slow, frozen, HeadClassifier(**settings)),
         "T fine-tuned": make_pipeline(slow, SSLClassifier(frozen, mode="fine_tuned", **settings)),
@@ -215,8 +223,8 @@ def compare_protocols(task, name, nets, windows, apart, options):
     common = {key: settings[key] for key in ("transductive", "random_state", "n_jobs")}
     often, seldom = f"every {options.step:g} s", f"every {DURATION} s"
     studies = {
-        ("leak-free", often): leave_subjects_out(nets, windows, **settings),
-        ("leak-free", seldom): leave_subjects_out(nets, apart, **settings),
+        ("leak-free", often): leave_subjects_out(nets, windows, baselines=False, **settings),
+        ("leak-free", seldom): leave_subjects_out(nets, apart, baselines=False, **settings),
         ("best test epoch", often): best_test_epoch(nets, windows, **common),
         ("shuffled windows", often): shuffled_windows(nets, windows, **settings),
         ("shuffled windows", seldom): shuffled_windows(nets, apart, **settings),
