@@ -269,6 +269,7 @@ def plot_protocols(studies, nets, path):
                 ax.annotate(text, (place, top), (0, 2), textcoords="offset points", ha="center")
     ax.set_xticks(range(len(protocols)), [labels[protocol] for protocol in protocols])
     ax.set(xlim=(-0.5, len(protocols) - 0.5), ylabel="accuracy (mean, 95 % interval)")
+    ax.margins(y=0.12)
     ax.set_title("The same models, scored three ways")
     ax.legend(loc="lower right", fontsize="small")
     figure.savefig(path, dpi=110)
