@@ -8,7 +8,8 @@ The study compares six models on people that they have not seen: the majority cl
 features with a random forest, logistic regression on the frozen encoder, and the head of Wu et al.
 on the frozen (F), the fine-tuned (T) and the untrained network (S). The encoder is pre-trained,
 without labels, on recordings of other people. With ``--published``, F and T are also scored by the
-protocols of two papers (see ``published_protocols.py``), to show how much these flatter.
+protocols of two papers (see ``published_protocols.py``), to show how much these flatter; with
+``--only-published``, the script does nothing else.
 
 The result of each fold is written to the output folder as it ends. If the study is stopped, the
 same command continues from there.
@@ -66,8 +67,14 @@ def main():
     for number, (task, classes) in enumerate(tasks.items()):
         windows = name_subjects(cut(recordings, classes, options.step), data_set)
         print(f"\n{task}: {windows}", flush=True)
-        published = options.published and number == 0
-        run(task, windows, encoder, data_set, options, published=published)
+        name = f"{data_set}_{task}".replace(" ", "_")
+        if not options.only_published:
+            run(task, name, make_models(encoder, options), windows, options)
+        if number == 0 and (options.published or options.only_published):
+            apart = name_subjects(cut(recordings, classes, DURATION), data_set)
+            nets = make_nets(encoder, options)
+            del nets["S supervised"]
+            compare_protocols(task, name, nets, windows, apart, options)
 
 
 def parse_options():
@@ -85,6 +92,9 @@ def parse_options():
     parser.add_argument("--repeats", type=int, default=3, help="draws of few labels")
     parser.add_argument(
         "--published", action="store_true", help="also score the first task by published protocols"
+    )
+    parser.add_argument(
+        "--only-published", action="store_true", help="score by these protocols, and nothing else"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=2, help="folds at a time")
@@ -154,7 +164,6 @@ def at_native_rates(X):
 def make_models(encoder, options):
     frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
     baselines = make_baselines(RATES)
-    settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
 
     return {
         "majority class": baselines["majority class"],
@@ -167,23 +176,33 @@ def make_models(encoder, options):
             StandardScaler(),
             LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000),
         ),
+        **make_nets(encoder, options),
+    }
+
+
+def make_nets(encoder, options):
+    """Return the head of Wu et al. on the untrained, the frozen and the fine-tuned network."""
+    frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
+    settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
+    return {
         "S supervised": make_pipeline(slow, SSLClassifier(frozen, mode="supervised", **settings)),
         "F frozen": make_pipeline(slow, frozen, HeadClassifier(**settings)),
         "T fine-tuned": make_pipeline(slow, SSLClassifier(frozen, mode="fine_tuned", **settings)),
     }
 
 
-def run(task, windows, encoder, data_set, options, published):
-    models = make_models(encoder, options)
-    settings = {
+def get_settings(options):
+    return {
         "transductive": TRANSDUCTIVE,
         "n_jobs": options.n_jobs,
         "random_state": options.seed,
         "folder": options.output / "folds",
         "verbose": 1,
     }
-    name = f"{data_set}_{task}".replace(" ", "_")
 
+
+def run(task, name, models, windows, options):
+    settings = get_settings(options)
     few = label_efficiency(
         models, windows, fractions=[options.fraction], n_repeats=options.repeats, **settings
     )
@@ -197,51 +216,62 @@ def run(task, windows, encoder, data_set, options, published):
         options.output / f"{name}.png", dpi=110, bbox_inches="tight"
     )
 
-    if published:
-        nets = {name: models[name] for name in ("F frozen", "T fine-tuned")}
-        common = {name: settings[name] for name in ("transductive", "random_state", "n_jobs")}
-        protocols = {
-            "leak-free": study,
-            "best_test_epoch": best_test_epoch(nets, windows, **common),
-            "shuffled_windows": shuffled_windows(nets, windows, **settings),
-        }
-        for protocol in ("best_test_epoch", "shuffled_windows"):
-            protocols[protocol].save(options.output / f"{name}_{protocol}.json")
-        print(f"\n{task}, the same models by three protocols\n")
-        tables = {
-            name: tabulate(study, ["accuracy", "macro_f1"]) for name, study in protocols.items()
-        }
-        print(pd.concat(tables, names=["protocol"]).query("estimator in @nets").to_string())
-        plot_protocols(protocols, nets, options.output / f"{name}_protocols.png")
+
+def compare_protocols(task, name, nets, windows, apart, options):
+    """Score the same models by each protocol, on ``windows`` and on those that do not overlap."""
+    settings = get_settings(options)
+    common = {key: settings[key] for key in ("transductive", "random_state", "n_jobs")}
+    often, seldom = f"every {options.step:g} s", f"every {DURATION} s"
+    studies = {
+        ("leak-free", often): leave_subjects_out(nets, windows, baselines=False, **settings),
+        ("leak-free", seldom): leave_subjects_out(nets, apart, baselines=False, **settings),
+        ("best test epoch", often): best_test_epoch(nets, windows, **common),
+        ("shuffled windows", often): shuffled_windows(nets, windows, **settings),
+        ("shuffled windows", seldom): shuffled_windows(nets, apart, **settings),
+    }
+    for key, study in studies.items():
+        study.save(options.output / f"{name}_{' '.join(key)}.json".replace(" ", "_"))
+    print(f"\n{task}, the same models by three protocols\n")
+    tables = {key: tabulate(study, ["accuracy", "macro_f1"]) for key, study in studies.items()}
+    print(pd.concat(tables, names=["protocol", "windows"]).to_string())
+    plot_protocols(studies, nets, options.output / f"{name}_protocols.png")
 
 
-def plot_protocols(protocols, nets, path):
-    """Draw the accuracy of the same models by each protocol, with intervals."""
+def plot_protocols(studies, nets, path):
+    """Draw the accuracy of the same models by each protocol, with intervals.
+
+    Filled markers are overlapping windows, open ones are windows that do not overlap.
+    """
     labels = {
         "leak-free": "leak-free:\nunseen people,\nlast epoch",
-        "best_test_epoch": "code of Wu et al.:\nbest epoch on the\ntest person",
-        "shuffled_windows": "Vazquez-Rodriguez et al.:\nshuffled windows,\npeople on both sides",
+        "best test epoch": "code of Wu et al.:\nbest epoch on the\ntest person",
+        "shuffled windows": "Vazquez-Rodriguez et al.:\nshuffled windows,\npeople on both sides",
     }
-    figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    for shift, (net, color) in zip(
-        (-0.08, 0.08), zip(nets, ("C0", "C1"), strict=True), strict=True
-    ):
-        rows = [
-            study.summary("accuracy").set_index("estimator").loc[net]
-            for study in protocols.values()
-        ]
-        mean, low, high = (
-            np.array([row[name] for row in rows]) for name in ("mean", "low", "high")
-        )
-        places = np.arange(len(rows)) + shift
-        ax.errorbar(places, mean, [mean - low, high - mean], fmt="o", color=color, label=net)
-        for place, value in zip(places, mean, strict=True):
-            side = "left" if shift > 0 else "right"
-            ax.annotate(f"{value:.3f}", (place + shift / 2, value), ha=side, va="center")
-    ax.set_xticks(range(len(protocols)), [labels[name] for name in protocols])
+    protocols, steps = (list(dict.fromkeys(part)) for part in zip(*studies, strict=True))
+    figure, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
+    for i, net in enumerate(nets):
+        for j, step in enumerate(steps):
+            used = [protocol for protocol in protocols if (protocol, step) in studies]
+            places = np.array([protocols.index(protocol) for protocol in used])
+            places = places + 0.45 * (i - 0.5) + 0.2 * (j - 0.5)
+            rows = [
+                studies[protocol, step].summary("accuracy").set_index("estimator").loc[net]
+                for protocol in used
+            ]
+            mean, low, high = (
+                np.array([row[column] for row in rows]) for column in ("mean", "low", "high")
+            )
+            style = {"fmt": "o", "color": f"C{i}", "mfc": "white" if j else f"C{i}"}
+            label = f"{net}, windows {step}"
+            ax.errorbar(places, mean, [mean - low, high - mean], label=label, **style)
+            for place, value, top in zip(places, mean, high, strict=True):
+                text = f"{value:.3f}".removeprefix("0")
+                ax.annotate(text, (place, top), (0, 2), textcoords="offset points", ha="center")
+    ax.set_xticks(range(len(protocols)), [labels[protocol] for protocol in protocols])
     ax.set(xlim=(-0.5, len(protocols) - 0.5), ylabel="accuracy (mean, 95 % interval)")
+    ax.margins(y=0.12)
     ax.set_title("The same models, scored three ways")
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower right", fontsize="small")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -90,8 +90,7 @@ def load_stress_predict(path, subjects=None, signals=None, *, n_jobs=None):
 
     The authors label each second but the first nine as stress, in the order Stroop test, interview
     and hyperventilation, or as rest: the time before, between and, for 13 to 22 minutes, after them
-    [1]_. Labels are taken as published: those of S06 are whole minutes. Tags are not used: those of
-    S06 differ by minutes, and some of S17 and S18 are of a wrong clock.
+    [1]_. Labels are taken as published; see the notes for those of S06 and S17, which are doubtful.
 
     Parameters
     ----------
@@ -117,6 +116,25 @@ def load_stress_predict(path, subjects=None, signals=None, *, n_jobs=None):
     FileNotFoundError, ValueError
         If a file is missing or malformed, a choice is unknown, or the labels of a subject have
         gaps, do not mark three tasks or do not span the recording.
+
+    Notes
+    -----
+    A task starts and ends at a tag, a press of the wristband's button, to the second: in S02 to
+    S25, in 134 of 144 cases. In the other ten, the labels are the whole minutes of the authors' log
+    (``Time_logs.xlsx``), which is off other tags by up to 163 s:
+
+    - all six of S06. The last three are within 33 s of a tag. The first three, start and end of
+      the Stroop test and start of the interview, are not within 80 s, so they may be minutes off;
+    - three of S17. The Stroop test starts 75 s after the tag; two are within 7 s of a tag;
+    - the start of the Stroop test of S18, which is within 4 s of a tag.
+
+    Signals do not tell which is right, so nothing is corrected. To leave both people out::
+
+        recordings = load_stress_predict(path)
+        recordings = [some for some in recordings if some.subject not in ("S06", "S17")]
+
+    To use times of your own, replace the ``annotations`` of a recording by
+    ``dataclasses.replace``. S26 to S35 were not compared.
 
     References
     ----------
