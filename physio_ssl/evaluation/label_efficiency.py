@@ -93,8 +93,9 @@ def label_efficiency(
     >>> model = make_pipeline(ChannelStatistics(), LogisticRegression(max_iter=10_000))
     >>> label_efficiency(model, windows, baselines=False)
     StudyResults(1 estimators, 4 subjects, n_labelled_subjects: 1, 2, 3; leak_free)
-    >>> label_efficiency(model, windows, calibration=(0, 1), baselines=False)
-    StudyResults(1 estimators, 4 subjects, calibration_minutes: 0, 1, calibration_order: time; calibrated)
+    >>> results = label_efficiency(model, windows, calibration=(0, 1), baselines=False)
+    >>> results.protocol["protocol"]
+    'calibrated'
     """
     check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
     given = {"n_subjects": n_subjects, "fractions": fractions, "calibration": calibration}
@@ -179,7 +180,7 @@ def _calibrate(models, windows, settings, minutes, orders, n_repeats):
 
     def draw_labels(windows, train, test, fold, random_state):
         groups, start, draws = windows.groups, place_in_time(windows), []
-        for subject, order in product(np.unique(groups[test]), orders):
+        for subject, order in product(np.unique(groups[test]).tolist(), orders):
             rows = test[groups[test] == subject]
             rows = rows[np.argsort(start[rows], kind="stable")]
             for repeat in range(1 if order == "time" else n_repeats):
