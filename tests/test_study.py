@@ -1,4 +1,4 @@
-"""leave_subjects_out and label_efficiency: folds, seeds, searches, pre-training, files."""
+"""leave_subjects_out: folds, seeds, searches, pre-training, files."""
 
 import importlib
 import inspect
@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 import torch
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -24,124 +23,39 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
+from study_parts import (
+    FEATURES,
+    GROUPS,
+    ROWS,
+    SIGNALS,
+    SUBJECTS,
+    Encoder,
+    Tuned,
+    Watched,
+    Y,
+    accuracies,
+    flatten,
+    linear,
+    make_signals,
+    numbers,
+    table,
+)
 
-from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, SSLEncoder, Windows, evaluation
+from physio_ssl import HeadClassifier, SSLClassifier, SSLEncoder, Windows, evaluation
 from physio_ssl.evaluation.fold import find_unset_seeds, set_seeds
 from physio_ssl.evaluation.study import StudySettings
 from physio_ssl.leakage import LeakageError
 
-SUBJECTS = [f"S{i}" for i in range(5)]
-GROUPS = np.repeat(SUBJECTS, 12)
-Y = np.tile(["rest", "rest", "stress"], 20)
-ONE_FOLD = [(np.flatnonzero(GROUPS != "S0"), np.flatnonzero(GROUPS == "S0"))]
-
-
 # Baselines have tests of their own.
 leave_subjects_out = partial(evaluation.leave_subjects_out, baselines=False)
-label_efficiency = partial(evaluation.label_efficiency, baselines=False)
-
-
-def make_signals(seed=0):
-    rng = np.random.default_rng(seed)
-    amplitude = np.where(Y == "stress", 2.0, 0.7)[:, np.newaxis, np.newaxis]
-    return SignalDict(
-        bvp=amplitude * rng.normal(size=(60, 1, 64)), eda=rng.normal(5, 1, size=(60, 1, 40))
-    )
-
-
-def table(X, y=Y, groups=GROUPS, **columns):
-    return Windows(X, pd.DataFrame({"subject": groups, "label": y, **columns}))
-
-
-FEATURES = table(np.random.default_rng(0).normal(size=(60, 4)) + (Y == "stress")[:, np.newaxis])
+ONE_FOLD = [(np.flatnonzero(GROUPS != "S0"), np.flatnonzero(GROUPS == "S0"))]
 TWO_TARGETS = Windows(
     FEATURES.X, pd.DataFrame({"subject": GROUPS, "arousal": Y, "valence": np.roll(Y, 1)})
 )
-SIGNALS = table(make_signals())
-ROWS = np.random.default_rng(0).normal(size=(60, 2))
-ROWS[:, 0] = np.arange(60)
-ROWS = table(ROWS)
-
-
-def linear():
-    return LogisticRegression(max_iter=1000)
-
-
-def flatten(X):
-    return np.hstack([array[:, 0] for array in X.values()])
 
 
 def make_encoder(**kwargs):
     return SSLEncoder(**{"module__d_model": 8, "max_epochs": 1, "random_state": 0, **kwargs})
-
-
-def numbers(results):
-    """All records without the time they took."""
-    return [{k: v for k, v in record.items() if k != "seconds"} for record in results.records]
-
-
-def accuracies(results):
-    return [record["accuracy"] for record in results.records]
-
-
-class Watched(ClassifierMixin, BaseEstimator):
-    """Writes down the rows that it is fitted on and asked about; X holds row numbers."""
-
-    seen = []
-
-    def __init__(self, guess=0):
-        self.guess = guess
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        Watched.seen.append(("fit", np.sort(X[:, 0]).astype(int)))
-        return self
-
-    def predict(self, X):
-        Watched.seen.append(("predict", X[:, 0].astype(int)))
-        return np.repeat(self.classes_[:1], len(X))
-
-
-class Encoder(TransformerMixin, BaseEstimator):
-    """Stands for an SSLEncoder; writes down what it is fitted on, and how much it embeds."""
-
-    learns_without_labels = True
-    fits, embedded = [], []
-
-    def __init__(self, size=3):
-        self.size = size
-
-    def fit(self, X, y=None, groups=None):
-        Encoder.fits.append((len(X), y, None if groups is None else set(groups)))
-        self.groups_seen_ = None if groups is None else np.unique(groups)
-        return self
-
-    def transform(self, X):
-        Encoder.embedded.append(len(X))
-        return flatten(X)[:, : self.size]
-
-
-class Tuned(ClassifierMixin, BaseEstimator):
-    """Stands for an SSLClassifier: a classifier with an encoder inside."""
-
-    def __init__(self, encoder=None, mode="fine_tuned"):
-        self.encoder = encoder
-        self.mode = mode
-
-    def pretrain(self, X, groups=None):
-        encoder = FrozenEstimator(clone(self.encoder).fit(X, groups=groups))
-        return clone(self).set_params(encoder=encoder)
-
-    def fit(self, X, y, groups=None):
-        encoder = self.encoder
-        if not isinstance(encoder, FrozenEstimator):
-            encoder = clone(encoder).fit(X, groups=groups)
-        self.model_ = linear().fit(encoder.transform(X), y)
-        self.encoder_, self.classes_ = encoder, self.model_.classes_
-        return self
-
-    def predict(self, X):
-        return self.model_.predict(self.encoder_.transform(X))
 
 
 @pytest.fixture(autouse=True)
@@ -623,73 +537,6 @@ def test_an_encoder_that_saw_test_subjects_stops_the_study_unless_declared():
     assert any("S0" in line for line in study.protocol["audit"]["declared"])
 
 
-# Label efficiency
-
-
-def test_fractions_are_drawn_within_subject_and_class(seen):
-    results = label_efficiency({"w": Watched()}, ROWS, fractions=[0.25, 1], n_repeats=2)
-    assert results.conditions == {"label_fraction": [0.25, 1.0]}
-    assert len(results.records) == 5 * 2 * 2
-    fits = [rows for kind, rows in seen if kind == "fit"]
-    quarter, whole = fits[0], fits[1]
-    assert len(whole) == 48
-    for subject in SUBJECTS[1:]:
-        drawn = quarter[GROUPS[quarter] == subject]
-        assert sorted(Y[drawn]) == ["rest", "rest", "stress"]
-
-
-def test_few_labels_are_part_of_more_labels_and_repeats_differ(seen):
-    label_efficiency({"w": Watched()}, ROWS, fractions=[0.1, 0.5], n_repeats=2)
-    fits = [set(rows) for kind, rows in seen if kind == "fit"][:4]
-    assert fits[0] < fits[1] and fits[2] < fits[3]
-    assert fits[0] != fits[2]
-
-
-def test_each_repeat_seeds_the_models_anew():
-    model = DummyClassifier(strategy="stratified")
-    draws = label_efficiency(model, FEATURES, fractions=[1], n_repeats=2)
-    first, second = (
-        [r["confusion"] for r in draws.records if r["repeat"] == repeat] for repeat in (0, 1)
-    )
-    assert first != second
-    assert first == [r["confusion"] for r in leave_subjects_out(model, FEATURES).records]
-
-
-def test_every_class_of_every_subject_keeps_a_window(seen):
-    label_efficiency({"w": Watched()}, ROWS, fractions=[0.01], n_repeats=1)
-    assert [len(rows) for kind, rows in seen if kind == "fit"] == [8] * 5
-
-
-def test_numbers_of_subjects_are_whole_subjects(seen):
-    results = label_efficiency({"w": Watched()}, ROWS, n_subjects=[1, 3], n_repeats=1)
-    assert results.conditions == {"n_labelled_subjects": [1, 3]}
-    fits = [rows for kind, rows in seen if kind == "fit"]
-    assert [len(rows) for rows in fits] == [12, 36] * 5
-    assert all(len(set(GROUPS[rows])) * 12 == len(rows) for rows in fits)
-
-
-def test_all_labels_give_the_scores_of_a_plain_study():
-    few = label_efficiency({"l": linear()}, FEATURES, fractions=[1], n_repeats=1)
-    assert accuracies(few) == accuracies(leave_subjects_out({"l": linear()}, FEATURES))
-
-
-def test_pretraining_sees_all_training_windows_whatever_is_labelled():
-    models = {
-        "inside": make_pipeline(Encoder(), StandardScaler(), linear()),
-        "tuned": Tuned(Encoder()),
-    }
-    label_efficiency(models, SIGNALS, fractions=[0.1, 0.5], n_repeats=2)
-    expected = [(48, None, set(SUBJECTS) - {subject}) for subject in SUBJECTS]
-    assert Encoder.fits == expected * 2  # once per fold, not per draw
-
-
-@pytest.mark.parametrize("last", [Tuned(Encoder()), make_pipeline(Encoder(), linear())])
-def test_an_encoder_that_would_see_labelled_windows_only_is_refused(last):
-    model = make_pipeline(StandardScaler(), FunctionTransformer(), last)
-    with pytest.raises(RuntimeError, match="all training windows"):
-        label_efficiency({"m": model}, FEATURES, fractions=[0.5], n_repeats=1)
-
-
 # What is refused
 
 
@@ -729,35 +576,6 @@ def test_what_does_not_fit_is_refused(windows, settings, match):
 def test_what_is_of_a_wrong_kind_is_refused(models, windows, settings, match):
     with pytest.raises(TypeError, match=match):
         leave_subjects_out(models, windows, **settings)
-
-
-@pytest.mark.parametrize(
-    "change, match",
-    [
-        ({"fractions": [0, 0.5]}, "above 0"),
-        ({"fractions": [0.5, 0.5]}, "differ"),
-        ({"n_subjects": [5]}, "n_subjects == 5.* 4"),
-        ({"n_subjects": [0]}, r"positive.*\[0\]"),
-        ({"n_subjects": [2, 2]}, "differ"),
-        ({"fractions": [0.1], "n_subjects": [1]}, "not both"),
-        ({"n_repeats": 0}, "n_repeats"),
-    ],
-)
-def test_draws_that_do_not_fit_are_refused(change, match):
-    with pytest.raises(ValueError, match=match):
-        label_efficiency({"linear": linear()}, FEATURES, **change)
-
-
-def test_draws_that_cannot_cover_all_classes_are_refused():
-    one_class_each = np.where(np.isin(GROUPS, SUBJECTS[:2]), "rest", "stress")
-    windows = table(FEATURES.X, one_class_each)
-    with pytest.raises(ValueError, match="1 training subjects.*all classes"):
-        label_efficiency({"linear": linear()}, windows, n_subjects=[1])
-
-
-def test_an_unknown_setting_of_label_efficiency_is_named():
-    with pytest.raises(TypeError, match="shares"):
-        label_efficiency({"linear": linear()}, FEATURES, shares=[0.5])
 
 
 def test_a_model_that_fails_is_named():

@@ -2,6 +2,7 @@
 
 from .baselines import make_baselines
 from .label_efficiency import label_efficiency
+from .leave_datasets_out import leave_datasets_out
 from .linear_probe import LinearProbe
 from .pooling import pool_studies
 from .reconstruction import Reconstruction, reconstruct_masked
@@ -13,6 +14,7 @@ __all__ = [
     "Reconstruction",
     "StudyResults",
     "label_efficiency",
+    "leave_datasets_out",
     "leave_subjects_out",
     "make_baselines",
     "pool_studies",

@@ -34,11 +34,11 @@ _VERSIONS = {
 }
 
 
-def run_study(models, windows, settings, draw_labels):
+def run_study(models, windows, settings, draw_labels, recordings=None):
     """Fit and score each model in each fold, and return the ``StudyResults``.
 
     ``draw_labels(windows, train, test, fold, random_state)`` returns a list of ``Draw`` for the
-    rows of a fold.
+    rows of a fold. ``recordings`` are those that the baselines take.
     """
     require_windows(windows)
     candidates = _check_models(models, windows, settings)
@@ -46,7 +46,7 @@ def run_study(models, windows, settings, draw_labels):
     baselines = settings.baselines
     if baselines is True:
         scaling = windows.scaling or ("recording" if settings.transductive else None)
-        baselines = make_baselines(windows, models=models, scaling=scaling)
+        baselines = make_baselines(windows, recordings, models=models, scaling=scaling)
     known = {name: model for name, model in (baselines or {}).items() if name not in own}
     candidates += list_candidates(known, len(windows)) if known else []
     added = {name: X for name, X in _find_features(known).items() if settings.added_value}
@@ -61,6 +61,10 @@ def run_study(models, windows, settings, draw_labels):
             draws = draw_labels(labelled, train, test, i, settings.random_state)
             folds.append(Fold(i, train, test, derive_seed(settings.random_state, i, 0), draws))
         for one in candidates:
+            chosen = [_choose_draws(fold, one) for fold in folds]
+            chosen = [fold for fold in chosen if fold.draws]
+            if not chosen:
+                continue
             grid = settings.search.get(one.name)
             X = labelled.X if one.X is None else one.X
             rest, embedding = embed_once(one.estimator, X, grid or (), embedded)
@@ -79,8 +83,6 @@ def run_study(models, windows, settings, draw_labels):
                 {"onset": labelled.onset, "recording": labelled.recording},
                 added if is_embedded else {},
             )
-            chosen = [_choose_draws(fold, one) for fold in folds]
-            chosen = [fold for fold in chosen if fold.draws]
             paths = _name_files(trial, chosen, settings.folder)
             tasks += [(trial, *task) for task in zip(chosen, paths, strict=True)]
     records = _run(tasks, settings.n_jobs, settings.verbose)
@@ -127,10 +129,11 @@ def _choose_draws(fold, candidate):
     seed, n_seeds = candidate.seed, candidate.n_seeds
     if n_seeds == 1:
         return fold
-    if any("repeat" in draw.condition for draw in fold.draws):
-        draws = [draw for draw in fold.draws if draw.condition["repeat"] % n_seeds == seed]
-    else:
-        draws = [replace(draw, condition={**draw.condition, "repeat": seed}) for draw in fold.draws]
+    draws = [
+        replace(draw, condition={"repeat": seed, **draw.condition})
+        for draw in fold.draws
+        if draw.condition.get("repeat", seed) % n_seeds == seed
+    ]
     return replace(fold, draws=draws)
 
 

@@ -94,13 +94,17 @@ def _run_draws(trial, fold):
     for name, features in trial.added.items() if is_table else ():
         probe = LinearProbe((features.shape[1], X.shape[1]))
         variants.append((probe, np.hstack([features[rows], X]), None, {"added_to": name}))
-    records = []
+    records, done = [], {}
     for draw in fold.draws:
-        for model, X, grid, kind in variants:
+        for number, (model, X, grid, kind) in enumerate(variants):
             start = time.perf_counter()
             test = fold.test if draw.test is None else draw.test
-            seeded = set_seeds(clone(model), unset, draw.seed)
-            fitted = _fit(trial, seeded, grid, take(X, place[draw.rows]), draw.rows)
+            # Some draws differ in their test rows only, or in a seed that the model does not take.
+            key = number, draw.rows.tobytes(), draw.seed if unset else None
+            if key not in done:
+                seeded = set_seeds(clone(model), unset, draw.seed)
+                done[key] = _fit(trial, seeded, grid, take(X, place[draw.rows]), draw.rows)
+            fitted = done[key]
             predicted, scores = _predict(trial, fitted, take(X, place[test]), draw.rows)
             extra = {"n_labelled": len(draw.rows), "seconds": round(time.perf_counter() - start, 3)}
             if grid:

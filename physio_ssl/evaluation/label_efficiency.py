@@ -1,19 +1,32 @@
-"""label_efficiency: scores against how many windows, or subjects, are labelled."""
+"""label_efficiency: scores against how many people, or windows, are labelled."""
 
-from numbers import Integral
+from dataclasses import replace
+from itertools import product
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_scalar
 
+from .calibration import ORDERS, choose_calibration, place_in_time
 from .engine import run_study
 from .fold import Draw, derive_seed
 from .study import StudySettings
 
-_FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+_N_SUBJECTS = (1, 2, 4, 8, "all")
 
 
-def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repeats=3, **settings):
-    """Test models that were given only some of the training labels.
+def label_efficiency(
+    models,
+    windows,
+    *,
+    n_subjects=None,
+    fractions=None,
+    calibration=None,
+    calibration_order="time",
+    n_repeats=3,
+    **settings,
+):
+    """Test models that were given few labels: of few people, or also of the new person.
 
     The folds are those of ``leave_subjects_out``. An unfitted ``SSLEncoder`` is pre-trained on
     *all* windows of the training subjects, once per fold, as these need no labels. Estimators
@@ -23,14 +36,25 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     ----------
     models, windows
         As in ``leave_subjects_out``.
-    fractions : sequence of float, default=(0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
-        Fractions of the training windows that are labelled, drawn within each subject and class,
-        at least one window of each. A smaller draw is part of a larger one.
-    n_subjects : sequence of int, default=None
-        Instead of fractions: numbers of training subjects whose windows are all labelled. The
-        subjects drawn together have windows of all classes.
+    n_subjects : sequence of int or "all", default=(1, 2, 4, 8, "all")
+        Numbers of training subjects whose windows are all labelled. The subjects drawn together
+        have windows of all classes. "all" is recorded as the number of training subjects;
+        numbers that are not smaller are then left out, and without "all" they may be no larger.
+    fractions : sequence of float, default=None
+        Instead: fractions of the training windows that are labelled, above 0 and at most 1,
+        drawn within each subject and class, at least one window of each.
+    calibration : sequence of float, default=None
+        Instead: minutes of the *test* subject that are labelled and join the windows of all
+        training subjects, e.g. ``(0, 1, 2, 5)``. Time in two windows counts once. Windows need
+        a duration and onsets.
+    calibration_order : {"time", "random"} or sequence of them, default="time"
+        Which minutes. "time" takes the first ones, as a user of a new device could label, often
+        of one class only. "random" draws them from the whole time of the subject, which
+        flatters: they are of all classes, and lie between test windows. Each order tests all
+        numbers of minutes on the same windows: those that overlap none of the largest draw.
     n_repeats : int, default=3
-        Draws of labels per fraction or number. Each also seeds the models anew.
+        Draws of labels, except of calibration in the order of time. Each draw seeds the models
+        anew, and more labels hold the fewer ones.
     **settings
         Those of ``leave_subjects_out``, with the same defaults: ``targets``, ``cv``, ``search``,
         ``inner_cv``, ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``,
@@ -40,34 +64,55 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
     Returns
     -------
     StudyResults
-        With the condition ``label_fraction`` or ``n_labelled_subjects``, ``repeat``, and the
-        number of labelled windows as ``n_labelled``.
+        With the condition ``n_labelled_subjects``, ``label_fraction``, or
+        ``calibration_minutes`` and ``calibration_order``; with ``repeat``, and the number of
+        labelled windows as ``n_labelled``. After calibration, the protocol says "calibrated":
+        the test subjects are not unseen. A score is missing where the windows left to test on
+        lack a class that it needs.
 
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        As ``leave_subjects_out``; also if fractions or numbers of subjects do not fit.
+        As ``leave_subjects_out``; also if the numbers do not fit, or calibration leaves no
+        window of a subject to test on.
 
     See Also
     --------
     leave_subjects_out : The same with all labels.
+    physio_ssl.plotting.LabelEfficiencyDisplay : Draws the scores against the amount of labels.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from physio_ssl import ChannelStatistics, StageLabels, make_windows
+    >>> from physio_ssl.datasets import simulate_wristband
+    >>> from physio_ssl.evaluation import label_efficiency
+    >>> people = simulate_wristband(4, signals=("eda", "temp"), random_state=0)
+    >>> windows = make_windows(people, 60, labels=StageLabels({"rest": 0, "stress": 1}))
+    >>> model = make_pipeline(ChannelStatistics(), LogisticRegression(max_iter=10_000))
+    >>> label_efficiency(model, windows, baselines=False)
+    StudyResults(1 estimators, 4 subjects, n_labelled_subjects: 1, 2, 3; leak_free)
+    >>> results = label_efficiency(model, windows, calibration=(0, 1), baselines=False)
+    >>> results.protocol["protocol"]
+    'calibrated'
     """
     check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
-    if fractions is not None and n_subjects is not None:
-        raise ValueError("Give fractions or n_subjects, not both.")
-    if n_subjects is None:
-        name, pick = "label_fraction", _pick_fractions
-        values = [float(value) for value in (_FRACTIONS if fractions is None else fractions)]
-        valid, rule = (
-            all(0 < value <= 1 for value in values),
-            "fractions must be above 0, at most 1",
-        )
+    given = {"n_subjects": n_subjects, "fractions": fractions, "calibration": calibration}
+    names = [name for name, values in given.items() if values is not None]
+    if len(names) > 1:
+        raise ValueError(f"Give one of n_subjects, fractions and calibration, got {names}.")
+    settings = StudySettings(**{"keep_predictions": False, "added_value": False, **settings})
+    if calibration is not None:
+        return _calibrate(models, windows, settings, calibration, calibration_order, n_repeats)
+    if fractions is not None:
+        name, pick, values = "label_fraction", _pick_fractions, list(map(float, fractions))
+        is_valid, rule = all(0 < value <= 1 for value in values), "above 0, at most 1"
     else:
-        name, pick, values = "n_labelled_subjects", _pick_subjects, list(n_subjects)
-        valid = all(isinstance(value, Integral) and value > 0 for value in values)
-        rule = "n_subjects must be positive integers"
-    if not valid or not values or len(set(values)) < len(values):
-        raise ValueError(f"{rule}, and differ, got {values}.")
+        values = list(_N_SUBJECTS if n_subjects is None else n_subjects)
+        name, pick, rule = "n_labelled_subjects", _pick_subjects, 'positive integers or "all"'
+        is_valid = all(_is_number_of_subjects(value) for value in values)
+    _check_values(names[0] if names else "n_subjects", values, is_valid, rule)
 
     def draw_labels(windows, train, test, fold, random_state):
         y, groups, draws = windows.y, windows.groups, []
@@ -78,8 +123,18 @@ def label_efficiency(models, windows, *, fractions=None, n_subjects=None, n_repe
                 draws.append(Draw(rows, {name: value, "repeat": repeat}, seed))
         return draws
 
-    settings = {"keep_predictions": False, "added_value": False, **settings}
-    return run_study(models, windows, StudySettings(**settings), draw_labels)
+    return run_study(models, windows, settings, draw_labels)
+
+
+def _is_number_of_subjects(value):
+    if isinstance(value, str):
+        return value == "all"
+    return isinstance(value, Integral) and value > 0
+
+
+def _check_values(name, values, is_valid, rule):
+    if not values or not is_valid or len(set(values)) < len(values):
+        raise ValueError(f"{name} must be {rule}, and differ, got {values}.")
 
 
 def _pick_fractions(fractions, train, y, groups, rng):
@@ -99,6 +154,9 @@ def _pick_subjects(numbers, train, y, groups, rng):
     """Yield each number, and the training rows of so many subjects, the first in one order."""
     y, groups = y[train], groups[train]
     subjects = np.unique(groups)
+    if "all" in numbers:
+        n_all = len(subjects)
+        numbers = [n for n in numbers if n != "all" and n < n_all] + [n_all]
     check_scalar(max(numbers), "n_subjects", Integral, max_val=len(subjects))
     for _ in range(1000):
         order = rng.permutation(subjects)
@@ -109,3 +167,54 @@ def _pick_subjects(numbers, train, y, groups, rng):
         raise ValueError(f"No draw of {min(numbers)} training subjects covers all classes.")
     for n in numbers:
         yield int(n), train[np.isin(groups, order[:n])]
+
+
+def _calibrate(models, windows, settings, minutes, orders, n_repeats):
+    """Run the study in which minutes of each test subject are labelled."""
+    minutes, orders = list(minutes), [orders] if isinstance(orders, str) else list(orders)
+    is_valid = all(isinstance(k, Real) and 0 <= k < np.inf for k in minutes)
+    _check_values("calibration", minutes, is_valid, "finite minutes, 0 or more")
+    is_valid = all(order in ORDERS for order in orders)
+    _check_values("calibration_order", orders, is_valid, f"among {', '.join(ORDERS)}")
+    minutes = [int(k) if k == int(k) else float(k) for k in minutes]
+
+    def draw_labels(windows, train, test, fold, random_state):
+        groups, start, draws = windows.groups, place_in_time(windows), []
+        for subject, order in product(np.unique(groups[test]).tolist(), orders):
+            rows = test[groups[test] == subject]
+            rows = rows[np.argsort(start[rows], kind="stable")]
+            for repeat in range(1 if order == "time" else n_repeats):
+                seed, taken = derive_seed(random_state, fold, repeat), np.arange(len(rows))
+                known = {"calibration_order": order}
+                if order == "random":
+                    taken = np.random.default_rng(seed).permutation(taken)
+                    known["repeat"] = repeat
+                chosen, rest = choose_calibration(start[rows], windows.duration, minutes, taken)
+                _check_calibration(subject, chosen, rest, windows.duration)
+                for k, some in chosen.items():
+                    labelled = np.concatenate([train, rows[some]])
+                    condition = {"calibration_minutes": k, **known}
+                    draws.append(Draw(labelled, condition, seed, rows[rest]))
+        return draws
+
+    results = run_study(models, windows, settings, draw_labels)
+    protocol, audit = results.protocol["protocol"], results.protocol["audit"]
+    declared = f"the classifiers have labels of up to {max(minutes)} minutes of each test subject"
+    changed = {
+        "protocol": "calibrated" if protocol == "leak_free" else f"{protocol}, calibrated",
+        "audit": {**audit, "declared": [*audit["declared"], declared]},
+    }
+    return replace(results, protocol=results.protocol | changed)
+
+
+def _check_calibration(subject, chosen, rest, duration):
+    """Raise if calibration takes no window of a subject, or leaves none to test on."""
+    for k, rows in chosen.items():
+        if k and not rows:
+            raise ValueError(
+                f"Minutes of calibration must be 0 or hold a window of {duration:g} s, got {k}."
+            )
+    if not len(rest):
+        raise ValueError(
+            f"Calibration of {max(chosen)} minutes leaves no window of {subject!r} to test on."
+        )

@@ -8,7 +8,14 @@ import pandas as pd
 
 from .metrics import METRICS
 
-CONDITIONS = ("target", "label_fraction", "n_labelled_subjects")  # what a study may vary
+CONDITIONS = (  # what a study may vary
+    "target",
+    "dataset",
+    "label_fraction",
+    "n_labelled_subjects",
+    "calibration_minutes",
+    "calibration_order",
+)
 UNIQUE = ("estimator", "added_to", *CONDITIONS, "repeat", "fold", "subject")
 _NEEDED = ("estimator", "fold", "subject", "n_windows", "class_counts", "confusion", *METRICS)
 
