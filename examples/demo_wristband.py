@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 
 from physio_ssl import SSLEncoder, StageLabels
 from physio_ssl.datasets import load_empatica_corpus, load_wesad, simulate_wristband
-from physio_ssl.evaluation import LinearProbe, leave_subjects_out, make_baselines
+from physio_ssl.evaluation import LinearProbe, leave_subjects_out
 from physio_ssl.plotting import PretrainingCurveDisplay, SubjectScoresDisplay
 from physio_ssl.preprocessing import wristband_preprocessor
 from physio_ssl.transforms import (
@@ -87,11 +87,10 @@ def main():
         windows = PREPROCESSOR.make_windows(recordings, options.step, labels=StageLabels(classes))
         windows = name_subjects(windows, options.data or "cohort")
         print(f"\n{task}: {windows}")
-        models = {"pre-trained encoder": make_pipeline(encoder, LinearProbe())}
         study = leave_subjects_out(
-            models,
+            {"pre-trained encoder": make_pipeline(encoder, LinearProbe())},
             windows,
-            baselines=make_baselines(windows, recordings, models=models),
+            recordings=recordings,
             transductive="each signal is z-scored over its recording",
             n_jobs=options.n_jobs,
             random_state=options.seed,

@@ -31,7 +31,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, StageLabels, load_encoder
 from physio_ssl.datasets import load_stress_predict, load_wesad
-from physio_ssl.evaluation import LinearProbe, audit_confounds, leave_subjects_out, make_baselines
+from physio_ssl.evaluation import LinearProbe, audit_confounds, leave_subjects_out
 
 OURS, UNTRAINED = "pre-trained", "pre-trained, untrained"
 FROZEN_HEAD, TUNED = "pre-trained, head on the frozen network", "pre-trained and fine-tuned"
@@ -148,7 +148,7 @@ def run(task, models, windows, recordings, options):
     study = leave_subjects_out(
         models,
         windows,
-        baselines=make_baselines(windows, recordings, models={OURS: models[OURS]}),
+        recordings=recordings,
         transductive=TRANSDUCTIVE,
         n_jobs=options.n_jobs,
         random_state=options.seed,

@@ -92,7 +92,7 @@ def make_baselines(
     scaling = windows.scaling if scaling == "same" else scaling
     baselines = {"majority class": DummyClassifier()}
     forest = RandomForestClassifier(
-        200, min_samples_leaf=3, class_weight="balanced", random_state=random_state
+        100, min_samples_leaf=3, class_weight="balanced", random_state=random_state
     )
     if windows.onset is not None:
         minutes = windows.onset[:, np.newaxis] / 60

@@ -34,11 +34,11 @@ _VERSIONS = {
 }
 
 
-def run_study(models, windows, settings, draw_labels, recordings=None):
+def run_study(models, windows, settings, draw_labels):
     """Fit and score each model in each fold, and return the ``StudyResults``.
 
     ``draw_labels(windows, train, test, fold, random_state)`` returns a list of ``Draw`` for the
-    rows of a fold. ``recordings`` are those that the baselines take.
+    rows of a fold.
     """
     require_windows(windows)
     candidates = _check_models(models, windows, settings)
@@ -46,7 +46,7 @@ def run_study(models, windows, settings, draw_labels, recordings=None):
     baselines = settings.baselines
     if baselines is True:
         scaling = windows.scaling or ("recording" if settings.transductive else None)
-        baselines = make_baselines(windows, recordings, models=models, scaling=scaling)
+        baselines = make_baselines(windows, settings.recordings, models=models, scaling=scaling)
     known = {name: model for name, model in (baselines or {}).items() if name not in own}
     candidates += list_candidates(known, len(windows)) if known else []
     added = {name: X for name, X in _find_features(known).items() if settings.added_value}

@@ -58,8 +58,8 @@ def label_efficiency(
     **settings
         Those of ``leave_subjects_out``, with the same defaults: ``targets``, ``cv``, ``search``,
         ``inner_cv``, ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``,
-        ``folder``, ``baselines`` and ``verbose``; but ``keep_predictions`` and ``added_value``
-        are False unless set.
+        ``folder``, ``baselines``, ``recordings`` and ``verbose``; but ``keep_predictions`` and
+        ``added_value`` are False unless set.
 
     Returns
     -------

@@ -77,15 +77,16 @@ def leave_datasets_out(models, datasets, *, recordings=None, **settings):
     windows = concatenate_windows(datasets)
     names = windows.info["corpus"].tolist()
     place = {name: i for i, name in enumerate(datasets)}
-    settings = StudySettings(cv=PredefinedSplit([place[name] for name in names]), **settings)
-    _check_classes(datasets, settings.targets or ["label"])
     if recordings is not None:
         recordings = _join_recordings(datasets, recordings)
+    held_out = PredefinedSplit([place[name] for name in names])
+    settings = StudySettings(cv=held_out, recordings=recordings, **settings)
+    _check_classes(datasets, settings.targets or ["label"])
 
     def draw_labels(windows, train, test, fold, random_state):
         return [Draw(train, {"dataset": names[test[0]]}, derive_seed(random_state, fold, 0))]
 
-    results = run_study(models, windows, settings, draw_labels, recordings)
+    results = run_study(models, windows, settings, draw_labels)
     return replace(results, protocol=results.protocol | {"cv": "leave one data set out"})
 
 

@@ -28,6 +28,7 @@ class StudySettings:
     folder: Path | None = None
     keep_predictions: bool = True
     baselines: bool | dict = True
+    recordings: list | None = None
     added_value: bool = True
     verbose: int = 0
 
@@ -69,6 +70,7 @@ def leave_subjects_out(
     folder=None,
     keep_predictions=True,
     baselines=True,
+    recordings=None,
     added_value=True,
     verbose=0,
 ):
@@ -114,9 +116,12 @@ def leave_subjects_out(
         Whether the records hold each window's predicted class, and the scores of all classes,
         which position-matched scores need.
     baselines : bool or dict, default=True
-        Models that run beside yours. True means ``make_baselines(windows, models=models)``; give
-        the dict that it returns if it shall know the recordings. False means none, which the
-        results say.
+        Models that run beside yours. True means those of ``make_baselines``, scaled as the
+        windows are, or by recording if ``transductive`` declares it. False means none, which
+        the results say.
+    recordings : Recording or list of Recording, default=None
+        The recordings as read, in the order in which the windows number them, for the
+        hand-crafted features among the baselines; see ``make_baselines``.
     added_value : bool, default=True
         Whether embeddings are also joined with each table of features among the baselines, for
         ``StudyResults.added_value``.
@@ -168,6 +173,7 @@ def leave_subjects_out(
         folder=folder,
         keep_predictions=keep_predictions,
         baselines=baselines,
+        recordings=recordings,
         added_value=added_value,
         verbose=verbose,
     )
