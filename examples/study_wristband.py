@@ -4,12 +4,12 @@
     python examples/study_wristband.py --wesad WESAD --corpus NurseStress
     python examples/study_wristband.py --stress-predict StressPredict --corpus NurseStress
 
-The study compares six models on people that they have not seen: the majority class, hand-crafted
-features with a random forest, logistic regression on the frozen encoder, and the head of Wu et al.
-on the frozen (F), the fine-tuned (T) and the untrained network (S). The encoder is pre-trained,
-without labels, on recordings of other people. With ``--published``, F and T are also scored by the
-protocols of two papers (see ``published_protocols.py``), to show how much these flatter; with
-``--only-published``, the script does nothing else.
+The study compares three uses of one encoder on people that they have not seen: the head of Wu et
+al. on the frozen (F), the fine-tuned (T) and the untrained network (S), and a linear probe on the
+frozen encoder. The baselines of every study run beside them. The encoder is pre-trained, without
+labels, on recordings of other people. With ``--published``, F and T are also scored by the
+protocols of two papers (see ``published_protocols.py``), to show how much these flatter, on windows
+that overlap and on windows that do not; ``--only-published`` leaves out all else.
 
 The result of each fold is written to the output folder as it ends. If the study is stopped, the
 same command continues from there.
@@ -27,13 +27,10 @@ import numpy as np
 import pandas as pd
 from published_protocols import best_test_epoch, shuffled_windows
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from physio_ssl import (
     HeadClassifier,
-    SignalDict,
     SSLClassifier,
     SSLEncoder,
     StageLabels,
@@ -46,14 +43,13 @@ from physio_ssl.datasets import (
     load_wesad,
     simulate_wristband,
 )
-from physio_ssl.evaluation import label_efficiency, leave_subjects_out, make_baselines
+from physio_ssl.evaluation import LinearProbe, label_efficiency, leave_subjects_out
 from physio_ssl.plotting import SubjectScoresDisplay
-from physio_ssl.preprocessing import Preprocessor, Standardize, wristband_preprocessor
+from physio_ssl.preprocessing import wristband_preprocessor
 
 DURATION = 60  # seconds
-RATES = {"bvp": 64, "eda": 4, "temp": 4}  # Hz, of an Empatica E4
 PREPROCESSOR = wristband_preprocessor(duration=DURATION)
-AT_NATIVE_RATES = Preprocessor({name: [Standardize()] for name in RATES}, RATES, DURATION)
+PROBE = "frozen, linear probe"
 TRANSDUCTIVE = "each signal is z-scored over its whole recording"
 
 
@@ -69,7 +65,7 @@ def main():
         print(f"\n{task}: {windows}", flush=True)
         name = f"{data_set}_{task}".replace(" ", "_")
         if not options.only_published:
-            run(task, name, make_models(encoder, options), windows, options)
+            run(task, name, make_models(encoder, options), windows, recordings, options)
         if number == 0 and (options.published or options.only_published):
             apart = name_subjects(cut(recordings, classes, DURATION), data_set)
             nets = make_nets(encoder, options)
@@ -138,13 +134,7 @@ def pretrain(options):
 
 
 def cut(recordings, classes, step):
-    """Return windows that hold the pulse twice: at 4 Hz, and at 64 Hz for the features."""
-    labels = StageLabels(classes)
-    windows = PREPROCESSOR.make_windows(recordings, step, labels=labels)
-    native = AT_NATIVE_RATES.make_windows(recordings, step, labels=labels)
-    assert np.array_equal(native.onset, windows.onset), "models must see the same windows"
-    rates = {**windows.sampling_rate, "bvp_64hz": 64}
-    return replace(windows, X=SignalDict(windows.X, bvp_64hz=native.X["bvp"]), sampling_rate=rates)
+    return PREPROCESSOR.make_windows(recordings, step, labels=StageLabels(classes))
 
 
 def name_subjects(windows, data_set):
@@ -153,41 +143,19 @@ def name_subjects(windows, data_set):
     return replace(windows, info=windows.info.assign(subject=names))
 
 
-def at_4_hz(X):
-    return SignalDict({name: X[name] for name in ("bvp", "eda", "temp")})
-
-
-def at_native_rates(X):
-    return SignalDict(bvp=X["bvp_64hz"], eda=X["eda"], temp=X["temp"])
-
-
 def make_models(encoder, options):
-    frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
-    baselines = make_baselines(RATES)
-
-    return {
-        "majority class": baselines["majority class"],
-        "hand-crafted, random forest": make_pipeline(
-            FunctionTransformer(at_native_rates), baselines["hand-crafted, random forest"]
-        ),
-        "frozen, logistic regression": make_pipeline(
-            slow,
-            frozen,
-            StandardScaler(),
-            LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000),
-        ),
-        **make_nets(encoder, options),
-    }
+    probe = make_pipeline(FrozenEstimator(encoder), LinearProbe())
+    return {PROBE: probe, **make_nets(encoder, options)}
 
 
 def make_nets(encoder, options):
     """Return the head of Wu et al. on the untrained, the frozen and the fine-tuned network."""
-    frozen, slow = FrozenEstimator(encoder), FunctionTransformer(at_4_hz)
+    frozen = FrozenEstimator(encoder)
     settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
     return {
-        "S supervised": make_pipeline(slow, SSLClassifier(frozen, mode="supervised", **settings)),
-        "F frozen": make_pipeline(slow, frozen, HeadClassifier(**settings)),
-        "T fine-tuned": make_pipeline(slow, SSLClassifier(frozen, mode="fine_tuned", **settings)),
+        "S supervised": SSLClassifier(frozen, mode="supervised", **settings),
+        "F frozen": make_pipeline(frozen, HeadClassifier(**settings)),
+        "T fine-tuned": SSLClassifier(frozen, mode="fine_tuned", **settings),
     }
 
 
@@ -201,8 +169,8 @@ def get_settings(options):
     }
 
 
-def run(task, name, models, windows, options):
-    settings = get_settings(options)
+def run(task, name, models, windows, recordings, options):
+    settings = {**get_settings(options), "recordings": recordings}
     few = label_efficiency(
         models, windows, fractions=[options.fraction], n_repeats=options.repeats, **settings
     )
@@ -288,23 +256,20 @@ def tabulate(study, metrics):
 
 def show(study, title):
     print(f"\n{title}\n")
-    print(
-        tabulate(study, ["accuracy", "balanced_accuracy", "macro_f1", "auroc", "kappa"]).to_string()
-    )
-    print("\nmacro-F1, paired by subject; p_holm is corrected for the two comparisons of a model")
-    columns = [
-        "estimator",
-        "other",
-        "difference",
-        "low",
-        "high",
-        "p_value",
-        "effect_size",
-        "p_holm",
-    ]
+    print(tabulate(study, ["accuracy", "macro_f1", "auroc"]).to_string())
+    print("\nmacro-F1, paired by subject; p_holm is corrected for the comparisons of a model")
+    columns = ["estimator", "other", "difference", "low", "high", "p_value", "p_holm"]
+    others = ["S supervised", "clock", "hand-crafted + channel statistics"]
     for model in ("F frozen", "T fine-tuned"):
-        row = study.compare(model, ["S supervised", "hand-crafted, random forest"])
-        print(row[columns].to_string(index=False, float_format="{:.3f}".format))
+        rows = study.compare(model, others)
+        print(rows[columns].to_string(index=False, float_format="{:.3f}".format))
+    if any("added_to" in record for record in study.records):
+        columns = ["over", "features", "with_embedding", "difference", "low", "high"]
+        added = study.added_value(PROBE, over=None)
+        print("\nadded by the frozen embedding to features, macro-F1")
+        print(added[columns].to_string(index=False, float_format="{:.3f}".format))
+        print("\nAUROC of windows at the same time of the recording")
+        print(study.position_matched().to_string(index=False, float_format="{:.3f}".format))
     print(flush=True)
 
 
