@@ -1,4 +1,4 @@
-"""Models that see a few columns, such as the time, and predict people left out of their training."""
+"""Models of a few columns, such as the time, that predict people left out of the training."""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -52,5 +52,5 @@ def _make_models(n_windows, random_state):
     )
     # Windows overlap: a leaf of a few windows may be one moment of one person.
     leaf = max(1, min(20, n_windows // 20))
-    forest = RandomForestClassifier(40, min_samples_leaf=leaf, random_state=random_state)
+    forest = RandomForestClassifier(15, min_samples_leaf=leaf, random_state=random_state)
     return cubic, forest
