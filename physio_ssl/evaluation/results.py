@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .._files import replace_file
 from .comparisons import compare_models, measure_added_value
 from .inference import summarise, summarise_repeats
 from .metrics import METRICS
+from .position import tabulate_positions
 from .records import (
     UNIQUE,
     average_repeats,
+    check_name,
     check_records,
     distinct,
     find_conditions,
@@ -238,6 +241,46 @@ class StudyResults:
         """
         how = confidence, n_resamples, random_state
         return measure_added_value(self.records, estimator, over, metric, how, conditions)
+
+    def position_matched(
+        self,
+        estimator=None,
+        *,
+        tolerance=30.0,
+        confidence=0.95,
+        n_resamples=1000,
+        random_state=0,
+    ):
+        """Compare windows of different people at the same time since their recordings' start.
+
+        A model that knows only the time scores .5; see ``position_matched_auroc``. The scores of
+        repeats are averaged.
+
+        Parameters
+        ----------
+        estimator : str or list of str, default=None
+            Which models; None means all.
+        tolerance : float, default=30.0
+            Largest difference of two onsets, in seconds.
+        confidence, n_resamples, random_state
+            As in ``summary``.
+
+        Returns
+        -------
+        DataFrame
+            A row per model and condition: ``auroc``, its interval ``low`` to ``high``,
+            ``n_pairs`` of windows, ``n_subjects``, ``tied``, ``classes``, ``estimable``, and
+            ``why_not`` where it is not estimable.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or the records hold no predictions or onsets.
+        """
+        for name in [] if estimator is None else np.atleast_1d(estimator).tolist():
+            check_name(name, self.estimators, "estimator")
+        options = tolerance, confidence, n_resamples, random_state
+        return tabulate_positions(self, estimator, *options)
 
     def save(self, path):
         """Write the results as JSON, all or nothing; an existing file is replaced."""

@@ -61,6 +61,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     See Also
     --------
     physio_ssl.evaluation.leave_subjects_out : A study, which starts with this audit.
+    physio_ssl.evaluation.audit_confounds : What tells the classes and is no physiology.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Displays of studies, embeddings and pre-training, in scikit-learn's manner."""
 
+from .confounds import ConfoundsDisplay
 from .confusion import SubjectConfusionDisplay
 from .embedding import EmbeddingDisplay
 from .label_efficiency import LabelEfficiencyDisplay
@@ -7,6 +8,7 @@ from .pretraining import PretrainingCurveDisplay
 from .subject_scores import SubjectScoresDisplay
 
 __all__ = [
+    "ConfoundsDisplay",
     "EmbeddingDisplay",
     "LabelEfficiencyDisplay",
     "PretrainingCurveDisplay",
