@@ -176,11 +176,12 @@ def _score(confound, predicted, y, subjects, summary):
     if len(values) < _FEWEST:
         why = f"not looked at: only {len(values)} people have windows of all classes"
         return {**row, **_not_looked_at(why)}
-    found = summarise(scores, *summary)
+    found = summarise(scores, (0, 1), *summary)
     p_value = 1.0
     if values.mean() > 0.5:
-        test = ttest_1samp(values, 0.5, alternative="greater")
-        p_value = test.pvalue if np.ptp(values) else 0.0
+        # the test divides by the spread, which equal scores lack
+        equal = np.ptp(values) < 1e-9
+        p_value = 0.0 if equal else ttest_1samp(values, 0.5, alternative="greater").pvalue
     note = "balanced: below .5, as each person is left out" if found["high"] < 0.5 else ""
     return {
         **row,
@@ -289,7 +290,8 @@ def _find_traces(features, confounds, windows, summary):
 
 
 def _summarise_trace(name, measure, chance, scores, summary):
-    row = summarise(scores, *summary)
+    limits = (0, 1) if measure == "accuracy" else (-1, 1)
+    row = summarise(scores, limits, *summary)
     interval = {key: row[key] for key in ("low", "high", "n_subjects")}
     return {"trace": name, "measure": measure, "chance": chance, "value": row["mean"], **interval}
 

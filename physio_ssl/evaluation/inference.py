@@ -15,10 +15,13 @@ def score_limits(metric):
     return (-1, 1) if metric == "kappa" else (0, 1)
 
 
-def summarise(scores, metric, confidence, n_resamples, random_state):
-    """Return mean, interval, deviation and counts of subjects' scores, NaN where undefined."""
+def summarise(scores, limits, confidence, n_resamples, random_state):
+    """Return mean, interval, deviation and counts of subjects' scores, NaN where undefined.
+
+    The interval stays within the lowest and the highest value that a score can have.
+    """
     values = np.array(list(scores.values()))
-    defined, limits = values[~np.isnan(values)], score_limits(metric)
+    defined = values[~np.isnan(values)]
     low, high = bootstrap_mean(defined, confidence, n_resamples, random_state, limits)
     return {
         "mean": defined.mean() if len(defined) else np.nan,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .._files import replace_file
 from .comparisons import compare_models, measure_added_value
-from .inference import summarise, summarise_repeats
+from .inference import score_limits, summarise, summarise_repeats
 from .metrics import METRICS
 from .position import tabulate_positions
 from .records import (
@@ -147,7 +147,8 @@ class StudyResults:
             key = {"estimator": estimator, **dict(zip(known, condition, strict=True))}
             for name in metrics:
                 of_subjects = scores[name][estimator, condition]
-                row = summarise(of_subjects, name, confidence, n_resamples, random_state)
+                how = score_limits(name), confidence, n_resamples, random_state
+                row = summarise(of_subjects, *how)
                 row |= summarise_repeats(repeats[name][estimator, condition])
                 rows.append({**key, "metric": name, **row})
         return pd.DataFrame(rows)
