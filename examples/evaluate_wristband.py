@@ -32,6 +32,7 @@ from sklearn.preprocessing import FunctionTransformer
 from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, StageLabels, load_encoder
 from physio_ssl.datasets import load_stress_predict, load_wesad
 from physio_ssl.evaluation import LinearProbe, audit_confounds, leave_subjects_out
+from physio_ssl.plotting import ConfoundsDisplay
 
 OURS, UNTRAINED = "pre-trained", "pre-trained, untrained"
 FROZEN_HEAD, TUNED = "pre-trained, head on the frozen network", "pre-trained and fine-tuned"
@@ -158,7 +159,7 @@ def run(task, models, windows, recordings, options):
     name = task.replace(", ", "_").replace(" ", "_")
     study.save(options.output / f"study_{name}.json")
     confounds = audit_confounds(windows, recordings=recordings, results=study)
-    figure = confounds.plot().figure_
+    figure = ConfoundsDisplay.from_report(confounds).figure_
     figure.savefig(options.output / f"confounds_{name}.png", dpi=110, bbox_inches="tight")
     gains = study.compare(OURS, [UNTRAINED, BOTH, "hand-crafted", "clock"])
     added, matched = study.added_value(OURS, over=None), study.position_matched()

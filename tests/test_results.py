@@ -498,7 +498,7 @@ def test_printed_results_mark_baselines_and_show_the_added_value(joined):
     text = str(joined)
     assert "clock (baseline)" in text
     assert "encoder (baseline)" not in text
-    assert "Added value over hand-crafted" in text
+    assert "what an embedding adds to hand-crafted" in text
     assert "No baselines" not in text
 
 

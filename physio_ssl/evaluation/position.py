@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.utils import check_scalar
 
 from .clock import predict_left_out
-from .records import CONDITIONS, find_conditions
+from .records import find_conditions
 
 MIN_PAIRS, MIN_SUBJECTS = 100, 6
 _TIE = 2.0  # in differences of a clock; at 1, clocks of other kinds than ours reach .4
@@ -131,12 +131,12 @@ def find_pairs(first, second, onset, person, tolerance):
 def tabulate_positions(results, estimator, tolerance, confidence, n_resamples, random_state):
     """Return the table of ``StudyResults.position_matched``."""
     names = results.estimators if estimator is None else np.atleast_1d(estimator).tolist()
-    known = list(find_conditions(results.records, (*CONDITIONS, "added_to")))
+    known = list(find_conditions(results.records))
     options = {"tolerance": tolerance, "confidence": confidence, "n_resamples": n_resamples}
     options["random_state"] = random_state
     studies = {}
     for record in results.records:
-        if record["estimator"] in names:
+        if record["estimator"] in names and not record.get("added_to"):
             key = record["estimator"], *(record.get(name) for name in known)
             studies.setdefault(key, {}).setdefault(record.get("repeat"), []).append(record)
     rows, clocks = [], {}

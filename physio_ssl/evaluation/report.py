@@ -1,22 +1,42 @@
 """The text that a study prints: scores, and what the embeddings add to the baselines."""
 
+_METRICS = ["balanced_accuracy", "macro_f1", "auroc"]
+
 
 def describe(results):
     """Yield the blocks of text that describe the scores of a study."""
-    table, baselines = results.summary(), results.protocol.get("baselines") or []
-    if (table["n_repeats"] == 1).all():
-        table = table.drop(columns=["n_repeats", "std_repeats"])
+    baselines, conditions = results.protocol.get("baselines") or [], list(results.conditions)
+    table = results.summary(_METRICS)
+    table["score"] = _show_intervals(table, "mean", "{:.3f}")
     names = {name: f"{name} (baseline)" for name in baselines}
-    yield _write(table.replace({"estimator": names}), ["estimator", *results.conditions, "metric"])
+    several = table["n_repeats"] > 1
+    names |= {
+        name: f"{names.get(name, name)} (mean of {n} repeats)"
+        for name, n in table[several].set_index("estimator")["n_repeats"].items()
+    }
+    table["estimator"] = table["estimator"].replace(names)
+    rows = table.pivot(index=["estimator", *conditions], columns="metric", values="score")
+    order = table.drop_duplicates(["estimator", *conditions])[["estimator", *conditions]]
+    yield "mean over subjects [interval]"
+    yield _write(order.merge(rows[_METRICS].reset_index()))
     if any(record.get("added_to") for record in results.records):
-        added = results.added_value(over=None).drop(columns=["metric", "effect_size"])
+        added = results.added_value(over=None)
+        added["added"] = _show_intervals(added, "difference", "{:+.3f}")
+        columns = ["estimator", *conditions, "features", "with_embedding", "added"]
         for name, rows in added.groupby("over", sort=False):
-            yield f"\nAdded value over {name} (macro-F1, features with the embedding minus alone)"
-            yield _write(rows.drop(columns="over"), ["estimator", *results.conditions])
+            yield f"\nwhat an embedding adds to {name}, macro_f1, paired by subject"
+            yield _write(rows[columns])
     if not baselines:
         yield "No baselines were run: the scores have nothing to be compared with."
 
 
-def _write(table, index):
-    """Return a table as text, with each name once."""
-    return table.set_index(index).to_string(float_format="{:.3f}".format)
+def _show_intervals(table, name, form):
+    """Return values with their intervals as text; nothing where a value is undefined."""
+    return [
+        "" if value != value else f"{form} [{form}, {form}]".format(value, low, high)
+        for value, low, high in zip(table[name], table["low"], table["high"], strict=True)
+    ]
+
+
+def _write(table):
+    return table.to_string(index=False, float_format="{:.3f}".format)
