@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib
 
@@ -226,12 +227,30 @@ def test_fractions_lie_on_a_logarithmic_axis_in_percent():
     assert len(display.ax_.get_xticks(minor=True)) == 0
 
 
-def test_numbers_of_subjects_lie_on_a_linear_axis():
+def test_numbers_of_subjects_lie_on_a_logarithmic_axis():
     conditions = [{"n_labelled_subjects": n} for n in (1, 5, 11)]
     display = LabelEfficiencyDisplay.from_results(make_results(conditions=conditions))
-    assert display.ax_.get_xscale() == "linear"
+    assert display.ax_.get_xscale() == "log"
     assert_array_equal(sorted(display.ax_.get_xticks()), [1, 5, 11])
     assert display.ax_.get_xlabel() == "number of labelled subjects"
+
+
+def test_minutes_of_calibration_begin_at_0():
+    orders = ("time", "random")
+    conditions = [
+        {"calibration_minutes": k, "calibration_order": order} for order in orders for k in (0, 2)
+    ]
+    results = make_results(conditions=conditions)
+    display = LabelEfficiencyDisplay.from_results(results, calibration_order="random")
+    assert_array_equal(sorted(display.ax_.get_xticks()), [0, 2])
+
+
+def test_baselines_are_dashed_and_without_bands():
+    results = make_results(["encoder", "clock"], FRACTIONS)
+    results = replace(results, protocol={"baselines": ["clock"]})
+    display = LabelEfficiencyDisplay.from_results(results)
+    assert [line.get_linestyle() for line in display.lines_] == ["-", "--"]
+    assert len(display.bands_) == 1
 
 
 def test_labels_of_ticks_do_not_overlap():

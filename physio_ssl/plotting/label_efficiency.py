@@ -10,6 +10,7 @@ from ._results import METRIC_NAMES, select_results
 _AMOUNTS = {
     "label_fraction": "labelled fraction of the training windows",
     "n_labelled_subjects": "number of labelled subjects",
+    "calibration_minutes": "labelled minutes of the test subject",
 }
 
 
@@ -17,18 +18,24 @@ _AMOUNTS = {
 class LabelEfficiencyDisplay:
     """Mean score of held-out subjects against the amount of labels, a line per model.
 
+    Lines of baselines are dashed, and without their intervals, which would cover each other.
+
     Parameters
     ----------
     amounts : array-like of shape (n_amounts,)
-        Fractions of the training windows, or numbers of subjects, that were labelled.
+        Fractions of the training windows, numbers of subjects, or minutes of the test subject
+        that were labelled.
     mean : array-like of shape (n_estimators, n_amounts)
         Mean over subjects, NaN where there is none.
     interval : array-like of shape (n_estimators, n_amounts, 2)
         Lower and upper end of the mean's interval.
     estimators : sequence of str, of length n_estimators
         Names of the lines.
-    against : {"label_fraction", "n_labelled_subjects"}, default="label_fraction"
+    against : {"label_fraction", "n_labelled_subjects", "calibration_minutes"}, \
+            default="label_fraction"
         What the amounts are.
+    baselines : sequence of str, default=()
+        Which of the estimators are baselines.
     metric : str, default="macro_f1"
         What the scores are.
     confidence : float, default=0.95
@@ -39,7 +46,7 @@ class LabelEfficiencyDisplay:
     figure_, ax_ : matplotlib Figure and Axes
         Where the lines are drawn.
     lines_, bands_ : list of matplotlib Line2D and of PolyCollection
-        The mean and the interval of each estimator.
+        The mean of each estimator, and the interval of each that is no baseline.
     chance_ : matplotlib Line2D or None
         The line at the level of chance.
     """
@@ -50,6 +57,7 @@ class LabelEfficiencyDisplay:
     _: KW_ONLY
     estimators: list
     against: str = "label_fraction"
+    baselines: list = ()
     metric: str = "macro_f1"
     confidence: float = 0.95
 
@@ -74,7 +82,7 @@ class LabelEfficiencyDisplay:
             What ``label_efficiency`` returned.
         estimators : str or list of str, default=None
             Which estimators, in this order; None means all.
-        against : {"label_fraction", "n_labelled_subjects"}, default=None
+        against : {"label_fraction", "n_labelled_subjects", "calibration_minutes"}, default=None
             What to draw along the horizontal axis; None means the one that the study varies.
         metric, confidence
             As for the class. The intervals are those of ``results.summary``.
@@ -106,7 +114,13 @@ class LabelEfficiencyDisplay:
         ends = ["mean", "low", "high"]
         table = summary.pivot(index="estimator", columns=against, values=ends).loc[names]
         mean, interval = table["mean"], np.stack([table["low"], table["high"]], axis=-1)
-        what = {"estimators": names, "against": against, "metric": metric, "confidence": confidence}
+        what = {
+            "estimators": names,
+            "against": against,
+            "baselines": results.protocol.get("baselines", ()),
+            "metric": metric,
+            "confidence": confidence,
+        }
         display = cls(mean.columns.to_numpy(), mean.to_numpy(), interval, **what)
         return display.plot(chance=chance, ax=ax)
 
@@ -119,8 +133,12 @@ class LabelEfficiencyDisplay:
         for i, (name, mean, interval) in enumerate(rows):
             color, marker = mark(i)
             given = np.isfinite(mean)
+            is_baseline = name in self.baselines
             style = {"color": color, "marker": marker, "markersize": 5, "label": wrap(name, 22)}
+            style |= {"linestyle": "--", "linewidth": 1} if is_baseline else {}
             self.lines_ += ax.plot(amounts[given], mean[given], **{**style, **kwargs})
+            if is_baseline:
+                continue
             low, high = interval[given].T
             band = ax.fill_between(amounts[given], low, high, color=color, alpha=0.15, linewidth=0)
             self.bands_.append(band)
@@ -135,10 +153,12 @@ class LabelEfficiencyDisplay:
     def _set_ticks(self, ax, amounts):
         """Put a tick at each amount, from the largest on, where its label has room."""
         places, labels = amounts, [f"{amount:g}" for amount in amounts]
-        if self.against == "label_fraction":
+        if self.against != "calibration_minutes":  # which may be 0
             ax.set_xscale("log")
             ax.minorticks_off()
-            places, labels = np.log(amounts), [f"{100 * fraction:g}%" for fraction in amounts]
+            places = np.log(amounts)
+        if self.against == "label_fraction":
+            labels = [f"{100 * fraction:g}%" for fraction in amounts]
         # the legend takes some of the width
         n_characters = 0.7 * count_characters(ax)
         room = np.ptp(places) / n_characters * (max(map(len, labels)) + 1)
