@@ -109,7 +109,7 @@ plt.show()
 # %%
 # What else tells the classes?
 # ----------------------------
-# The time in the recording, for one, if rest always came first. These people take turns, so it tells
+# The time in the recording does if rest always comes first. These people take turns, so it tells
 # nothing, and windows of different people at the same time differ as much as all windows do.
 
 confounds = audit_confounds(windows, recordings=cohort, embedding=encoder, results=study)

@@ -85,7 +85,7 @@ def parse_options():
     parser.add_argument("--epochs", type=int, default=10, help="epochs with labels")
     parser.add_argument("--step", type=float, default=15, help="seconds between windows")
     parser.add_argument("--fraction", type=float, default=0.1, help="fraction of labels, if few")
-    parser.add_argument("--repeats", type=int, default=3, help="draws of few labels")
+    parser.add_argument("--repeats", type=int, default=3, help="draws of few labels; 0 for none")
     parser.add_argument(
         "--published", action="store_true", help="also score the first task by published protocols"
     )
@@ -171,11 +171,12 @@ def get_settings(options):
 
 def run(task, name, models, windows, recordings, options):
     settings = {**get_settings(options), "recordings": recordings}
-    few = label_efficiency(
-        models, windows, fractions=[options.fraction], n_repeats=options.repeats, **settings
-    )
-    few.save(options.output / f"{name}_few_labels.json")
-    show(few, f"{task}, {options.fraction:.0%} of the labels")
+    if options.repeats:
+        few = label_efficiency(
+            models, windows, fractions=[options.fraction], n_repeats=options.repeats, **settings
+        )
+        few.save(options.output / f"{name}_few_labels.json")
+        show(few, f"{task}, {options.fraction:.0%} of the labels")
 
     study = leave_subjects_out(models, windows, **settings)
     study.save(options.output / f"{name}.json")
