@@ -20,6 +20,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -67,7 +68,7 @@ def main():
         raise SystemExit(f"{options.encoder} must be saved with its preprocessor")
     options.output.mkdir(parents=True, exist_ok=True)
     data = {
-        "WESAD": (load_wesad, options.wesad),
+        "WESAD": (partial(load_wesad, signals=["bvp", "eda", "temp", "acc"]), options.wesad),
         "Stress-Predict": (load_stress_predict, options.stress_predict),
     }
     tasks = {}
