@@ -9,10 +9,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from ..containers import SignalDict, as_recordings
+from ..containers import SignalDict
 from ..functional import check_choice
 from ..leakage.audit import require_windows
-from ..windows import cut_signals
+from ..windows import cut_from_recordings
 from .candidates import list_candidates
 from .embedding import EMPTY
 from .linear_probe import LinearProbe
@@ -119,33 +119,16 @@ def _compute_features(windows, recordings):
     """Return the hand-crafted features of windows, at the rates of the recordings if given."""
     if recordings is None:
         return _describe(windows.X, windows.sampling_rate)
-    number, onset = windows.recording, windows.onset
-    if number is None or onset is None or windows.duration is None:
-        raise ValueError(
-            "To find windows in their recordings they must have a duration, recording and onset, "
-            f"got {list(windows.info)}."
-        )
-    recordings, rows, parts = as_recordings(recordings), [], []
-    for source in np.unique(number):
-        chosen = np.flatnonzero(number == source)
-        subject = windows.groups[chosen[0]]
-        # studies often prepend the name of the data set to that of the subject
-        if source >= len(recordings) or not subject.endswith(recordings[source].subject):
-            found = recordings[source].subject if source < len(recordings) else "missing"
-            raise ValueError(
-                "Recordings must be those of the windows, in order, but recording "
-                f"{source} of {subject!r} is {found!r}."
-            )
-        recording = recordings[source]
-        names = [name for name in windows.X if name in recording.signals]
+    rows, parts = [], []
+    for chosen, signals, rates in cut_from_recordings(windows, recordings):
+        names = [name for name in windows.X if name in signals]
         if not names:
             raise ValueError(
                 f"Recordings must have one of the modalities {', '.join(windows.X)}, got "
-                f"{', '.join(recording.signals)} for {subject!r}."
+                f"{', '.join(signals)} for {windows.groups[chosen[0]]!r}."
             )
-        signals = cut_signals(recording, onset[chosen], windows.duration, names)
         rows.append(chosen)
-        parts.append(_describe(signals, recording.sampling_rate))
+        parts.append(_describe({name: signals[name] for name in names}, rates))
     widths = {part.shape[1] for part in parts}
     if len(widths) > 1:
         raise ValueError(f"All recordings must have the same signals, got features: {widths}.")

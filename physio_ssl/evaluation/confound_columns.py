@@ -7,9 +7,8 @@ import pandas as pd
 from scipy.signal import periodogram
 
 from .._check import has_modalities
-from ..containers import as_recordings
 from ..heartbeats import LOWEST_ECG_RATE, QRS_BAND
-from ..windows import cut_signals
+from ..windows import cut_from_recordings
 
 TIME, ORDER, SUBJECT = "time in the recording", "order of conditions", "subject"
 QUALITY, MOVEMENT, NUMBER = "signal quality", "movement", "number of windows"
@@ -36,7 +35,7 @@ def find_confounds(windows, recordings):
     """Return the confounds that a model of a few columns can look at, in the report's order."""
     movement, quality, source = {}, {}, "windows.X"
     if recordings is not None:
-        parts, source = _cut_recorded(windows, recordings), "recordings"
+        parts, source = list(cut_from_recordings(windows, recordings)), "recordings"
     elif has_modalities(windows.X) and windows.duration is not None:
         rates = {name: x.shape[-1] / windows.duration for name, x in windows.X.items()}
         parts = [(np.arange(len(windows)), windows.X, rates)]
@@ -87,31 +86,6 @@ def _count_windows(windows):
     if recording.groupby(windows.groups).nunique().max() < 2:
         return Confound(NUMBER, {}, "each person has one recording")
     return Confound(NUMBER, {"windows": recording.map(recording.value_counts()).to_numpy(float)})
-
-
-def _cut_recorded(windows, recordings):
-    """Return rows, signals at the recorded rates and these rates, for each recording."""
-    number, onset, recordings = windows.recording, windows.onset, as_recordings(recordings)
-    if number is None or onset is None or windows.duration is None:
-        raise ValueError(
-            "To find windows in their recordings they must have a duration, recording and onset, "
-            f"got {list(windows.info)}."
-        )
-    parts = []
-    for source in np.unique(number):
-        rows = np.flatnonzero(number == source)
-        subject = windows.groups[rows[0]]
-        known = source < len(recordings)
-        # studies often prepend the name of the data set to that of the subject
-        if not known or not subject.endswith(recordings[source].subject):
-            raise ValueError(
-                f"Recordings must be those of the windows, in order, but recording {source} of "
-                f"{subject!r} is {recordings[source].subject if known else 'missing'!r}."
-            )
-        recording = recordings[source]
-        signals = cut_signals(recording, onset[rows], windows.duration, list(recording.signals))
-        parts.append((rows, signals, recording.sampling_rate))
-    return parts
 
 
 def _collect(windows, parts, describe):

@@ -5,7 +5,7 @@ from .corpora import concatenate_windows, corpus_weights
 from .cutting import (
     assemble_windows,
     count_samples,
-    cut_signals,
+    cut_from_recordings,
     make_windows,
     start_samples,
 )
@@ -20,7 +20,7 @@ __all__ = [
     "concatenate_windows",
     "corpus_weights",
     "count_samples",
-    "cut_signals",
+    "cut_from_recordings",
     "make_windows",
     "open_windows",
     "start_samples",

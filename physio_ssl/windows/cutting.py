@@ -208,16 +208,52 @@ def _assign(label, recording, onset, duration):
     return values, known
 
 
-def cut_signals(recording, onset, duration, modalities):
-    """Return the windows of a recording that start at ``onset``, at the recorded rates."""
-    rates = {name: recording.sampling_rate[name] for name in modalities}
-    n_times = count_samples(duration, rates)
-    return SignalDict(
-        {
-            name: _cut(recording.signals[name], onset, rate, n_times[name], np.float32)
-            for name, rate in rates.items()
+def cut_from_recordings(windows, recordings):
+    """Cut windows again, out of the recordings as they were read.
+
+    Parameters
+    ----------
+    windows : Windows
+        Windows with a duration, and the columns ``recording`` and ``onset``.
+    recordings : Recording or list of Recording
+        In the order in which the windows number them.
+
+    Yields
+    ------
+    rows : ndarray of int
+        Places of the windows of one recording.
+    signals : SignalDict
+        These windows of all its signals, at the recorded rates.
+    sampling_rate : dict from str to float
+        The recorded rates, in Hz.
+
+    Raises
+    ------
+    ValueError
+        If the recordings are not those of the windows.
+    """
+    number, onset, recordings = windows.recording, windows.onset, as_recordings(recordings)
+    if number is None or onset is None or windows.duration is None:
+        raise ValueError(
+            "To find windows in their recordings they must have a duration, recording and onset, "
+            f"got {list(windows.info)}."
+        )
+    for source in np.unique(number):
+        rows = np.flatnonzero(number == source)
+        subject, known = windows.groups[rows[0]], source < len(recordings)
+        # studies often prepend the name of the data set to that of the subject
+        if not known or not subject.endswith(recordings[source].subject):
+            raise ValueError(
+                f"Recordings must be those of the windows, in order, but recording {source} of "
+                f"{subject!r} is {recordings[source].subject if known else 'missing'!r}."
+            )
+        signals, rates = recordings[source].signals, recordings[source].sampling_rate
+        n_times = count_samples(windows.duration, rates)
+        cut = {
+            name: _cut(signal, onset[rows], rates[name], n_times[name], np.float32)
+            for name, signal in signals.items()
         }
-    )
+        yield rows, SignalDict(cut), rates
 
 
 def _cut(signal, onset, rate, n_times, dtype):
