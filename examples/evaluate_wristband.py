@@ -47,7 +47,7 @@ HEAD = {  # chosen while looking at WESAD
     "head__dropout": 0.7,
     "random_state": 0,
 }
-STEP = 15  # seconds between windows
+STEPS = {"WESAD": 15, "Stress-Predict": 30}  # seconds between windows
 TASKS = {  # classes
     "WESAD": {
         "stress vs amusement": {"amusement": 0, "stress": 1},
@@ -77,16 +77,19 @@ def main():
             recordings = load(folder)
             for task, classes in TASKS[name].items():
                 title = f"{name}, {task}"
-                windows = cut(recordings, encoder.preprocessor_, classes, folder.resolve().name)
+                labels = StageLabels(classes)
+                windows = encoder.preprocessor_.make_windows(recordings, STEPS[name], labels=labels)
+                windows = name_subjects(windows, folder.resolve().name)
                 print(f"\n{title}: {windows}", flush=True)
                 models = make_models(encoder, options.fine_tuned)
-                tasks[title] = run(title, models, windows, recordings, options)
+                found = run(title, models, windows, recordings, options)
+                tasks[title] = {"step": STEPS[name], **found}
     results = {
         "sha256": read_digest(options.encoder),
         "date": date.today().isoformat(),
         "seed": options.seed,
         "protocol": "Leave one subject out; windows of "
-        f"{encoder.preprocessor_.duration:g} s every {STEP} s; logistic regression with its C "
+        f"{encoder.preprocessor_.duration:g} s; logistic regression with its C "
         f"chosen within the training people; {TRANSDUCTIVE}, which uses a test subject's data "
         "without labels.",
         "tasks": tasks,
@@ -117,9 +120,8 @@ def read_digest(encoder):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def cut(recordings, preprocessor, classes, data_set):
-    """Return windows as the encoder takes them; subjects carry the name of their data set."""
-    windows = preprocessor.make_windows(recordings, STEP, labels=StageLabels(classes))
+def name_subjects(windows, data_set):
+    """Return windows whose subjects carry the name of their data set, as many have an S2."""
     subjects = [f"{data_set}/{subject}" for subject in windows.groups]
     return replace(windows, info=windows.info.assign(subject=subjects))
 
@@ -151,6 +153,7 @@ def run(task, models, windows, recordings, options):
         models,
         windows,
         recordings=recordings,
+        added_value=[OURS],
         transductive=TRANSDUCTIVE,
         n_jobs=options.n_jobs,
         random_state=options.seed,
@@ -172,7 +175,6 @@ def run(task, models, windows, recordings, options):
         for metric in ("macro_f1", "auroc")
     }
     return {
-        "step": STEP,
         "n_windows": len(windows),
         "n_people": len(study.subjects),
         **scores,

@@ -389,7 +389,7 @@ def describe_results(folder, digest):
         raise SystemExit(f"{path} holds results of other weights: evaluate these, or remove it")
     scores, added = [], []
     for task, found in results["tasks"].items():
-        who = f"{task} ({found['n_people']} people)"
+        who = f"{task} ({found['n_people']} people, windows every {found['step']:g} s)"
         for model in found["macro_f1"]:
             columns = (found[name].get(model) for name in ("macro_f1", "auroc", "position_matched"))
             scores.append((who, model, *map(show_interval, columns)))

@@ -231,6 +231,18 @@ def test_an_embedding_joins_each_table_of_features(study, windows, encoder):
     assert scores == [r["macro_f1"] for r in by_hand.records]
 
 
+def test_only_the_models_named_join_the_features(windows, encoder):
+    models = {name: probe(FrozenEstimator(encoder)) for name in ("a", "b")}
+    some = {
+        name: model for name, model in make_baselines(windows).items() if name == "hand-crafted"
+    }
+    settings = {"baselines": some, "transductive": True}
+    results = leave_subjects_out(models, windows, added_value=["b"], **settings)
+    assert {r["estimator"] for r in results.records if "added_to" in r} == {"b"}
+    with pytest.raises(ValueError, match="No model 'c'"):
+        leave_subjects_out(models, windows, added_value=["c"], **settings)
+
+
 def test_models_without_an_encoder_add_nothing(windows):
     results = leave_subjects_out(
         {"statistics": make_pipeline(ChannelStatistics(), LogisticRegression())}, windows

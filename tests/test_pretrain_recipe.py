@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from physio_ssl import Recording, load_encoder
+from physio_ssl import Recording, StageLabels, load_encoder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATES = {"bvp": 64, "eda": 4, "temp": 4}
@@ -150,15 +150,16 @@ def test_the_card_holds_results_of_these_weights_only(whole, run):
     digest = json.loads((whole / "training.json").read_text())["sha256"]
     scores = {"pre-trained": [0.9, 0.8, 0.95], "clock": [0.8, 0.7, 0.85]}
     found = {"macro_f1": scores, "auroc": scores, "position_matched": {"clock": [None] * 3}}
-    task = {**found, "n_people": 9, "added_value": {"hand-crafted": [0.1, 0.05, 0.15]}}
+    task = {**found, "n_people": 9, "step": 5, "added_value": {"hand-crafted": [0.1, 0.05, 0.15]}}
     results = {"sha256": digest, "date": "2026-01-02", "protocol": "Some.", "tasks": {"T": task}}
     path = whole / "results.json"
     path.write_text(json.dumps(results))
     run("--output", whole)
     card = (whole / "whole.md").read_text()
-    row = "| T (9 people) | clock | 0.800 [0.700, 0.850] | 0.800 [0.700, 0.850] | not estimable |"
+    scored = "0.800 [0.700, 0.850]"
+    row = f"| T (9 people, windows every 5 s) | clock | {scored} | {scored} | not estimable |"
     assert row in card
-    assert "| T (9 people) | hand-crafted | +0.100 [+0.050, +0.150] |" in card
+    assert "| T (9 people, windows every 5 s) | hand-crafted | +0.100 [+0.050, +0.150] |" in card
     path.write_text(json.dumps({**results, "sha256": "of others"}))
     with pytest.raises(SystemExit, match="results of other weights"):
         run("--output", whole)
@@ -228,7 +229,8 @@ def test_the_evaluation_compares_on_the_same_windows(whole, tmp_path, load_scrip
         for i in range(4)
     ]
     classes = {"rest": 0, "stress": 1}
-    windows = evaluation.cut(recordings, encoder.preprocessor_, classes, "cohort")
+    windows = encoder.preprocessor_.make_windows(recordings, 30, labels=StageLabels(classes))
+    windows = evaluation.name_subjects(windows, "cohort")
     assert set(windows.groups) == {f"cohort/S{i}" for i in range(4)}
     models = evaluation.make_models(encoder)
     left_out = [f"pre-trained, without {name}" for name in RATES]

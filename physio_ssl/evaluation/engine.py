@@ -49,7 +49,10 @@ def run_study(models, windows, settings, draw_labels):
         baselines = make_baselines(windows, settings.recordings, models=models, scaling=scaling)
     known = {name: model for name, model in (baselines or {}).items() if name not in own}
     candidates += list_candidates(known, len(windows)) if known else []
-    added = {name: X for name, X in _find_features(known).items() if settings.added_value}
+    added = own if settings.added_value is True else settings.added_value or ()
+    for name in added:
+        check_name(name, own, "model")
+    features = _find_features(known)
     if settings.folder is not None:
         settings.folder.mkdir(parents=True, exist_ok=True)
     verdicts, tasks, embedded = [], [], {}
@@ -68,7 +71,7 @@ def run_study(models, windows, settings, draw_labels):
             grid = settings.search.get(one.name)
             X = labelled.X if one.X is None else one.X
             rest, embedding = embed_once(one.estimator, X, grid or (), embedded)
-            is_embedded = one.name in own and find_encoder(one.estimator) is not None
+            is_added = one.name in added and find_encoder(one.estimator) is not None
             trial = Trial(
                 one.name,
                 target,
@@ -81,7 +84,7 @@ def run_study(models, windows, settings, draw_labels):
                 settings.scoring,
                 settings.keep_predictions,
                 {"onset": labelled.onset, "recording": labelled.recording},
-                added if is_embedded else {},
+                features if is_added else {},
             )
             paths = _name_files(trial, chosen, settings.folder)
             tasks += [(trial, *task) for task in zip(chosen, paths, strict=True)]

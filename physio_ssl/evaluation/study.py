@@ -29,7 +29,7 @@ class StudySettings:
     keep_predictions: bool = True
     baselines: bool | dict = True
     recordings: list | None = None
-    added_value: bool = True
+    added_value: bool | list = True
     verbose: int = 0
 
     def __post_init__(self):
@@ -122,9 +122,9 @@ def leave_subjects_out(
     recordings : Recording or list of Recording, default=None
         The recordings as read, in the order in which the windows number them, for the
         hand-crafted features among the baselines; see ``make_baselines``.
-    added_value : bool, default=True
-        Whether embeddings are also joined with each table of features among the baselines, for
-        ``StudyResults.added_value``.
+    added_value : bool or list of str, default=True
+        Whether embeddings, or those of the models named, are also joined with each table of
+        features among the baselines, for ``StudyResults.added_value``.
     verbose : int, default=0
         Whether to show a progress bar over folds.
 
