@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
@@ -87,6 +88,13 @@ def test_a_table_of_features_without_times_has_fewer_baselines():
     assert list(make_baselines(table())) == ["majority class", "channel statistics"]
     _, X = make_baselines(table())["channel statistics"]
     np.testing.assert_array_equal(X, table().X)
+    results = leave_subjects_out(DummyClassifier(), table())
+    assert str(results).endswith("baselines that did not run: clock, hand-crafted")
+
+
+def test_a_sparse_table_keeps_the_baselines_that_need_no_columns():
+    sparse = replace(table(onset=np.arange(30.0)), X=csr_array(table().X))
+    assert list(make_baselines(sparse)) == ["majority class", "clock", "clock, forest"]
 
 
 def test_the_clock_sees_minutes_since_the_recording_began(windows):

@@ -55,7 +55,7 @@ def make_baselines(
         - ``"hand-crafted"`` and ``"hand-crafted, forest"``: ``HandcraftedFeatures``, not for
           windows without sampling rates;
         - ``"channel statistics"``: ``ChannelStatistics`` of the windows' own channels, or the
-          columns of a table of features; ``"hand-crafted + channel statistics"`` has both;
+          columns of a dense table of features; ``"hand-crafted + channel statistics"`` has both;
         - ``"..., untrained"``: a model with the random weights of ``n_seeds`` seeds.
 
         Those without "forest" are ``LinearProbe``, the clock with powers up to the third.
@@ -103,7 +103,9 @@ def make_baselines(
         crafted = _compute_features(windows, recordings)
         features["hand-crafted"] = _scale(crafted, windows, scaling)
         forest = make_pipeline(SimpleImputer(keep_empty_features=True), forest)
-    features["channel statistics"] = _compute_statistics(windows.X)
+    statistics = _compute_statistics(windows.X)
+    if statistics is not None:
+        features["channel statistics"] = statistics
     for name, X in features.items():
         baselines[name] = LinearProbe(), X
         if name == "hand-crafted":
@@ -146,12 +148,13 @@ def _describe(signals, rates):
 
 
 def _compute_statistics(X):
-    """Return the statistics of each channel of windows, or a table of features as it is."""
+    """Return the statistics of each channel of windows, a table of features as it is, or None."""
     from ..features import ChannelStatistics
 
-    if not isinstance(X, SignalDict) and np.ndim(X) == 2:
-        return np.asarray(X)
-    return ChannelStatistics().fit_transform(X)
+    if isinstance(X, SignalDict) or np.ndim(X) == 3:
+        return ChannelStatistics().fit_transform(X)
+    is_table = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf"
+    return X if is_table else None
 
 
 def _scale(features, windows, scaling):

@@ -26,6 +26,9 @@ def describe(results):
         for name, rows in added.groupby("over", sort=False):
             yield f"\nwhat an embedding adds to {name}, macro_f1, paired by subject"
             yield _write(rows[columns])
+    missing = [name for name in ("clock", "hand-crafted") if name not in baselines]
+    if baselines and missing:
+        yield f"baselines that did not run: {', '.join(missing)}"
     if not baselines:
         yield "No baselines were run: the scores have nothing to be compared with."
 
