@@ -338,6 +338,15 @@ def test_a_probe_without_people_to_hold_out_takes_the_middle_value():
     assert LinearProbe().fit(X, y).C_ == LinearProbe().fit(X, y, groups=np.zeros(30)).C_ == 1
 
 
+def test_a_column_that_hardly_varies_in_training_does_not_decide_elsewhere():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 50)
+    X = np.column_stack([y + 0.5 * rng.normal(size=100), 1 + 1e-3 * rng.normal(size=100)])
+    elsewhere = X + [0, 0.5]  # 500 standard deviations
+    found = LinearProbe().fit(X, y).predict(elsewhere)
+    assert np.mean(found == y) > 0.7
+
+
 def test_a_wide_block_does_not_drown_a_narrow_one():
     rng = np.random.default_rng(0)
     y = np.tile([0, 1], 60)

@@ -14,12 +14,15 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+_LIMIT = 5.0  # standard deviations
+
 
 class LinearProbe(ClassifierMixin, BaseEstimator):
     """Logistic regression on features, with the regularisation chosen within the training people.
 
-    Missing values become the column's median and columns are standardised. Where columns come in
-    blocks, e.g. five features beside an embedding of 64 numbers, each block is divided by the
+    Missing values become the column's median, columns are standardised, and clipped at five
+    standard deviations: what is nearly constant in few training people may lie a hundred away in
+    others. Where columns come in blocks, e.g. five features beside an embedding of 64 numbers, each block is divided by the
     square root of its number of columns, so that a wide block does not drown a narrow one. The
     inverse regularisation ``C`` is the value with the lowest log loss, classes balanced, on
     training people that were held out.
@@ -156,9 +159,9 @@ def _make_scaler(widths):
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
-        FunctionTransformer(_multiply, kw_args={"factors": factors}),
+        FunctionTransformer(_clip_and_weight, kw_args={"factors": factors}),
     )
 
 
-def _multiply(X, factors):
-    return X * factors
+def _clip_and_weight(X, factors):
+    return X.clip(-_LIMIT, _LIMIT) * factors
