@@ -38,7 +38,7 @@ from physio_ssl.plotting import LabelEfficiencyDisplay
 OURS = "pre-trained"
 BOTH = "hand-crafted + channel statistics"
 STEP = 30  # seconds between windows
-N_REPEATS = 5
+N_REPEATS = 3
 STRESS_VS_REST = {
     "WESAD": {"baseline": 0, "amusement": 0, "stress": 1},
     "Stress-Predict": {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1},

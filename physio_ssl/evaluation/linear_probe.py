@@ -22,10 +22,10 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
 
     Missing values become the column's median, columns are standardised, and clipped at five
     standard deviations: what is nearly constant in few training people may lie a hundred away in
-    others. Where columns come in blocks, e.g. five features beside an embedding of 64 numbers, each block is divided by the
-    square root of its number of columns, so that a wide block does not drown a narrow one. The
-    inverse regularisation ``C`` is the value with the lowest log loss, classes balanced, on
-    training people that were held out.
+    others. Where columns come in blocks, e.g. five features beside an embedding of 64 numbers,
+    each block is divided by the square root of its number of columns, so that a wide block does
+    not drown a narrow one. The inverse regularisation ``C`` is the value with the lowest log loss,
+    classes balanced, on training people that were held out.
 
     Parameters
     ----------
