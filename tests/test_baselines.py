@@ -8,6 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -281,6 +282,17 @@ def test_a_models_own_input_is_audited():
         {"own": (LogisticRegression(), X)}, windows, baselines=False, on_leak="record"
     )
     assert results.protocol["protocol"] == "with_leaks"
+
+
+def test_a_forest_by_itself_is_a_model():
+    assert "majority class" in make_baselines(table(), models=RandomForestClassifier())
+
+
+def test_each_seed_of_a_model_is_audited():
+    models = {"two": [LogisticRegression(C=1), LogisticRegression(C=2)]}
+    results = leave_subjects_out(models, table(), baselines=False)
+    looked_at = " ".join(results.protocol["audit"]["looked_at"])
+    assert "'two, seed 0'" in looked_at and "'two, seed 1'" in looked_at
 
 
 @pytest.mark.parametrize(

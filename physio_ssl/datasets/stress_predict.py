@@ -119,9 +119,9 @@ def load_stress_predict(path, subjects=None, signals=None, *, n_jobs=None):
 
     Notes
     -----
-    A task starts and ends at a tag, a press of the wristband's button, to the second: in S02 to
-    S25, in 134 of 144 cases. In the other ten, the labels are the whole minutes of the authors' log
-    (``Time_logs.xlsx``), which is off other tags by up to 163 s:
+    Each of S02 to S25 has six starts and ends of tasks. Of these 144, 134 agree to the second with
+    a tag, a press of the wristband's button. The other ten are whole minutes of the authors' log
+    (``Time_logs.xlsx``), which differs from other tags by up to 163 s:
 
     - all six of S06. The last three are within 33 s of a tag. The first three, start and end of
       the Stroop test and start of the interview, are not within 80 s, so they may be minutes off;
@@ -131,7 +131,7 @@ def load_stress_predict(path, subjects=None, signals=None, *, n_jobs=None):
     Signals do not tell which is right, so nothing is corrected. To leave both people out::
 
         recordings = load_stress_predict(path)
-        recordings = [some for some in recordings if some.subject not in ("S06", "S17")]
+        recordings = [one for one in recordings if one.subject not in ("S06", "S17")]
 
     To use times of your own, replace the ``annotations`` of a recording by
     ``dataclasses.replace``. S26 to S35 were not compared.

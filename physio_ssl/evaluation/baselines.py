@@ -191,7 +191,8 @@ def _scale(features, windows, scaling):
 def _repeat_untrained(models, windows, n_seeds):
     """Return each model that begins with an encoder, with random weights of several seeds."""
     untrained, seen = {}, set()
-    for candidate in list_candidates(models, len(windows)) if models else []:
+    # not "if models": an unfitted forest has no length
+    for candidate in [] if models is None else list_candidates(models, len(windows)):
         place = find_encoder(candidate.estimator)
         if place is None:
             continue

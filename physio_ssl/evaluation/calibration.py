@@ -9,7 +9,7 @@ _ROUNDING = 1e-6  # seconds
 
 
 def place_in_time(windows):
-    """Return when each window starts, in seconds, on an axis with the recordings in a row."""
+    """Return when each window starts, in seconds, with the recordings one after the other."""
     if windows.onset is None or windows.duration is None:
         raise ValueError(
             "Calibration needs the duration of the windows and the onset of each, got "

@@ -46,7 +46,7 @@ def predict_left_out(columns, y, subjects, random_state=0):
 def _make_models(n_windows, random_state):
     cubic = make_pipeline(
         StandardScaler(),
-        PolynomialFeatures(3, include_bias=False, interaction_only=False),
+        PolynomialFeatures(3, include_bias=False),
         StandardScaler(),
         LogisticRegression(max_iter=1000),
     )

@@ -97,8 +97,12 @@ def _collect(windows, parts, describe):
             columns |= describe(np.asarray(x, dtype=float), rates[name], name)
         tables.append(pd.DataFrame(columns, index=rows))
     frame = pd.concat(tables).sort_index()
-    if frame.isna().any(axis=None):
-        raise ValueError("All recordings must have the same signals and finite samples.")
+    missing = frame.columns[frame.isna().any()]
+    if len(missing):
+        raise ValueError(
+            "All recordings must have the same signals and finite samples, got none for "
+            f"{', '.join(missing)} of some windows."
+        )
     within = frame.groupby(windows.groups)
     frame = (frame - within.transform("mean")) / within.transform("std", ddof=0).replace(0, 1)
     return {name: frame[name].to_numpy() for name in frame}
@@ -106,12 +110,12 @@ def _collect(windows, parts, describe):
 
 def _grade(x, rate, name, native):
     """Return columns of quality of one modality, of shape (n_windows, n_channels, n_times)."""
-    if name in ("acc", "temp") and not (native and name == "temp"):
+    if name == "acc" or (name == "temp" and not native):  # degrees need the native unit
         return {}
     x = x[:, 0]
     if name == "temp":
         return {"temp not worn": ((x < _WORN[0]) | (x > _WORN[1])).mean(axis=-1)}
-    columns = {f"{name} flat": _share_flat(x, rate)}
+    columns = {f"{name} flat": _find_flat_fraction(x, rate)}
     if name == "eda" and native:
         columns["eda near zero"] = (x < _DRY).mean(axis=-1)
     if name in _PULSES and rate >= 8:
@@ -131,7 +135,7 @@ def _move(x, rate, name):
     return {"acc deviation": np.log1p(magnitude.std(axis=-1)), "acc change": np.log1p(change)}
 
 
-def _share_flat(x, rate):
+def _find_flat_fraction(x, rate):
     """Return the fraction of stretches, of 1 s or of 5 s at low rates, that are constant."""
     n_times = round((1 if rate >= 16 else 5) * rate)
     n_times = min(max(2, n_times), x.shape[-1])

@@ -322,7 +322,7 @@ def _correlate(a, b):
 
 
 def _identify(features, windows):
-    """Return the share of each person's windows that the other half of the time gives to them."""
+    """Return the accuracy of naming each person, by a model of the other half of the time."""
     if windows.onset is None:
         return {}, np.nan
     subjects, number = windows.groups, windows.recording
@@ -332,6 +332,8 @@ def _identify(features, windows):
     rank = pd.Series(place).groupby(subjects).rank(pct=True).to_numpy()
     # windows in the middle may overlap those of the other half
     halves, hits = (rank <= 0.45, rank > 0.55), {}
+    if any(len(np.unique(subjects[half])) < 2 for half in halves):  # people have a window or two
+        return {}, np.nan
     for train, test in (halves, halves[::-1]):
         scaler = StandardScaler().fit(features[train])
         model = RidgeClassifier(alpha=10.0).fit(scaler.transform(features[train]), subjects[train])
@@ -345,8 +347,7 @@ def _match(results, windows, predicted, clock, options):
     """Return plain and position-matched scores of a study's models and of the audit's clock."""
     matched = results.position_matched(**options)
     plain = results.summary("auroc")
-    titles = [name for name in plain if name in matched and name not in ("low", "high")]
-    titles = [name for name in titles if name not in ("n_subjects", "auroc")]
+    titles = ["estimator", *results.conditions]
     plain = plain[[*titles, "mean"]].rename(columns={"mean": "plain_auroc"})
     table = plain.merge(matched, on=titles, how="right")
     if predicted is not None:

@@ -69,22 +69,22 @@ def run_study(models, windows, settings, draw_labels):
             if not chosen:
                 continue
             grid = settings.search.get(one.name)
-            X = labelled.X if one.X is None else one.X
+            X = windows.X if one.X is None else one.X
             rest, embedding = embed_once(one.estimator, X, grid or (), embedded)
             is_added = one.name in added and find_encoder(one.estimator) is not None
             trial = Trial(
-                one.name,
-                target,
-                rest,
-                embedding,
-                labelled.y,
-                labelled.groups,
-                grid,
-                settings.inner_cv,
-                settings.scoring,
-                settings.keep_predictions,
-                {"onset": labelled.onset, "recording": labelled.recording},
-                features if is_added else {},
+                name=one.name,
+                target=target,
+                model=rest,
+                X=embedding,
+                y=labelled.y,
+                groups=labelled.groups,
+                grid=grid,
+                inner_cv=settings.inner_cv,
+                scoring=settings.scoring,
+                keep_predictions=settings.keep_predictions,
+                time={"onset": labelled.onset, "recording": labelled.recording},
+                added=features if is_added else {},
             )
             paths = _name_files(trial, chosen, settings.folder)
             tasks += [(trial, *task) for task in zip(chosen, paths, strict=True)]
@@ -114,8 +114,9 @@ def _audit(windows, splits, candidates, own, target, settings):
     inputs = {}
     for one in candidates:
         is_own = one.X is not None and one.name in own
-        key = id(one.X) if is_own else None
-        inputs.setdefault(key, (one.X if is_own else windows.X, {}))[1][one.name] = one.estimator
+        X = one.X if is_own else windows.X
+        name = one.name if one.n_seeds == 1 else f"{one.name}, seed {one.seed}"
+        inputs.setdefault(id(X), (X, {}))[1][name] = one.estimator
     rules = {"transductive": settings.transductive, "on_leak": settings.on_leak}
     verdicts = []
     for X, models in inputs.values():

@@ -107,9 +107,7 @@ def bootstrap_mean(
     ----------
     .. [1] B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 12.
     """
-    if not 0 < confidence < 1 or n_resamples < 1:
-        got = f"confidence {confidence} and n_resamples {n_resamples}"
-        raise ValueError(f"confidence must be in (0, 1) and n_resamples 1 or more, got {got}.")
+    check_bootstrap(confidence, n_resamples)
     if len(values) < 2:
         return np.nan, np.nan
     strata = np.zeros(len(values), int) if strata is None else np.asarray(strata)
@@ -138,6 +136,13 @@ def bootstrap_mean(
     width = student.ppf((1 + confidence) / 2, freedom)
     ends = mean - error * np.array([last + width, first - width]) / 2
     return tuple(np.clip(ends, *limits).tolist())
+
+
+def check_bootstrap(confidence, n_resamples):
+    """Raise unless a bootstrap can have this coverage and number of samples."""
+    if not 0 < confidence < 1 or n_resamples < 1:
+        got = f"confidence {confidence} and n_resamples {n_resamples}"
+        raise ValueError(f"confidence must be in (0, 1) and n_resamples 1 or more, got {got}.")
 
 
 def _variance_of_sum(values):

@@ -5,9 +5,11 @@ import pandas as pd
 from sklearn.utils import check_scalar
 
 from .clock import predict_left_out
+from .inference import check_bootstrap
 from .records import find_conditions
 
 MIN_PAIRS, MIN_SUBJECTS = 100, 6
+_TOO_FEW = f"fewer than {MIN_PAIRS} pairs at the same time, or {MIN_SUBJECTS} people in them"
 _TIE = 2.0  # in differences of a clock; at 1, clocks of other kinds than ours reach .4
 _CHUNK = 2_000_000  # pairs at a time, to bound the memory
 
@@ -155,13 +157,17 @@ def _score_repeats(repeats, options, clocks):
             raise ValueError("Repeats must be tested on the same windows, in the same order.")
         if part["probability"] is None:
             return _not_estimable("the model predicts no probabilities")
+    probability = np.stack([part["probability"] for part in parts])
+    if probability.shape[-1] != len(np.unique(y)):
+        return _not_estimable("the windows lack a class of the study")
+    if not _are_probabilities(probability):
+        return _not_estimable("the model's scores are no probabilities")
+    if len(np.unique(subject)) < MIN_SUBJECTS:
+        return _not_estimable(_TOO_FEW)
     key = y.tobytes(), onset.tobytes(), subject.tobytes()
     if key not in clocks:
         column = onset[:, np.newaxis]
         clocks[key] = predict_left_out(column, y, subject, options["random_state"])
-    probability = np.stack([part["probability"] for part in parts])
-    if probability.shape[-1] != len(np.unique(y)) or not _are_probabilities(probability):
-        return _not_estimable("the model's scores are no probabilities")
     return position_matched_auroc(y, probability, onset, subject, **options, clocks=clocks[key])
 
 
@@ -191,9 +197,7 @@ def _check(onset, subject, tolerance, confidence, n_resamples):
             f"of shape {subject.shape}."
         )
     check_scalar(tolerance, "tolerance", (int, float), min_val=0)
-    if not 0 < confidence < 1 or n_resamples < 1:
-        got = f"confidence {confidence} and n_resamples {n_resamples}"
-        raise ValueError(f"confidence must be in (0, 1) and n_resamples 1 or more, got {got}.")
+    check_bootstrap(confidence, n_resamples)
 
 
 def _check_probability(probability, shape):
@@ -247,9 +251,7 @@ def _count(pairs, models, clocks, person):
 
 def _summarise(tables, person, n_people, confidence, n_resamples, random_state):
     if not tables:
-        return _not_estimable(
-            f"fewer than {MIN_PAIRS} pairs at the same time, or {MIN_SUBJECTS} people in them"
-        )
+        return _not_estimable(_TOO_FEW)
     counts = np.stack([table for _, _, table in tables])  # (n_class_pairs, 3, people, people)
     won, tied, total = counts.sum(axis=(2, 3)).T
     rng, scores = np.random.default_rng(random_state), []

@@ -8,13 +8,12 @@ def describe(results):
     baselines, conditions = results.protocol.get("baselines") or [], list(results.conditions)
     table = results.summary(_METRICS)
     table["score"] = _show_intervals(table, "mean", "{:.3f}")
-    names = {name: f"{name} (baseline)" for name in baselines}
-    several = table["n_repeats"] > 1
-    names |= {
-        name: f"{names.get(name, name)} (mean of {n} repeats)"
-        for name, n in table[several].set_index("estimator")["n_repeats"].items()
-    }
-    table["estimator"] = table["estimator"].replace(names)
+    table["estimator"] = [
+        name
+        + (" (baseline)" if name in baselines else "")
+        + (f" (mean of {n} repeats)" if n > 1 else "")
+        for name, n in zip(table["estimator"], table["n_repeats"], strict=True)
+    ]
     rows = table.pivot(index=["estimator", *conditions], columns="metric", values="score")
     order = table.drop_duplicates(["estimator", *conditions])[["estimator", *conditions]]
     yield "mean over subjects [interval]"

@@ -138,6 +138,11 @@ class StudyResults:
             interval and ``std`` are NaN for fewer than two subjects. ``n_repeats`` is the number
             of repeats, e.g. seeds, and ``std_repeats`` the standard deviation, over them, of
             the mean over subjects (NaN for one repeat).
+
+        Raises
+        ------
+        ValueError
+            If a metric is unknown, or the settings of the bootstrap do not fit.
         """
         metrics = METRICS if metric is None else [metric] if isinstance(metric, str) else metric
         scores = {name: average_repeats(self.records, name) for name in metrics}
@@ -194,6 +199,12 @@ class StudyResults:
             - ``p_holm``, only if ``other`` is given: the p-value corrected for the number of
               rows, by Holm's method. Name the comparisons that you planned. Among all others,
               the correction would depend on which models happen to be in the study.
+
+        Raises
+        ------
+        ValueError
+            If a name or condition is unknown, there is no other model, or two models have no
+            condition, or no subject with both scores, in common.
         """
         how = confidence, n_resamples, random_state
         return compare_models(self.records, estimator, other, metric, how, conditions)

@@ -27,7 +27,7 @@ def find_pretrained(report, parts, groups, folds):
         if seen.dtype.kind == "f" and (seen == seen.round()).all():  # 1.0 is the subject "1"
             seen = seen.astype(int)
         # concatenate_windows calls S2 of WESAD "WESAD/S2"
-        own_names = [group.rpartition("/")[2] for group in groups]
+        own_names = [group.partition("/")[2] for group in groups]
         is_seen = np.isin(groups, seen.astype(str)) | np.isin(own_names, seen.astype(str))
         if is_seen.any():
             report.add_note("Encoders know subjects by name: people of two data sets must differ.")

@@ -240,12 +240,15 @@ def cut_from_recordings(windows, recordings):
         )
     for source in np.unique(number):
         rows = np.flatnonzero(number == source)
-        subject, known = windows.groups[rows[0]], source < len(recordings)
-        # studies often prepend the name of the data set to that of the subject
-        if not known or not subject.endswith(recordings[source].subject):
+        subject = windows.groups[rows[0]]
+        found = recordings[source].subject if source < len(recordings) else "missing"
+        # Studies often prepend the name of the data set, "WESAD/S2": but "12" is not "2".
+        prefix = subject.removesuffix(found)
+        is_same = subject.endswith(found) and not prefix[-1:].isalnum()
+        if source >= len(recordings) or not is_same:
             raise ValueError(
                 f"Recordings must be those of the windows, in order, but recording {source} of "
-                f"{subject!r} is {recordings[source].subject if known else 'missing'!r}."
+                f"{subject!r} is {found!r}."
             )
         signals, rates = recordings[source].signals, recordings[source].sampling_rate
         n_times = count_samples(windows.duration, rates)
