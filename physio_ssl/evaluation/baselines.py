@@ -1,5 +1,7 @@
 """make_baselines: the models that an encoder has to beat."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -8,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
+from sklearn.utils import check_scalar
 
 from ..containers import SignalDict
 from ..functional import check_choice
@@ -56,7 +59,8 @@ def make_baselines(
           windows without sampling rates;
         - ``"channel statistics"``: ``ChannelStatistics`` of the windows' own channels, or the
           columns of a dense table of features; ``"hand-crafted + channel statistics"`` has both;
-        - ``"..., untrained"``: a model with the random weights of ``n_seeds`` seeds.
+        - ``"..., untrained"``: a model with the random weights of ``n_seeds`` seeds, for the first
+          model with each encoder.
 
         Those without "forest" are ``LinearProbe``, the clock with powers up to the third.
 
@@ -89,6 +93,10 @@ def make_baselines(
     """
     require_windows(windows)
     check_choice("scaling", scaling, ("same", *_SCALINGS))
+    check_scalar(n_seeds, "n_seeds", Integral, min_val=1)
+    if recordings is not None and not isinstance(windows.X, SignalDict):
+        kind = type(windows.X).__name__
+        raise TypeError(f"With recordings, windows must hold signals by modality, got {kind}.")
     scaling = windows.scaling if scaling == "same" else scaling
     baselines = {"majority class": DummyClassifier()}
     forest = RandomForestClassifier(

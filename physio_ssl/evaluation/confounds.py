@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from ..leakage.audit import require_windows
 from .clock import predict_left_out
 from .confound_columns import MOVEMENT, QUALITY, SUBJECT, TIME, find_confounds, find_runs
-from .confound_report import ConfoundReport
+from .confound_report import CLOCK, ConfoundReport
 from .inference import holm, summarise
 from .position import position_matched_auroc
 from .results import StudyResults
@@ -94,6 +94,9 @@ def audit_confounds(
     person's own windows. It is .5 where all people have the same fractions, and is compared with
     permutations of the labels of runs of windows over people.
 
+    The order of conditions is that of recordings and of runs of windows of one class, so its
+    columns come from the labels: no model sees them, but most see a trace of them.
+
     A confound is flagged if its AUROC is at least .6 and, by a one-sided t-test over people (by
     the permutations, for the person), above chance at the 2 % level, corrected for the number of
     confounds by Holm's method.
@@ -134,6 +137,7 @@ def audit_confounds(
         traces = _find_traces(features, traced, windows, summary)
     if results is not None:
         options = {"confidence": confidence, "random_state": random_state, "tolerance": tolerance}
+        options["n_resamples"] = n_resamples
         clock = next(row for row in rows if row["confound"] == TIME)
         positions = _match(results, windows, predicted.get(TIME), clock, options)
     return ConfoundReport(_flag(pd.DataFrame(rows)), traces, positions, confidence)
@@ -353,6 +357,6 @@ def _match(results, windows, predicted, clock, options):
     if predicted is not None:
         data = windows.y, np.mean(predicted, axis=0), windows.onset, windows.groups
         row = position_matched_auroc(*data, **options, clocks=predicted)
-        row = {"estimator": "the time alone", "plain_auroc": clock["auroc"], **row}
+        row = {"estimator": CLOCK, "plain_auroc": clock["auroc"], **row}
         table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
     return table

@@ -43,7 +43,7 @@ def run_study(models, windows, settings, draw_labels):
     require_windows(windows)
     candidates = _check_models(models, windows, settings)
     own = {candidate.name for candidate in candidates}
-    baselines = settings.baselines
+    baselines, scaling = settings.baselines, None
     if baselines is True:
         scaling = windows.scaling or ("recording" if settings.transductive else None)
         baselines = make_baselines(windows, settings.recordings, models=models, scaling=scaling)
@@ -89,7 +89,9 @@ def run_study(models, windows, settings, draw_labels):
             paths = _name_files(trial, chosen, settings.folder)
             tasks += [(trial, *task) for task in zip(chosen, paths, strict=True)]
     records = _run(tasks, settings.n_jobs, settings.verbose)
-    return StudyResults(records, _describe(candidates, known, windows, settings, _join(verdicts)))
+    protocol = _describe(candidates, windows, settings, _join(verdicts))
+    scaled = {"windows": windows.scaling, "hand-crafted features": scaling}
+    return StudyResults(records, {**protocol, "baselines": list(known), "scaling": scaled})
 
 
 def _check_models(models, windows, settings):
@@ -104,9 +106,16 @@ def _check_models(models, windows, settings):
 
 
 def _find_features(baselines):
-    """Return the tables of features that a LinearProbe takes alone, which embeddings join."""
-    pairs = {name: model for name, model in baselines.items() if isinstance(model, tuple)}
-    return {name: X for name, (model, X) in pairs.items() if isinstance(model, LinearProbe)}
+    """Return the tables of features, and their blocks, that a LinearProbe takes alone.
+
+    Embeddings join them as one more block.
+    """
+    pairs = {name: pair for name, pair in baselines.items() if isinstance(pair, tuple)}
+    return {
+        name: (X, model.widths or (X.shape[1],))
+        for name, (model, X) in pairs.items()
+        if isinstance(model, LinearProbe)
+    }
 
 
 def _audit(windows, splits, candidates, own, target, settings):
@@ -134,7 +143,11 @@ def _choose_draws(fold, candidate):
     if n_seeds == 1:
         return fold
     draws = [
-        replace(draw, condition={"repeat": seed, **draw.condition})
+        replace(
+            draw,
+            condition={"repeat": seed, **draw.condition},
+            seed=draw.seed if "repeat" in draw.condition else derive_seed(draw.seed, seed),
+        )
         for draw in fold.draws
         if draw.condition.get("repeat", seed) % n_seeds == seed
     ]
@@ -212,13 +225,11 @@ def _join(verdicts):
     return {"ok": not leaks, "leaks": leaks, **lists}
 
 
-def _describe(candidates, baselines, windows, settings, verdict):
+def _describe(candidates, windows, settings, verdict):
     """Return how the scores came about, in plain values."""
     search, scoring = settings.search.items(), settings.scoring
     return {
         "protocol": "leak_free" if verdict["ok"] else "with_leaks",
-        "baselines": list(baselines),
-        "scaling": windows.scaling,
         "transductive": settings.transductive,
         "audit": verdict,
         "random_state": settings.random_state,

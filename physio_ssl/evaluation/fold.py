@@ -56,7 +56,7 @@ class Trial:
     scoring: object
     keep_predictions: bool
     time: dict  # onset and recording of each window, or None
-    added: dict  # features that are joined with the model's embedding, by name
+    added: dict  # features that join the model's embedding, and widths of their blocks, by name
 
 
 def run_fold(trial, fold):
@@ -91,8 +91,8 @@ def _run_draws(trial, fold):
     place[rows] = np.arange(len(rows))
     variants = [(model, X, trial.grid, {})]
     is_table = isinstance(X, np.ndarray) and X.ndim == 2
-    for name, features in trial.added.items() if is_table else ():
-        probe = LinearProbe((features.shape[1], X.shape[1]))
+    for name, (features, widths) in trial.added.items() if is_table else ():
+        probe = LinearProbe((*widths, X.shape[1]))
         variants.append((probe, np.hstack([features[rows], X]), None, {"added_to": name}))
     records, done = [], {}
     for draw in fold.draws:

@@ -154,7 +154,7 @@ def _score_repeats(repeats, options, clocks):
     y, onset, subject = (parts[0][name] for name in ("true", "onset", "subject"))
     for part in parts:
         if not all(np.array_equal(part[name], parts[0][name]) for name in ("row", "subject")):
-            raise ValueError("Repeats must be tested on the same windows, in the same order.")
+            return _not_estimable("the repeats were tested on different windows")
         if part["probability"] is None:
             return _not_estimable("the model predicts no probabilities")
     probability = np.stack([part["probability"] for part in parts])

@@ -116,9 +116,9 @@ def leave_subjects_out(
         Whether the records hold each window's predicted class, and the scores of all classes,
         which position-matched scores need.
     baselines : bool or dict, default=True
-        Models that run beside yours. True means those of ``make_baselines``, scaled as the
-        windows are, or by recording if ``transductive`` declares it. False means none, which
-        the results say.
+        Models that run beside yours; one of yours with the same name replaces it. True means
+        those of ``make_baselines``, scaled as the windows are, or by recording if
+        ``transductive`` declares it. False means none, which the results say.
     recordings : Recording or list of Recording, default=None
         The recordings as read, in the order in which the windows number them, for the
         hand-crafted features among the baselines; see ``make_baselines``.

@@ -240,18 +240,25 @@ def cut_from_recordings(windows, recordings):
         )
     for source in np.unique(number):
         rows = np.flatnonzero(number == source)
-        subject = windows.groups[rows[0]]
+        subject, *others = np.unique(windows.groups[rows]).tolist()
         found = recordings[source].subject if source < len(recordings) else "missing"
         # Studies often prepend the name of the data set, "WESAD/S2": but "12" is not "2".
         prefix = subject.removesuffix(found)
         is_same = subject.endswith(found) and not prefix[-1:].isalnum()
-        if source >= len(recordings) or not is_same:
+        if source >= len(recordings) or not is_same or others:
             raise ValueError(
                 f"Recordings must be those of the windows, in order, but recording {source} of "
                 f"{subject!r} is {found!r}."
             )
         signals, rates = recordings[source].signals, recordings[source].sampling_rate
-        n_times = count_samples(windows.duration, rates)
+        n_times, end = count_samples(windows.duration, rates), onset[rows].max() + windows.duration
+        for name, signal in signals.items():
+            if end > signal.shape[-1] / rates[name] + 1:  # windows may be rounded to a sample
+                raise ValueError(
+                    f"Recordings must be those of the windows, in order, but {name!r} of recording "
+                    f"{source} lasts {signal.shape[-1] / rates[name]:g} s, and its windows {end:g} "
+                    "s."
+                )
         cut = {
             name: _cut(signal, onset[rows], rates[name], n_times[name], np.float32)
             for name, signal in signals.items()
