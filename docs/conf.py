@@ -26,7 +26,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": rf"{os.sep}plot_",
-    "ignore_pattern": rf"{os.sep}(?!plot_)\w+\.py",
+    "ignore_pattern": r"^(?!.*plot_)",
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
