@@ -112,7 +112,7 @@ def parse_options():
     parser.add_argument(
         "--precision", default="float32", help="or bfloat16, on processors that have it"
     )
-    parser.add_argument("--n-threads", type=int, default=2, help="threads for pre-training")
+    parser.add_argument("--n-threads", type=int, default=2, help="threads for training networks")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -303,7 +303,7 @@ def make_networks(encoders, windows, options):
             min_steps=400,
             callbacks__lr_schedule__warmup=0.1,
             precision=options.precision,
-            n_threads=2,
+            n_threads=options.n_threads,
         )
         networks[name] = [(network, lambda: windows.X)]
     return networks
