@@ -256,7 +256,7 @@ def test_windows_are_treated_independently(estimator, X, y):
 @every_instance
 def test_estimators_work_in_cross_validation_by_subject(estimator, X, y):
     groups = np.repeat(["S1", "S2", "S3"], 4)
-    X = X[:, 0] if isinstance(estimator, HeadClassifier) else X
+    X = X[:, 0] if isinstance(estimator, (HeadClassifier, LinearProbe)) else X
     if hasattr(estimator, "transform"):
         flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
         estimator = make_pipeline(estimator, flatten, LogisticRegression())

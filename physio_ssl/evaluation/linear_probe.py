@@ -43,6 +43,8 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
     C_ : float
         The chosen value of ``C``.
+    n_iter_ : ndarray of int
+        Iterations of the solver in the last fit.
 
     See Also
     --------
@@ -102,6 +104,7 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         self.C_ = self._choose(X, y, groups, widths, candidates)
         self.scaler_ = _make_scaler(widths).fit(X)
         self.classifier_ = self._make_classifier(self.C_).fit(self.scaler_.transform(X), y)
+        self.n_iter_ = self.classifier_.n_iter_
         return self
 
     def _choose(self, X, y, groups, widths, candidates):
@@ -132,15 +135,18 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X):
         """Return the scores of windows, as ``LogisticRegression`` does."""
-        return self.classifier_.decision_function(self._scale(X))
+        X = self._scale(X)
+        return self.classifier_.decision_function(X)
 
     def predict_proba(self, X):
         """Return probabilities of the classes, of shape (n_windows, n_classes)."""
-        return self.classifier_.predict_proba(self._scale(X))
+        X = self._scale(X)
+        return self.classifier_.predict_proba(X)
 
     def predict(self, X):
         """Return the most probable class of each window."""
-        return self.classifier_.predict(self._scale(X))
+        X = self._scale(X)
+        return self.classifier_.predict(X)
 
     def _scale(self, X):
         check_is_fitted(self)
