@@ -43,7 +43,12 @@ from physio_ssl.datasets import (
     load_wesad,
     simulate_wristband,
 )
-from physio_ssl.evaluation import LinearProbe, label_efficiency, leave_subjects_out
+from physio_ssl.evaluation import (
+    LinearProbe,
+    label_efficiency,
+    leave_subjects_out,
+    make_baselines,
+)
 from physio_ssl.plotting import SubjectScoresDisplay
 from physio_ssl.preprocessing import wristband_preprocessor
 
@@ -170,7 +175,8 @@ def get_settings(options):
 
 
 def run(task, name, models, windows, recordings, options):
-    settings = {**get_settings(options), "recordings": recordings}
+    baselines = make_baselines(windows, recordings, models=models)  # features once, for both
+    settings = {**get_settings(options), "baselines": baselines}
     if options.repeats:
         few = label_efficiency(
             models, windows, fractions=[options.fraction], n_repeats=options.repeats, **settings

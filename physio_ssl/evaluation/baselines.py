@@ -1,5 +1,6 @@
 """make_baselines: the models that an encoder has to beat."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..functional import check_choice
 from ..leakage.audit import require_windows
 from ..windows import cut_from_recordings
 from .candidates import list_candidates
-from .embedding import EMPTY
+from .embedding import find_encoder
 from .linear_probe import LinearProbe
 
 _SCALINGS = (None, "recording", "subject", "past")
@@ -169,25 +170,22 @@ def _scale(features, windows, scaling):
     """Return z-scores over the windows of each recording or subject; constant columns are 0."""
     if scaling is None:
         return features
+    is_past = scaling == "past"
+    if is_past and windows.onset is None:
+        raise ValueError("scaling='past' needs the onset of each window.")
+    add = partial(np.cumsum, axis=0) if is_past else partial(np.sum, axis=0, keepdims=True)
     together = windows.groups.astype(object)
     if scaling != "subject" and windows.recording is not None:
         together = together + "/" + windows.recording.astype(str)
     scaled = np.empty_like(features)
     for name in np.unique(together.astype(str)):
         rows = np.flatnonzero(together == name)
-        if scaling == "past":
-            if windows.onset is None:
-                raise ValueError("scaling='past' needs the onset of each window.")
+        if is_past:
             rows = rows[np.argsort(windows.onset[rows], kind="stable")]
         some = features[rows]
         known = ~np.isnan(some)
         filled = np.where(known, some, 0)
-        if scaling == "past":
-            count, total, squares = (np.cumsum(x, axis=0) for x in (known, filled, filled**2))
-        else:
-            count, total, squares = (
-                np.sum(x, axis=0, keepdims=True) for x in (known, filled, filled**2)
-            )
+        count, total, squares = (add(x) for x in (known, filled, filled**2))
         count = np.maximum(count, 1)
         mean = total / count
         variance = np.maximum(squares / count - mean**2, 0)
@@ -221,16 +219,3 @@ def _repeat_untrained(models, windows, n_seeds):
             several.append(model if candidate.X is None else (model, candidate.X))
         untrained[f"{candidate.name}, untrained"] = several
     return untrained
-
-
-def find_encoder(model):
-    """Return the place of the encoder in a Pipeline that begins with one, or None.
-
-    Steps before it may select or transform signals.
-    """
-    for place, (_, step) in enumerate(getattr(model, "steps", [])[:-1]):
-        if step in EMPTY:
-            continue
-        if getattr(type(getattr(step, "estimator", step)), "learns_without_labels", False):
-            return place
-    return None

@@ -7,6 +7,7 @@ import pandas as pd
 
 from .confound_columns import MOVEMENT, NUMBER, ORDER, QUALITY, SUBJECT, TIME
 
+CLOCK = "the time alone"  # among the models of a position table
 _MEANING = {
     TIME: "a score up to that may be that of a clock",
     ORDER: "a score up to that may be that of the order of conditions",
@@ -15,9 +16,6 @@ _MEANING = {
     MOVEMENT: "a score up to that may be how people move",
     NUMBER: "a score up to that may be how long a recording is",
 }
-
-
-CLOCK = "the time alone"  # among the models of a position table
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,7 +5,6 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy.stats import ttest_1samp
 from sklearn.linear_model import RidgeClassifier, RidgeCV
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
@@ -15,6 +14,7 @@ from .clock import predict_left_out
 from .confound_columns import MOVEMENT, QUALITY, SUBJECT, TIME, find_confounds, find_runs
 from .confound_report import CLOCK, ConfoundReport
 from .inference import holm, summarise
+from .metrics import auroc
 from .position import position_matched_auroc
 from .results import StudyResults
 
@@ -203,17 +203,13 @@ def _not_looked_at(why):
 
 def _score_people(probability, y, subjects):
     """Return the AUROC of each person, NaN where a class is missing."""
-    return {
-        who: _macro_auroc(y[subjects == who], probability[subjects == who], np.unique(y))
-        for who in np.unique(subjects)
-    }
-
-
-def _macro_auroc(y, probability, classes):
-    if len(np.unique(y)) < len(classes):
-        return np.nan
-    columns = [1] if len(classes) == 2 else range(len(classes))
-    return float(np.mean([roc_auc_score(y == classes[c], probability[:, c]) for c in columns]))
+    classes, true = np.unique(y, return_inverse=True)
+    scores = {}
+    for who in np.unique(subjects):
+        own = subjects == who
+        area = auroc(true[own], probability[own], len(classes))
+        scores[who] = np.nan if area is None else area
+    return scores
 
 
 def _score_subjects(windows, random_state):

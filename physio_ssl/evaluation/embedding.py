@@ -105,6 +105,17 @@ def needs_pretraining(model):
     return any(map(needs_pretraining, filter(is_estimator, params.values())))
 
 
+def find_encoder(model):
+    """Return the place of the encoder in a Pipeline that begins with one, or None.
+
+    Steps before it may select or transform signals.
+    """
+    for place, (_, step) in enumerate(getattr(model, "steps", [])[:-1]):
+        if _learns_without_labels(getattr(step, "estimator", step)):
+            return place
+    return None
+
+
 def _learns_without_labels(thing):
     return getattr(type(thing), "learns_without_labels", False)
 

@@ -17,9 +17,9 @@ from .. import __version__
 from .._files import replace_file
 from ..leakage import audit_leakage
 from ..leakage.audit import require_windows, split_windows
-from .baselines import find_encoder, make_baselines
+from .baselines import make_baselines
 from .candidates import list_candidates
-from .embedding import embed_once
+from .embedding import embed_once, find_encoder
 from .fingerprint import fingerprint
 from .fold import Fold, Trial, derive_seed, run_fold
 from .linear_probe import LinearProbe

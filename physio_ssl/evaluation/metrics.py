@@ -32,7 +32,7 @@ def score(y_true, y_pred, probability, classes):
         scores["balanced_accuracy"] = float(np.mean(hits / counts))
         scores["macro_f1"] = float(np.mean(2 * hits / (counts + n_predicted)))
     if probability is not None:
-        scores["auroc"] = _auroc(true, np.asarray(probability), (n_windows, n_classes))
+        scores["auroc"] = auroc(true, np.asarray(probability), n_classes)
     if np.count_nonzero(counts) > 1:
         by_chance = counts @ n_predicted / n_windows**2
         scores["kappa"] = float((accuracy - by_chance) / (1 - by_chance))
@@ -53,8 +53,12 @@ def _encode(labels, classes):
     return np.array([classes.index(label) for label in labels])
 
 
-def _auroc(true, probability, shape):
-    """Return the area under the ROC curve from rank sums, or None where a class is missing."""
+def auroc(true, probability, n_classes):
+    """Return the area under the ROC curve from rank sums, or None where a class is missing.
+
+    ``true`` holds the places of the classes; each class counts alike, of two the second alone.
+    """
+    shape = len(true), n_classes
     if probability.shape != shape or not np.isfinite(probability).all():
         raise ValueError(f"Probabilities must be finite, of shape {shape}, got {probability}.")
     belongs = np.eye(probability.shape[1], dtype=bool)[true]  # (n_windows, n_classes)
