@@ -20,16 +20,17 @@ QUEST = """# Subj;S2;;;;
 ;;;;;;;;
 # PANAS;1;1;3;2;1;3;1;1
 """
+_MEANS = {"EDA": 10, "TEMP": 30}  # of the wrist, in microsiemens and degrees Celsius
 DESCRIPTIONS = ["baseline", "stress", "meditation", "amusement", "meditation"]
 
 
 def _write_export(folder, start=E4_START, quest=QUEST, seconds=SECONDS):
-    """Write an E4 export whose values count the samples, and a questionnaire."""
-    subject = folder.name
+    """Write an E4 export of noise, and a questionnaire."""
+    subject, rng = folder.name, np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / f"{subject}_E4_Data.zip", "w") as archive:
-        for name, rate in [("BVP", 64), ("EDA", 4), ("TEMP", 4)]:
-            samples = 1 + np.arange(rate * seconds) % 50
+        for name, rate, middle in [("BVP", 64, 0), ("EDA", 4, 10), ("TEMP", 4, 30)]:
+            samples = middle + rng.integers(-5, 6, rate * seconds)
             rows = [f"{start}.00", f"{rate}.00", *map(str, samples)]
             archive.writestr(f"{name}.csv", "\n".join(rows) + "\n")
     if quest:
@@ -37,20 +38,20 @@ def _write_export(folder, start=E4_START, quest=QUEST, seconds=SECONDS):
     return folder
 
 
-def _pickled(seconds=30):
+def _pickled(seconds=30, subject="S2"):
     """Return the content of an official pickle."""
     rng = np.random.default_rng(0)
     wrist = {"ACC": (3, 32), "BVP": (1, 64), "EDA": (1, 4), "TEMP": (1, 4)}
     chest = {"ACC": 3, "ECG": 1, "EMG": 1, "EDA": 1, "Temp": 1, "Resp": 1}
     signal = {
         "wrist": {
-            name: rng.normal(size=(seconds * rate, n_channels))
+            name: rng.normal(_MEANS.get(name, 0), size=(seconds * rate, n_channels))
             for name, (n_channels, rate) in wrist.items()
         },
         "chest": {name: rng.normal(size=(seconds * 700, n)) for name, n in chest.items()},
     }
     label = np.repeat([0, 1, 0, 2, 5, 6, 3, 7, 4, 0], seconds * 70)
-    return {"signal": signal, "label": label.astype(np.int32), "subject": "S2"}
+    return {"signal": signal, "label": label.astype(np.int32), "subject": subject}
 
 
 def _write_pickle(folder, content):

@@ -1,10 +1,12 @@
 """Strict parser of WFDB headers: what a record's .hea file says of its signals."""
 
 import re
+import warnings
 from dataclasses import dataclass
 
 from ._common import parse_number, parse_rate
 
+_LOWEST_GAIN, _HIGHEST_GAIN = 1e-12, 1e12  # from picovolts to values of 64 bits
 _MILLIVOLT, _UNITS_PER_MILLIVOLT = "mV", 200.0  # what WFDB takes where a header does not say
 _RECORD = re.compile(
     r"""(?P<record>[\w-]+) (?P<segments>/\d+)? \s+ (?P<n_signals>\d+)
@@ -19,8 +21,8 @@ _SIGNAL = re.compile(
     (?: \s+ (?P<gain>[-+.\deE]+) (?:\((?P<baseline>-?\d+)\))? (?:/(?P<unit>\S+))?
     (?: \s+ \d+                                 # resolution, in bits
     (?: \s+ (?P<zero>-?\d+)
-    (?: \s+ -?\d+                               # first sample
-    (?: \s+ -?\d+                               # checksum
+    (?: \s+ (?P<first>-?\d+)                    # first sample
+    (?: \s+ (?P<checksum>-?\d+)
     (?: \s+ \d+                                 # block size
     (?: \s+ (?P<name>\S.*) )? )? )? )? )? )? )?""",
     re.ASCII | re.VERBOSE,
@@ -40,6 +42,8 @@ class SignalLine:
     calibrated: bool
     baseline: int  # digital value of 0
     unit: str
+    first: int | None  # digital value of the first sample
+    checksum: int | None  # sum of all digital values, modulo 65536; None where it is not stated
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,14 @@ def _parse_signal_line(place, line, default_name):
     if not match:
         raise ValueError(f"{place} must hold file (no path), format, gain, got {line[:60]!r}.")
     gain = parse_number(match["gain"] or "0", f"{place}: the gain")
+    if gain and not _LOWEST_GAIN <= gain <= _HIGHEST_GAIN:
+        raise ValueError(
+            f"{place}: the gain must be from {_LOWEST_GAIN:g} to {_HIGHEST_GAIN:g}, or 0 if it is "
+            f"not known, got {match['gain']}."
+        )
+    # Headers of published sets hold 0 where nobody computed a checksum, and then first samples
+    # that are not right either. A skewed signal is not read from its first sample on.
+    is_stated = int(match["checksum"] or 0) and not int(match["skew"] or 0)
     return SignalLine(
         name=match["name"] or default_name,
         file=match["file"],
@@ -79,6 +91,8 @@ def _parse_signal_line(place, line, default_name):
         calibrated=bool(gain),
         baseline=int(match["baseline"] or match["zero"] or 0),
         unit=match["unit"] or _MILLIVOLT,
+        first=int(match["first"]) if is_stated else None,
+        checksum=int(match["checksum"]) if is_stated else None,
     )
 
 
@@ -95,4 +109,6 @@ def parse_header(data, path):
     ]
     if not signals or len(signals) != n_signals:
         raise ValueError(f"{path} must have lines of {n_signals} signals, got {len(signals)}.")
+    if not data.endswith((b"\n", b"\r")):
+        warnings.warn(f"{path} must end with a whole line: it may be cut off.", stacklevel=3)
     return Header(rate, n_frames, tuple(signals))

@@ -27,12 +27,18 @@ def _check_length(data, path):
         field = data[start : start + length].decode(errors="replace").strip()
         return parse_number(field, f"The {what} in the header of {path}", kind)
 
+    n_header = read(184, 8, "size of the header")
     n_signals, n_records = read(252, 4, "number of signals"), read(236, 8, "number of data records")
     duration = read(244, 8, "duration of a data record", float)
     if n_signals < 1 or n_records < 1 or not (np.isfinite(duration) and duration > 0):
         raise ValueError(
             f"{path} must have signals and data records of more than 0 s, got {n_signals} signals "
             f"and {n_records} data records of {duration:g} s."
+        )
+    if n_header != _HEADER * (n_signals + 1):
+        raise ValueError(
+            f"The header of {path} must have {_HEADER * (n_signals + 1)} bytes for {n_signals} "
+            f"signals, got {n_header}."
         )
     starts = range(_HEADER + 216 * n_signals, _HEADER + 224 * n_signals, 8)
     counts = [read(start, 8, "number of samples") for start in starts]
