@@ -244,7 +244,7 @@ def test_malformed_questionnaire_is_refused(tmp_path):
         ("# ORDER;Base\n# START;1.75\n# END;3\n", r"like 50\.3 for 50 min 30 s, got '1\.75'"),
         ("# ORDER;Base\n# START;1.123\n# END;3\n", r"got '1\.123'"),
         ("# ORDER;Base\n# START;soon\n# END;3\n", "got 'soon'"),
-        ("# ORDER;Base\n# START;1\n# END;1.2\n", r"longer than 20 s, .* from 1 to 1\.2"),
+        ("# ORDER;Base\n# START;1\n# END;1.2\n", r"longer than 20 s, .* from 60 to 80 s"),
         (
             "# ORDER;Base\n# START;1\n# END;60\n",
             "within 0 to 1700.0 s, got baseline from",

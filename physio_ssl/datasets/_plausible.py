@@ -29,6 +29,16 @@ _HIGHEST_EDA, _LOWEST_TEMPERATURE = 20, 15  # usual medians of a session, in the
 _SHORTEST = 10  # s: by chance, a shorter signal may have one sign or two equal halves
 
 
+def warn_of_ratings(ratings, scales, place):
+    """Warn if a rating, by scale, is outside the lowest and highest value of its scale."""
+    for name, rating in ratings.items():
+        low, high = scales.get(name, (-np.inf, np.inf))
+        if rating < low or rating > high:  # NaN is neither
+            warnings.warn(
+                f"{name} in {place} should be from {low} to {high}, got {rating:g}.", stacklevel=4
+            )
+
+
 def is_sentinel(temperature):
     """Return where a thermometer that has not settled reports its sentinel."""
     low, high = _SENTINEL

@@ -70,6 +70,9 @@ def _read_ecg(path):
         if unit not in _PER_MILLIVOLT:
             raise ValueError(f"the ECG must be in {', '.join(_PER_MILLIVOLT)}, got {unit!r}")
         rate = check_sampling_rate(signal.sampling_frequency, "the sampling rate of the ECG")
+        low, high = signal.digital_range
+        if signal.digital.min() < low or signal.digital.max() > high:
+            raise ValueError(f"the digital values of the ECG must lie within {low} to {high}")
         ecg = signal.data / _PER_MILLIVOLT[unit]
     except (ValueError, ArithmeticError, LookupError, NameError, TypeError) as error:
         raise ValueError(f"{path} cannot be read as a file of EEGMAT: {error}.") from error
