@@ -264,7 +264,8 @@ class Recording:
                 f"{clock!r} for a recording with start_time={self.start_time}."
             )
         columns = [np.atleast_1d(x) for x in (onset, duration, description)]
-        if len({x.shape for x in columns} - {(1,)}) > 1:
+        shapes = {x.shape for x in columns} - {(1,)}
+        if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
             raise ValueError(
                 "onset, duration and description must be 1-D and equally long, or one value, got "
                 f"the shapes {', '.join(str(x.shape) for x in columns)}."

@@ -366,6 +366,51 @@ def test_session_is_a_corpus_of_one(session):
     assert recording.subject == "S1"
 
 
+@pytest.fixture
+def conditions(tmp_path):
+    """Two people in two conditions, one folder for each condition."""
+    for seconds, session in enumerate(["rest/S01", "rest/S02", "stress/S01", "stress/S02"], 10):
+        _write(tmp_path / session, _files(seconds))
+    return tmp_path
+
+
+def test_subject_of_a_session_can_be_said_by_its_path(conditions):
+    recordings = load_empatica_corpus(conditions, subject=lambda path: path.parts[1])
+    found = [(recording.subject, recording.duration) for recording in recordings]
+    assert found == [("S01", 10), ("S01", 12), ("S02", 11), ("S02", 13)]
+    (rest, stress) = load_empatica_corpus(conditions, ["S02"], subject=lambda path: path.name)
+    assert (rest.duration, stress.duration) == (11, 13)
+
+
+def test_folders_that_may_be_conditions_are_named_in_a_warning(conditions):
+    with pytest.warns(UserWarning, match="taken to be rest, stress, .* sessions named S01, S02"):
+        recordings = load_empatica_corpus(conditions)
+    assert [recording.subject for recording in recordings] == ["rest", "rest", "stress", "stress"]
+
+
+def test_a_folder_of_one_name_in_each_subject_is_no_sign_of_conditions(tmp_path):
+    for subject in ("S01", "S02"):
+        _write(tmp_path / subject / "E4", _files(int(subject[1:]) + 10))
+    subjects = [recording.subject for recording in load_empatica_corpus(tmp_path)]
+    assert subjects == ["S01", "S02"]
+
+
+def test_subject_must_be_text(conditions):
+    for value in [None, "", 1]:
+        with pytest.raises(TypeError, match=f"must return a name of .*S01 as text, got {value!r}"):
+            load_empatica_corpus(conditions, subject=lambda path, value=value: value)
+
+
+def test_labels_on_the_clock_of_the_files_move_with_the_start(temperatures):
+    session = temperatures(382.21, 382.21, *range(30, 40))
+    recording = load_empatica(session)
+    assert recording.start_offset == 0.5
+    for onset, clock in [(2, "file"), (1.5, "recording"), (START + 2, "unix")]:
+        annotations = recording.annotate(onset, 1, "stress", clock=clock).annotations
+        assert annotations["onset"].tolist() == [1.5]
+    assert load_empatica(session, trim_start=False).start_offset == 0
+
+
 def test_signals_of_a_corpus_can_be_chosen(corpus):
     recordings = load_empatica_corpus(corpus, signals=["eda"])
     assert [list(recording.signals) for recording in recordings] == [["eda"]] * 3

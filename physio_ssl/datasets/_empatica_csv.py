@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ._common import check_finite_rows, parse_rate
-from ._plausible import check_device_rate, check_samples
+from ._plausible import check_e4_rate, check_samples
 
 ACC_UNITS_PER_G = 64
 
@@ -114,7 +114,7 @@ def parse_signal(data, name, file):
         raise ValueError(f"{file} must hold start, sampling rate and samples, got {n_rows} row(s).")
     start = parse_time(_parse_header(start, 1, file), f"Line 1 of {file}")
     rate = parse_rate(_parse_header(rate, 2, file), f"The sampling rate in line 2 of {file}")
-    check_device_rate(rate, name, file)
+    check_e4_rate(rate, name, file)
     samples = _parse_samples(body, 3 if name == "acc" else 1, file)
     if name == "acc":
         samples /= ACC_UNITS_PER_G

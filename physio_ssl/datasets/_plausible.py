@@ -45,7 +45,7 @@ def is_sentinel(temperature):
     return (temperature >= low) & (temperature <= high)
 
 
-def check_device_rate(rate, name, file):
+def check_e4_rate(rate, name, file):
     """Raise if an E4 does not measure a signal at this rate."""
     if rate != _E4[name].rate:
         raise ValueError(

@@ -202,7 +202,7 @@ def _find_sessions(folder, name_subject):
 
 
 def _warn_if_sessions_may_be_people(found, folder):
-    """Warn if several subjects have several sessions of the same names: condition/person?"""
+    """Warn if several subjects have several sessions of the same names, who may be the people."""
     subjects = {}
     for subject, sessions in found.items():
         for name in {_name_session(session) for session in sessions}:

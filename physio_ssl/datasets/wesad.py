@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from collections import Counter
 from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
@@ -66,8 +67,8 @@ def _load_pickle(path):
 def _annotate(intervals, path):
     """Return intervals, of onset, duration and description, as sorted annotations."""
     onset, duration, description = zip(*sorted(intervals), strict=True)
-    most = {"meditation": 2}
-    if twice := sorted(name for name in {*description} if description.count(name) > most.get(name, 1)):
+    counts = Counter(description)
+    if twice := sorted(name for name in counts if counts[name] > 1 + (name == "meditation")):
         raise ValueError(
             f"{path} must have each condition once, meditation twice, got {', '.join(twice)} again."
         )
