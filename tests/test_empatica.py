@@ -442,7 +442,9 @@ def test_corpus_without_any_session_is_refused(tmp_path):
 
 
 def test_nurse_stress_has_76_sessions_of_15_subjects(data_folder):
-    recordings = load_empatica_corpus(data_folder / "NurseStress")
+    with pytest.warns(UserWarning, match=r"BG_1607218219\.zip.* should be written once") as caught:
+        recordings = load_empatica_corpus(data_folder / "NurseStress")
+    assert len({str(one.message).split(".zip")[0] for one in caught}) == 1
     assert len(recordings) == 76
     assert len({recording.subject for recording in recordings}) == 15
     assert sum(recording.duration for recording in recordings) / 3600 == pytest.approx(119, abs=0.5)

@@ -223,14 +223,6 @@ ERRORS = {  # kind of damage: format, damage, what the error says
         f"{name} written twice": ("e4", edit(f"S1/{name}.csv", twice), f"{name}.csv must")
         for name in RATES
     },
-    **{
-        f"{name} with its samples twice": (
-            "e4",
-            edit(f"S1/{name}.csv", samples_twice),
-            f"{name}.csv must be written once",
-        )
-        for name in ("BVP", "ACC", "HR")
-    },
     "samples one byte longer": ("wfdb", edit(DAT, lambda data: data + b"\0"), "got 7801"),
     "samples one byte shorter": ("wfdb", edit(DAT, lambda data: data[:-1]), "got 7799"),
     "samples one byte off": ("wfdb", edit(DAT, lambda data: b"\0" + data[:-1]), "checksum"),
@@ -281,6 +273,14 @@ ERRORS = {  # kind of damage: format, damage, what the error says
     "another number of subjects": ("dreamer", count_dreamer, "must hold 3 subjects, got 2"),
 }
 WARNINGS = {  # the same; files in the wild break these rules, or may do so
+    **{
+        f"{name} with its samples twice": (
+            "e4",
+            edit(f"S1/{name}.csv", samples_twice),
+            f"{name}.csv should be written once",
+        )
+        for name in ("BVP", "ACC", "HR")
+    },
     "TEMP.csv with EDA": ("e4", hold("TEMP", (2, 0.1)), "median temperature of at least 15"),
     "EDA.csv with temperatures": ("e4", hold("EDA", (33, 0.1)), "median EDA of at most 20"),
     "gain of 0": ("wfdb", put(HEA, "1/bpm", "0/bpm"), "'HR' .* not calibrated"),

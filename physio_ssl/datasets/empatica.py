@@ -164,14 +164,15 @@ def load_empatica(path, signals=None, *, subject=None, trim_start=True):
         If a file is missing or malformed, or holds what no E4 measures: another sampling rate than
         64 Hz (BVP), 4 Hz (EDA, temperature), 32 Hz (acceleration) or 1 Hz (heart rate); values
         outside 0 to 100 microsiemens, -40 to 115 degrees Celsius, 2 g, 20 to 250 beats per minute
-        or 9000 units of the BVP; a BVP of one sign; the same samples twice in a row; EDA and
-        temperature exchanged. 119 published sessions hold none of these.
+        or 9000 units of the BVP; a BVP of one sign; EDA and temperature exchanged; a header among
+        the samples, of a file written twice. 119 published sessions hold none of these.
 
     Warns
     -----
     UserWarning
-        If the median EDA is above 20 microsiemens or the median temperature below 15 degrees
-        Celsius, which is rare: the file may hold another signal.
+        If the samples of a file are there twice in a row, as in one of the 119 sessions; if the
+        median EDA is above 20 microsiemens or the median temperature below 15 degrees Celsius,
+        which is rare: the file may hold another signal.
 
     See Also
     --------
