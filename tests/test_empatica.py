@@ -283,7 +283,7 @@ def test_zip_file_of_several_sessions_is_refused(tmp_path):
 
 
 def test_file_that_is_no_zip_file_is_refused(session):
-    with pytest.raises(ValueError, match=r"BVP\.csv must be .* readable zip file"):
+    with pytest.raises(ValueError, match=r"BVP\.csv cannot be read as a zip file"):
         load_empatica(session / "BVP.csv")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..containers import Recording
-from ._common import list_names, open_files, parse_number
+from ._common import decode_text, list_names, open_files, parse_number
 from ._empatica_csv import parse_signal
 from .reading import annotate_events, choose_signals, read_subjects
 
@@ -69,7 +69,7 @@ def _align(starts, rates, samples, n_unsettled, session):
 
 def _read_tags(data, file, start, end):
     """Return the tags from start to end, in unix time, as annotations; warn of the others."""
-    lines = enumerate(data.decode(errors="replace").splitlines(), start=1)
+    lines = enumerate(decode_text(data, file).splitlines(), start=1)
     times = [parse_number(row, f"Line {i} of {file}") for i, row in lines if row.strip()]
     times = np.sort(np.array(times, dtype=float))
     inside = (times >= start) & (times <= end)
