@@ -83,7 +83,7 @@ def load_biosppy(path, signals=None, *, subject=None):
         in several folders and ``subject`` is not given.
     """
     paths = [Path(one) for one in ([path] if isinstance(path, (str, os.PathLike)) else path)]
-    folders = {one.resolve().parent for one in paths}
+    folders = {Path(os.path.realpath(one)).parent for one in paths}  # resolve fails in loops
     if not paths or (subject is None and len(folders) > 1):
         found = ", ".join(map(str, paths)) or "none"
         raise ValueError(f"path must name files, of one folder or with a subject, got {found}.")
