@@ -249,7 +249,7 @@ def test_tags_may_be_iso_text_in_utc(session):
     "files, message, onset",
     [
         ({"tags.csv": f"{START + 1}\nnoon\n"}, r"Line 2 of .*tags\.csv .* got 'noon'", [1]),
-        ({"tags.csv": "\x00\ufffd\n"}, r"Line 1 of .*tags\.csv", []),
+        ({"tags.csv": "\x00\ufffd\n"}, r"tags\.csv must be text", []),
         ({"tags.csv": "1\n", "tags_S1.csv": ""}, r"one file .* got tags\.csv, tags_S1", []),
     ],
 )
@@ -290,7 +290,7 @@ def test_zip_file_of_several_sessions_is_refused(tmp_path):
 
 
 def test_file_that_is_no_zip_file_is_refused(session):
-    with pytest.raises(ValueError, match=r"BVP\.csv must be .* readable zip file"):
+    with pytest.raises(ValueError, match=r"BVP\.csv cannot be read as a zip file"):
         load_empatica(session / "BVP.csv")
 
 

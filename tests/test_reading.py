@@ -205,7 +205,7 @@ def test_zip_file_that_is_cut_off_is_refused(tmp_path):
     for n_bytes in [0, 30, 150]:
         path = write_zip(tmp_path / "a.zip", FILES)
         path.write_bytes(path.read_bytes()[:n_bytes])
-        with pytest.raises(ValueError, match=r"a\.zip must be .* readable zip file"):
+        with pytest.raises(ValueError, match=r"a\.zip cannot be read as a zip file"):
             open_files(path).__enter__()
 
 
@@ -213,7 +213,7 @@ def test_damaged_member_of_a_zip_file_is_refused(tmp_path):
     path = write_zip(tmp_path / "a.zip", {"a.csv": b"31.25"})
     path.write_bytes(path.read_bytes().replace(b"31.25", b"39.25"))
     with (
-        pytest.raises(ValueError, match=r"a\.zip must be .*CRC"),
+        pytest.raises(ValueError, match=r"a\.zip.a\.csv cannot be read as .*CRC"),
         open_files(path) as (files, read),
     ):
         read(files[0])

@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from .._check import check_sampling_rate
 from ..containers import Recording
+from ._common import check_device_rate
 from ._matlab import load_mat
 from ._plausible import warn_of_ratings
 from .reading import annotate_ratings, choose_signals, read_subjects
@@ -27,7 +27,7 @@ def _read_rate(dreamer, field):
     if name not in dreamer.fields():
         return _RATES[field]
     rate = dreamer.field(name)
-    return check_sampling_rate(rate.number(), f"{rate.name} in {rate.path}")
+    return check_device_rate(rate.number(), f"{rate.name} in {rate.path}")
 
 
 def _load_subject(name, subject, signals, rates, part):

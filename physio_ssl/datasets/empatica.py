@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..containers import Recording
-from ._common import list_names, open_files
+from ._common import decode_text, list_names, open_files
 from ._empatica_csv import parse_signal, parse_time
 from ._plausible import check_exchange, is_sentinel
 from .reading import annotate_events, choose_signals, read_subjects
@@ -73,7 +73,7 @@ def _read_tags(paths, read, session):
         paths = []
     for path in paths:
         try:
-            rows = read(path).decode("utf-8-sig", errors="replace").splitlines()
+            rows = decode_text(read(path), session / path.name).splitlines()
         except (OSError, ValueError) as error:
             reasons, rows = [str(error)], []
         for number, row in enumerate(rows, start=1):

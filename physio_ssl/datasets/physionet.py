@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..containers import Recording
-from ._common import import_library, name_modalities, open_file
+from ._common import explain_errors, import_library, name_modalities, open_file, read_file
 from ._wfdb_header import parse_header
 from .reading import choose_signals, find_paths, read_subjects
 
@@ -54,8 +54,9 @@ def _check_files(header, path):
             raise ValueError(
                 f"{name} of {path} must have one format of {[*_PACKED]}, got {sorted(formats)}."
             )
-        if not file.is_file():
+        if not file.exists():
             raise ValueError(f"{path.parent} must hold {name}, which {path.name} names.")
+        open_file(file).close()  # wfdb would wait for a pipe
         unit = _PACKED[formats.pop()]
         if not unit:
             continue  # wfdb checks the length of compressed samples
@@ -88,13 +89,11 @@ def _read_samples(header, indices, path):
     """Map the indices of signals to their samples, in physical units."""
     wfdb, name = import_library("wfdb"), str(path.with_suffix("").absolute())
     lines = [header.signals[index] for index in indices]
-    try:
+    with explain_errors(path, "a WFDB record"):
         record = wfdb.rdrecord(
             name, channels=indices, smooth_frames=False, physical=False, return_res=32
         )
         physical = record.dac(expanded=True, return_res=32)
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as a WFDB record: {error}.") from error
     read = list(zip(record.adc_gain, record.baseline, strict=True))
     stated = [(line.gain, line.baseline) for line in lines]
     if read != stated:  # wfdb skips what it cannot parse
@@ -148,8 +147,7 @@ def load_wfdb(path, signals=None, *, subject=None):
     """
     path = Path(path)
     path = path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea")
-    with open_file(path) as file:
-        header = parse_header(file.read(), path)
+    header = parse_header(read_file(path), path)
     chosen = _choose_channels(header, signals, path)
     _check_files(header, path)
     samples = _read_samples(header, sorted({index for i in chosen.values() for index in i}), path)

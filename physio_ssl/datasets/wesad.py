@@ -1,6 +1,5 @@
 """Reader of WESAD, from its pickles or from the exports of its E4 wristbands."""
 
-import pickle
 import re
 from collections import Counter
 from dataclasses import replace
@@ -12,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ..containers import Recording
-from ._common import open_file
+from ._array_pickle import load_array_pickle
+from ._common import decode_text, read_file
 from ._empatica_csv import ACC_UNITS_PER_G
 from ._plausible import check_samples
 from .empatica import WRIST_SIGNALS, read_session
@@ -35,33 +35,6 @@ _CONDITIONS = {"Base": "baseline", "TSST": "stress", "Fun": "amusement"}
 _CONDITIONS |= {"Medi 1": "meditation", "Medi 2": "meditation"}
 _READING = ("bRead", "fRead", "sRead")
 _SHRINKAGE = 10  # s, by which the official labels shrink a condition at both ends
-_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")  # NumPy 1 and 2
-_ADMITTED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),  # bytes written by Python 3 for Python 2
-    *((module, name) for module in _MODULES for name in ("_reconstruct", "scalar")),
-}
-# What Python documents for pickles that are cut off or no pickles at all.
-_PICKLE_ERRORS = (AttributeError, EOFError, ImportError, LookupError, TypeError, ValueError)
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickle arrays, strings, numbers and their containers; refuse all that runs code."""
-
-    def find_class(self, module, name):
-        if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(f"it must hold plain data, got {module}.{name}")
-        return super().find_class(module, name)
-
-
-def _load_pickle(path):
-    """Load a Python-2 pickle of arrays without running any code in it."""
-    try:
-        with open_file(path) as file:
-            return _ArrayUnpickler(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, *_PICKLE_ERRORS) as error:
-        raise ValueError(f"{path} cannot be read as a pickle of WESAD: {error}.") from error
 
 
 def _annotate(intervals, path):
@@ -99,7 +72,7 @@ def _read_pickled_signal(content, name, path):
 def _load_pickled(folder, signals):
     """Read one subject from the official pickle, whose labels are on the signals' clock."""
     path = folder / f"{folder.name}.pkl"
-    content = _load_pickle(path)
+    content = load_array_pickle(path, "a pickle of WESAD")
     if not isinstance(content, dict) or not {"signal", "label"} <= content.keys():
         found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
         raise ValueError(f"{path} must hold a dict with signal and label, got {found}.")
@@ -140,8 +113,7 @@ def _parse_minutes(text, path):
 def _read_blocks(path):
     """Return the start, end and name of conditions, in order, on the chest's clock."""
     rows = {}
-    with open_file(path) as file:
-        lines = file.read().decode("utf-8").splitlines()
+    lines = decode_text(read_file(path), path).splitlines()
     for line in lines:
         key, *cells = (cell.strip() for cell in line.lstrip("# ").split(";"))
         rows.setdefault(key.rstrip(":"), [cell for cell in cells if cell])
