@@ -1,4 +1,4 @@
-"""What a wristband can measure: rates and values that no Empatica E4 has are errors."""
+"""What can be: the rates and values of an Empatica E4, and the ratings of a scale."""
 
 import warnings
 from typing import NamedTuple
@@ -15,13 +15,13 @@ class _Limits(NamedTuple):
     unit: str
 
 
-# EDA, temperature and acceleration: the ranges of the data sheet. The others are wider than what
-# 119 sessions hold, -3067 to 3111 for the BVP, but narrower than the sentinel -9999.
+# EDA, temperature and acceleration: the widest ranges of the device. The others are wider than
+# what 119 sessions hold, -3067 to 3111 for the BVP, but narrower than the sentinel -9999.
 _E4 = {
     "bvp": _Limits(64, -9000, 9000, "units"),
     "eda": _Limits(4, 0, 100, "microsiemens"),
     "temp": _Limits(4, -40, 115, "degrees Celsius"),
-    "acc": _Limits(32, -2, 2, "g"),
+    "acc": _Limits(32, -8, 8, "g"),
     "hr": _Limits(1, 20, 250, "beats per minute"),
 }
 _SENTINEL = (382, 383)  # degrees C, which the thermometer reports until it has settled

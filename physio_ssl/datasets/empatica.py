@@ -163,7 +163,7 @@ def load_empatica(path, signals=None, *, subject=None, trim_start=True):
     FileNotFoundError, ValueError
         If a file is missing or malformed, or holds what no E4 measures: another sampling rate than
         64 Hz (BVP), 4 Hz (EDA, temperature), 32 Hz (acceleration) or 1 Hz (heart rate); values
-        outside 0 to 100 microsiemens, -40 to 115 degrees Celsius, 2 g, 20 to 250 beats per minute
+        outside 0 to 100 microsiemens, -40 to 115 degrees Celsius, 8 g, 20 to 250 beats per minute
         or 9000 units of the BVP; a BVP of one sign; EDA and temperature exchanged; a header among
         the samples, of a file written twice. 119 published sessions hold none of these.
 
