@@ -115,7 +115,10 @@ class SignalDict(Mapping):
 
     @property
     def _advice(self):
-        return f"select one modality first, e.g. X[{next(iter(self))!r}]"
+        return (
+            "embed first, e.g. encoder.fit_transform(X), or select one modality, "
+            f"e.g. X[{next(iter(self))!r}]"
+        )
 
 
 def _check_annotations(annotations):
@@ -155,7 +158,8 @@ class Recording:
     ----------
     signals : mapping from str to array
         Signal of each modality, of shape (n_times,), (n_channels, n_times) or
-        (1, n_channels, n_times). All start at time 0 of the recording's clock.
+        (1, n_channels, n_times), with more samples than channels. All start at time 0 of the
+        recording's clock.
     sampling_rate : mapping from str to float
         Sampling rate of each modality, in Hz.
     subject : str
@@ -184,6 +188,11 @@ class Recording:
                     f"Signal {name!r} must be one window, of shape (1, n_channels, n_times), got "
                     f"{signal.shape}."
                 )
+            if signal.shape[1] > signal.shape[2]:
+                raise ValueError(
+                    f"Signal {name!r} must have more samples than channels, got {signal.shape[2]} "
+                    f"samples of {signal.shape[1]} channels: transpose it, signal.T."
+                )
             signals[name] = signal
         signals = SignalDict(signals)
         if set(self.sampling_rate) != set(signals):
@@ -202,6 +211,12 @@ class Recording:
         plain = None if self.annotations is None else dict(self.annotations)
         rates = dict(self.sampling_rate)
         return type(self), (self.signals, rates, self.subject, plain, self.start_time)
+
+    def __array__(self, dtype=None, copy=None):  # which estimators ask for
+        raise TypeError(
+            "A Recording is no array: cut it with make_windows, or with Preprocessor.make_windows, "
+            "and give an estimator windows.X."
+        )
 
     def __repr__(self):
         parts = ", ".join(

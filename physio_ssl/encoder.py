@@ -1,5 +1,6 @@
 """SSLEncoder: a network pre-trained on a pretext task, as a scikit-learn transformer."""
 
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -53,8 +54,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     device : str, default="cpu"
         Where to compute, such as "cuda".
     n_threads : int, default=1
-        Threads of PyTorch on the CPU during ``fit``; results depend on their number. 1 suits
-        several processes (``n_jobs``), more one long training.
+        Threads of PyTorch on the CPU; results depend on their number. 1 suits several processes
+        (``n_jobs``) and a machine that does other work, where several threads wait for each
+        other and are many times slower. More suit one long training on idle cores.
     precision : {"float32", "bfloat16"}, default="float32"
         Precision of the computations in ``fit``; weights and ``transform`` are float32. "bfloat16"
         pays off for wide networks with many tokens, on GPUs and CPUs with AVX512-BF16 or AMX.
@@ -81,6 +83,8 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         Channels and samples per window of each modality.
     preprocessor_ : Preprocessor or None
         A copy of ``preprocessor``, which makes what ``transform`` takes; settable after ``fit``.
+    loaded_from_ : str or None
+        Name of the file that ``load_encoder`` read, until the next ``fit``, which warns.
     groups_seen_ : ndarray or None
         Subjects trained on, for ``audit_leakage``; None unless every training got ``groups``.
     n_features_in_ : int
@@ -200,6 +204,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         """Train; ``checkpoint`` is a callback that can ``restore`` an earlier run of this one."""
         if "epochs" in fit_params:
             raise ValueError("The number of epochs is max_epochs; fit takes no epochs.")
+        self._check_numbers()
+        if reset:
+            self._forget_file()
         with self._fitting() if reset else nullcontext():
             X = self._check(X, reset=reset)
             weight = check_sampling_weight(sampling_weight, len(X))
@@ -219,6 +226,17 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             if self.max_epochs > 0 or checkpoint is not None:
                 self._run_epochs(dataset, fit_params, checkpoint)
         return self
+
+    def _forget_file(self):
+        """Warn that the weights of a file are given up."""
+        if getattr(self, "loaded_from_", None) is not None:
+            warnings.warn(
+                f"fit discards the weights loaded from {self.loaded_from_} and trains new ones: "
+                "put FrozenEstimator(encoder) into pipelines to keep them, or fit clone(encoder) "
+                "to train anew.",
+                stacklevel=4,
+            )
+            self.loaded_from_ = None
 
     def _run_epochs(self, dataset, fit_params, checkpoint):
         n_before = len(self.history)
@@ -287,6 +305,27 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         """Return windows as a ``SignalDict``, or raise if ``transform`` would refuse them."""
         check_is_fitted(self)
         return self._check(X)
+
+    def __str__(self):
+        """Summarize a fitted encoder; ``repr`` shows the parameters."""
+        if not self.__sklearn_is_fitted__():
+            return repr(self)
+        network, pretext = (type(x).__name__ for x in (self.module_.network, self.pretext_))
+        seconds = getattr(self.preprocessor_, "duration", None)
+        shapes = [f"{x} {n} x {self.n_times_[x]}" for x, n in self.n_channels_.items()]
+        sizes = self.module_.network.embedding_size.values()
+        seen = self.groups_seen_
+        names = [] if seen is None else [*map(str, seen[:3]), *["..."][: len(seen) - 3]]
+        source = getattr(self, "loaded_from_", None)
+        lines = [
+            f"{type(self).__name__}{'' if source is None else f' {source}'}: {network}, {pretext}",
+            f"windows: {', '.join(shapes)} samples"
+            + ("" if seconds is None else f", {seconds:g} s"),
+            f"embedding: {sum(sizes)} values",
+            "subjects seen: "
+            + ("unknown" if seen is None else f"{len(seen)} ({', '.join(names)})"),
+        ]
+        return "\n  ".join(lines)
 
     # An encoder embeds windows; it has none of skorch's predictions.
     predict = available_if(never)(PretrainingNet.predict)
