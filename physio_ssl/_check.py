@@ -19,12 +19,13 @@ def check_duration(duration, name="duration"):
     return check_positive(duration, name, "seconds")
 
 
-def check_positive(value, name, unit):
+def check_positive(value, name, unit=None):
     """Return a number as a float, or raise if it is not positive and finite."""
+    unit = "" if unit is None else f", in {unit}"
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, in {unit}, got {value!r}.")
+        raise TypeError(f"{name} must be a number{unit}, got {value!r}.")
     if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, in {unit}, got {value}.")
+        raise ValueError(f"{name} must be positive and finite{unit}, got {value}.")
     return float(value)
 
 
