@@ -24,7 +24,7 @@ def check_positive(value, name, unit=None):
     unit = "" if unit is None else f", in {unit}"
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number{unit}, got {value!r}.")
-    if not (np.isfinite(value) and value > 0):
+    if not 0 < value < np.inf:
         raise ValueError(f"{name} must be positive and finite{unit}, got {value}.")
     return float(value)
 

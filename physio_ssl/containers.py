@@ -121,10 +121,16 @@ class SignalDict(Mapping):
         )
 
 
+def _check_mapping(value, name):
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping by name, got a {type(value).__name__}.")
+
+
 def _check_annotations(annotations):
     """Return annotations as a read-only mapping of equally long arrays, or None."""
     if annotations is None:
         return None
+    _check_mapping(annotations, "annotations")
     columns = {name: np.asarray(column) for name, column in annotations.items()}
     if "time" not in columns and set(columns) != {"onset", "duration", "description"}:
         raise ValueError(
@@ -178,6 +184,8 @@ class Recording:
     start_time: float | None = None
 
     def __post_init__(self):
+        _check_mapping(self.signals, "signals")
+        _check_mapping(self.sampling_rate, "sampling_rate")
         signals = {}
         for name, signal in self.signals.items():
             signal = np.asanyarray(signal)

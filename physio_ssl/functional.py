@@ -224,7 +224,8 @@ def _check_constant(flat, constant):
 
 def check_choice(name, value, choices):
     """Raise if the value of a parameter is not among its choices."""
-    if value not in choices:
+    # an array would be compared sample by sample
+    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}.")
 
 
