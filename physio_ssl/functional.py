@@ -20,6 +20,8 @@ __all__ = ["bandpass", "clip", "detrend", "lowpass", "normal_scores", "resample"
 def as_floats(X):
     """Return ``X`` as an array of its floating dtype, or of float64."""
     X = np.asarray(X)
+    if X.ndim == 0:
+        raise TypeError(f"X must be an array of shape (..., n_times), got {X!r}.")
     return X if np.issubdtype(X.dtype, np.floating) else X.astype(np.float64)
 
 
