@@ -206,7 +206,7 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             raise ValueError("The number of epochs is max_epochs; fit takes no epochs.")
         self._check_numbers()
         if reset:
-            self._forget_file()
+            _forget_file(self)
         with self._fitting() if reset else nullcontext():
             X = self._check(X, reset=reset)
             weight = check_sampling_weight(sampling_weight, len(X))
@@ -226,17 +226,6 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             if self.max_epochs > 0 or checkpoint is not None:
                 self._run_epochs(dataset, fit_params, checkpoint)
         return self
-
-    def _forget_file(self):
-        """Warn that the weights of a file are given up."""
-        if getattr(self, "loaded_from_", None) is not None:
-            warnings.warn(
-                f"fit discards the weights loaded from {self.loaded_from_} and trains new ones: "
-                "put FrozenEstimator(encoder) into pipelines to keep them, or fit clone(encoder) "
-                "to train anew.",
-                stacklevel=4,
-            )
-            self.loaded_from_ = None
 
     def _run_epochs(self, dataset, fit_params, checkpoint):
         n_before = len(self.history)
@@ -306,26 +295,8 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         check_is_fitted(self)
         return self._check(X)
 
-    def __str__(self):
-        """Summarize a fitted encoder; ``repr`` shows the parameters."""
-        if not self.__sklearn_is_fitted__():
-            return repr(self)
-        network, pretext = (type(x).__name__ for x in (self.module_.network, self.pretext_))
-        seconds = getattr(self.preprocessor_, "duration", None)
-        shapes = [f"{x} {n} x {self.n_times_[x]}" for x, n in self.n_channels_.items()]
-        sizes = self.module_.network.embedding_size.values()
-        seen = self.groups_seen_
-        names = [] if seen is None else [*map(str, seen[:3]), *["..."][: len(seen) - 3]]
-        source = getattr(self, "loaded_from_", None)
-        lines = [
-            f"{type(self).__name__}{'' if source is None else f' {source}'}: {network}, {pretext}",
-            f"windows: {', '.join(shapes)} samples"
-            + ("" if seconds is None else f", {seconds:g} s"),
-            f"embedding: {sum(sizes)} values",
-            "subjects seen: "
-            + ("unknown" if seen is None else f"{len(seen)} ({', '.join(names)})"),
-        ]
-        return "\n  ".join(lines)
+    def __str__(self):  # a fitted encoder; repr shows the parameters
+        return _summarize(self) if self.__sklearn_is_fitted__() else repr(self)
 
     # An encoder embeds windows; it has none of skorch's predictions.
     predict = available_if(never)(PretrainingNet.predict)
@@ -345,3 +316,36 @@ def build_encoder(encoder, n_channels, n_times):
     with torch.random.fork_rng([]):  # the global generator is left alone
         encoder.initialize()
     return encoder
+
+
+def _forget_file(encoder):
+    """Warn that a new fit gives up the weights of a file."""
+    if getattr(encoder, "loaded_from_", None) is not None:
+        warnings.warn(
+            f"fit discards the weights loaded from {encoder.loaded_from_} and trains new ones: "
+            "put FrozenEstimator(encoder) into pipelines to keep them, or fit clone(encoder) "
+            "to train anew.",
+            stacklevel=4,
+        )
+        encoder.loaded_from_ = None
+
+
+def _summarize(encoder):
+    """Return what a fitted encoder takes, gives and has seen, in four lines."""
+    source = getattr(encoder, "loaded_from_", None)
+    title = " ".join(filter(None, [type(encoder).__name__, source]))
+    network, pretext = (type(x).__name__ for x in (encoder.module_.network, encoder.pretext_))
+    shapes = [f"{x} {n} x {encoder.n_times_[x]}" for x, n in encoder.n_channels_.items()]
+    seconds = getattr(encoder.preprocessor_, "duration", None)
+    length = "" if seconds is None else f", {seconds:g} s"
+    size, seen = sum(encoder.module_.network.embedding_size.values()), encoder.groups_seen_
+    people = "unknown"
+    if seen is not None:
+        more = ", ..." if len(seen) > 3 else ""
+        people = f"{len(seen)} ({', '.join(map(str, seen[:3]))}{more})"
+    return (
+        f"{title}: {network}, {pretext}\n"
+        f"  windows: {', '.join(shapes)} samples{length}\n"
+        f"  embedding: {size} values\n"
+        f"  subjects seen: {people}"
+    )
