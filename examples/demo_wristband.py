@@ -58,7 +58,6 @@ def main():
         max_epochs=options.epochs,
         pretext__n_views=options.n_views,
         random_state=options.seed,
-        n_threads=1 if corpus is None else 2,  # folds run side by side
         verbose=1,
     )
     if corpus is None:

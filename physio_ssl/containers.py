@@ -115,13 +115,22 @@ class SignalDict(Mapping):
 
     @property
     def _advice(self):
-        return f"select one modality first, e.g. X[{next(iter(self))!r}]"
+        return (
+            "embed first, e.g. encoder.fit_transform(X), or select one modality, "
+            f"e.g. X[{next(iter(self))!r}]"
+        )
+
+
+def _check_mapping(value, name):
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping by name, got a {type(value).__name__}.")
 
 
 def _check_annotations(annotations):
     """Return annotations as a read-only mapping of equally long arrays, or None."""
     if annotations is None:
         return None
+    _check_mapping(annotations, "annotations")
     columns = {name: np.asarray(column) for name, column in annotations.items()}
     if "time" not in columns and set(columns) != {"onset", "duration", "description"}:
         raise ValueError(
@@ -155,7 +164,8 @@ class Recording:
     ----------
     signals : mapping from str to array
         Signal of each modality, of shape (n_times,), (n_channels, n_times) or
-        (1, n_channels, n_times). All start at time 0 of the recording's clock.
+        (1, n_channels, n_times), with more samples than channels. All start at time 0 of the
+        recording's clock.
     sampling_rate : mapping from str to float
         Sampling rate of each modality, in Hz.
     subject : str
@@ -178,6 +188,8 @@ class Recording:
     start_offset: float = 0.0
 
     def __post_init__(self):
+        _check_mapping(self.signals, "signals")
+        _check_mapping(self.sampling_rate, "sampling_rate")
         signals = {}
         for name, signal in self.signals.items():
             signal = np.asanyarray(signal)
@@ -187,6 +199,11 @@ class Recording:
                 raise ValueError(
                     f"Signal {name!r} must be one window, of shape (1, n_channels, n_times), got "
                     f"{signal.shape}."
+                )
+            if signal.shape[1] > signal.shape[2]:
+                raise ValueError(
+                    f"Signal {name!r} must have more samples than channels, got {signal.shape[2]} "
+                    f"samples of {signal.shape[1]} channels: transpose it, signal.T."
                 )
             signals[name] = signal
         signals = SignalDict(signals)
@@ -207,6 +224,12 @@ class Recording:
         rates = dict(self.sampling_rate)
         values = self.signals, rates, self.subject, plain, self.start_time, self.start_offset
         return type(self), values
+
+    def __array__(self, dtype=None, copy=None):  # which estimators ask for
+        raise TypeError(
+            "A Recording is no array: cut it with make_windows, or with Preprocessor.make_windows, "
+            "and give an estimator windows.X."
+        )
 
     def __repr__(self):
         parts = ", ".join(

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
 
 from .. import __version__
-from .._files import replace_file
+from .._files import make_folder, replace_file
 from ..leakage import audit_leakage
 from ..leakage.audit import require_windows, split_windows
 from .baselines import make_baselines
@@ -54,7 +54,7 @@ def run_study(models, windows, settings, draw_labels):
         check_name(name, own, "model")
     features = _find_features(known)
     if settings.folder is not None:
-        settings.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.folder)
     verdicts, tasks, embedded = [], [], {}
     for target, labelled in _choose_targets(windows, settings.targets).items():
         splits = split_windows(settings.cv, labelled)
@@ -207,7 +207,7 @@ def _read(path):
     """Return the records of a fold that has been done, or None."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))["records"] if path else None
-    except (FileNotFoundError, ValueError, KeyError):  # not there, or damaged
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # not there, or damaged
         return None
 
 
