@@ -50,7 +50,9 @@ def _write_export(folder):
 
 
 FORMATS = {  # reader, how to write its files, and what else the reader needs
-    **{name: (name, write, settings) for name, (write, _, settings) in test_readers.READERS.items()},
+    **{
+        name: (name, write, settings) for name, (write, _, settings) in test_readers.READERS.items()
+    },
     "compressed pspm": ("load_pspm", _write_compressed_pspm, {}),
     "biosppy": ("load_biosppy", _write_biosppy, {}),
     "cinc2017 in a folder": ("load_cinc2017", _write_cinc2017, {}),
@@ -68,7 +70,9 @@ def test_damaged_files_give_a_value_or_an_error_that_names_them(name, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     path = write(folder)
-    path = path if reader in ("load_dreamer", "load_biosppy", "load_empatica", "load_wfdb") else folder
+    path = (
+        path if reader in ("load_dreamer", "load_biosppy", "load_empatica", "load_wfdb") else folder
+    )
     arguments = [reader, json.dumps(settings), path, folder, N_FILES, 0]
     process = subprocess.run(
         [sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False
