@@ -195,6 +195,7 @@ DAMAGES = [
     *(huge_integer, absurd_number, other_number, remove_line, double_line, cut_line),
     remove_column,
 ]
+FREQUENT = DAMAGES + 3 * DAMAGES[:6]  # small damage leaves most of a file as it was
 
 
 def damage_member(path, rng):
@@ -283,7 +284,7 @@ def damage_file(path, rng):
         damage = PATH_DAMAGES[rng.integers(len(PATH_DAMAGES))]
         damage(path, rng)
     else:
-        damage = DAMAGES[rng.integers(len(DAMAGES))]
+        damage = FREQUENT[rng.integers(len(FREQUENT))]
         data = path.read_bytes()
         path.write_bytes(damage(data, rng) if data else b"1")
     return damage.__name__

@@ -45,12 +45,20 @@ def _write_zipped_session(folder):
     return test_empatica._write_zip(folder / "S1.zip", test_empatica._files())
 
 
+def _write_pickles(folder):
+    for subject in ("S2", "S10"):
+        test_wesad._write_pickle(folder / subject, test_wesad._pickled(seconds=2))
+
+
 def _write_export(folder):
     test_wesad._write_export(folder / "S2")
 
 
 FORMATS = {  # reader, how to write its files, and what else the reader needs
-    **{name: (name, write, settings) for name, (write, _, settings) in test_readers.READERS.items()},
+    **{
+        name: (name, write, settings) for name, (write, _, settings) in test_readers.READERS.items()
+    },
+    "load_wesad": ("load_wesad", _write_pickles, {}),  # short, as it is read often
     "compressed pspm": ("load_pspm", _write_compressed_pspm, {}),
     "biosppy": ("load_biosppy", _write_biosppy, {}),
     "cinc2017 in a folder": ("load_cinc2017", _write_cinc2017, {}),
@@ -68,7 +76,9 @@ def test_damaged_files_give_a_value_or_an_error_that_names_them(name, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     path = write(folder)
-    path = path if reader in ("load_dreamer", "load_biosppy", "load_empatica", "load_wfdb") else folder
+    path = (
+        path if reader in ("load_dreamer", "load_biosppy", "load_empatica", "load_wfdb") else folder
+    )
     arguments = [reader, json.dumps(settings), path, folder, N_FILES, 0]
     process = subprocess.run(
         [sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False
@@ -77,4 +87,4 @@ def test_damaged_files_give_a_value_or_an_error_that_names_them(name, tmp_path):
     assert process.returncode == 0, f"{lines[-1:]} {process.stderr[-3000:]}"
     assert [line for line in lines if "WRONG" in line] == []
     assert len(lines) == N_FILES
-    print(name, Counter(line.rpartition(" ")[2] for line in lines))
+    print(name, Counter(line.rpartition(" ")[2] for line in lines))  # shown by pytest -rP

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from numpy._core.multiarray import _reconstruct
 
 from physio_ssl.datasets import load_empatica, load_wesad
 
@@ -186,6 +187,55 @@ def test_pickle_that_runs_code_is_refused_and_not_run(tmp_path, function, name):
     with pytest.raises(ValueError, match=f"S2.pkl .* plain data, got ({name})"):
         load_wesad(tmp_path)
     assert not trace.exists()
+
+
+class _Array:
+    """Pickled as an array, with any state."""
+
+    def __init__(self, *state):
+        self.state = state
+
+    def __reduce__(self):
+        return _reconstruct, (np.ndarray, (0,), b"b"), self.state
+
+
+class _Type:
+    """Pickled as the dtype of 8 bytes, with any state."""
+
+    def __init__(self, *state):
+        self.state = state
+
+    def __reduce__(self):
+        return np.dtype, ("V8", False, True), self.state
+
+
+def test_array_that_reads_beyond_its_bytes_is_refused(tmp_path):
+    outside = _Type(3, "|", None, ("x",), {"x": (np.dtype("f8"), 2**20)}, 8, 1, 16)
+    for array in [
+        _Array(1, (1,), outside, False, bytes(8)),
+        _Array(1, (1000,), np.dtype("f8"), False, bytes(8)),
+        _Array(1, (-1,), np.dtype("f8"), False, bytes(8)),
+        np.array([{}], object),
+        np.zeros(3, "f8,i4"),
+    ]:
+        _write_pickle(tmp_path / "S2", {**_pickled(), "label": array})
+        with pytest.raises(ValueError, match=r"S2\.pkl cannot be read as a pickle of WESAD"):
+            load_wesad(tmp_path)
+
+
+def test_pickle_that_asks_for_memory_is_refused(tmp_path):
+    huge = (2**40).to_bytes(8, "little")
+    for code in (b"\x96" + huge, b"\x8e" + huge, b"Nr\xff\xff\xff\x7f0", b"\x8d" + huge):
+        _write_pickle(tmp_path / "S2", b"\x80\x05" + code + b".")
+        with pytest.raises(ValueError, match=r"S2\.pkl cannot be read as a pickle of WESAD"):
+            load_wesad(tmp_path)
+
+
+def test_fields_of_a_pickle_that_are_none_are_refused(tmp_path):
+    for change in ({"label": None}, {"label": 3}, {"signal": None}):
+        _write_pickle(tmp_path / "S2", {**_pickled(), **change})
+        with pytest.raises(ValueError, match=r"S2.*\.pkl|S2 cannot be read"):
+            load_wesad(tmp_path)
 
 
 def test_file_that_is_no_whole_pickle_is_refused(tmp_path):

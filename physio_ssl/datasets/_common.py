@@ -117,7 +117,7 @@ def file_limits(*, max_bytes=None, max_ratio=None, max_members=None):
 
 
 @contextmanager
-def explain_errors(path, what="data"):
+def explain_errors(path, what="a recording"):
     """Raise any error of the block as one that names the file which could not be read.
 
     OSError and ValueError pass if they name the file. Lack of memory or of a library is not the
@@ -162,12 +162,15 @@ def read_file(path):
         return file.read()
 
 
-def decode_text(data, path):
-    """Return the bytes of a text file in UTF-8, with or without a byte order mark, as text."""
+def decode_text(data, path, errors="strict"):
+    """Return the bytes of a text file in UTF-8, with or without a byte order mark, as text.
+
+    ``errors`` says, as in :meth:`bytes.decode`, what becomes of bytes in another encoding.
+    """
     if b"\0" in data:
         raise ValueError(f"{path} must be text in UTF-8, got NUL bytes: it is binary or UTF-16.")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         found = data[error.start : error.start + 10]
         raise ValueError(

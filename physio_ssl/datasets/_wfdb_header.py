@@ -8,6 +8,7 @@ from ._common import decode_text, parse_number, parse_rate
 
 _LOWEST_GAIN, _HIGHEST_GAIN = 1e-12, 1e12  # from picovolts to values of 64 bits
 _MILLIVOLT, _UNITS_PER_MILLIVOLT = "mV", 200.0  # what WFDB takes where a header does not say
+_TOO_MANY_DIGITS = r"\d{31}"
 _RECORD = re.compile(
     r"""(?P<record>[\w-]+) (?P<segments>/\d+)? \s+ (?P<n_signals>\d+)
     (?: \s+ (?P<rate>[-+.\deE]+) (?:/\S*)?      # the rate of the counter is of no use
@@ -17,7 +18,7 @@ _RECORD = re.compile(
 _SIGNAL = re.compile(
     r"""(?P<file>[\w-]+(?:\.\w+)?)              # without any path
     \s+ (?P<format>\d+) (?:x(?P<samples_per_frame>[1-9]\d*))?
-    (?::(?P<skew>\d+))? (?:\+(?P<offset>\d+))?
+    (?::(?P<skew>\d{1,4}))? (?:\+(?P<offset>\d+))?
     (?: \s+ (?P<gain>[-+.\deE]+) (?:\((?P<baseline>-?\d+)\))? (?:/(?P<unit>\S+))?
     (?: \s+ \d+                                 # resolution, in bits
     (?: \s+ (?P<zero>-?\d+)
@@ -63,10 +64,8 @@ def _parse_record_line(place, line, path):
     if match["segments"] or match["record"] != path.stem:
         raise ValueError(f"{place} must be of one segment named {path.stem}, got {line[:60]!r}.")
     rate = parse_rate(match["rate"] or "", f"{place}: the sampling rate")
-    n_signals = parse_number(match["n_signals"], f"{place}: the number of signals", int)
-    # WFDB writes 0 for a length not known.
-    n_frames = parse_number(match["n_frames"] or "0", f"{place}: the number of frames", int)
-    return n_signals, rate, n_frames or None
+    n_frames = int(match["n_frames"] or 0)  # WFDB writes 0 for a length not known
+    return int(match["n_signals"]), rate, n_frames or None
 
 
 def _parse_signal_line(place, line, default_name):
@@ -80,41 +79,34 @@ def _parse_signal_line(place, line, default_name):
             f"{place}: the gain must be from {_LOWEST_GAIN:g} to {_HIGHEST_GAIN:g}, or 0 if it is "
             f"not known, got {match['gain']}."
         )
-    numbers = [
-        (match["offset"], "0", "offset"),
-        (match["samples_per_frame"], "1", "number of samples in a frame"),
-        (match["baseline"] or match["zero"], "0", "baseline"),
-        (match["skew"], "0", "skew"),
-        (match["first"], "0", "first sample"),
-        (match["checksum"], "0", "checksum"),
-    ]
-    offset, per_frame, baseline, skew, first, checksum = (
-        parse_number(text or default, f"{place}: the {what}", int)
-        for text, default, what in numbers
-    )
     # Headers of published sets hold 0 where nobody computed a checksum, and then first samples
     # that are not right either. A skewed signal is not read from its first sample on.
-    is_stated = checksum and not skew
+    checksum = int(match["checksum"] or 0)
+    is_stated = checksum and not int(match["skew"] or 0)
     return SignalLine(
         name=match["name"] or default_name,
         file=match["file"],
         format=match["format"],
-        offset=offset,
-        samples_per_frame=per_frame,
+        offset=int(match["offset"] or 0),
+        samples_per_frame=int(match["samples_per_frame"] or 1),
         gain=gain or _UNITS_PER_MILLIVOLT,
         calibrated=bool(gain),
-        baseline=baseline,
+        baseline=int(match["baseline"] or match["zero"] or 0),
         unit=match["unit"] or _MILLIVOLT,
-        first=first if is_stated else None,
+        first=int(match["first"] or 0) if is_stated else None,
         checksum=checksum if is_stated else None,
     )
 
 
 def parse_header(data, path):
     """Parse the bytes of a header, of one segment, that was read from ``path``."""
-    lines = enumerate(decode_text(data, path).splitlines(), start=1)
+    text = decode_text(data, path, errors="replace")  # comments and units may be in Latin-1
+    lines = enumerate(text.splitlines(), start=1)
     lines = [(f"Line {number} of {path}", line.strip()) for number, line in lines]
     lines = [(place, line) for place, line in lines if line and not line.startswith("#")]
+    for place, line in lines:
+        if re.search(_TOO_MANY_DIGITS, line):
+            raise ValueError(f"{place} must hold numbers of at most 30 digits, got {line[:60]!r}.")
     first, *rest = lines or [(f"Line 1 of {path}", "")]
     n_signals, rate, n_frames = _parse_record_line(*first, path)
     signals = [

@@ -78,7 +78,8 @@ class WindowNet:
         check_count(self.n_threads, "n_threads")
         if self.batch_size != -1:  # all windows
             check_count(self.batch_size, "batch_size")
-        check_positive(self.lr, "lr")
+        if self.lr != 0:  # which leaves the weights as they are
+            check_positive(self.lr, "lr")
 
     def _forget(self):
         vars(self).pop("module_", None)
