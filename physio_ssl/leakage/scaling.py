@@ -193,4 +193,6 @@ def _get_numbers(estimator):
         if isinstance(value, (Number, np.ndarray))
         and (name.endswith("_") and not name.startswith("_") and name not in _NOT_LEARNED)
     }
+    if not any(value.dtype.kind == "f" for value in learned.values()):
+        return {}  # how many rows there were, and the like
     return {name: v.astype(float) for name, v in learned.items() if v.dtype.kind in "fiub"}
