@@ -17,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline, make_union
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
 
 from physio_ssl import (
@@ -256,6 +256,14 @@ NETWORK = torch.nn.Linear(20, 2)
 NET = fit_encoder(None)
 
 
+class Centred:
+    def __init__(self, mean):
+        self.mean = mean
+
+    def __call__(self, X):
+        return X - self.mean
+
+
 def run_network(X):
     return NETWORK(torch.as_tensor(X, dtype=torch.float32)).detach().numpy()
 
@@ -299,6 +307,10 @@ UNKNOWN = {
     "PCA in a frozen pipeline": (
         probe(FrozenEstimator(make_pipeline(fit_encoder(OTHERS), PCA(2).fit(TABLE.X)))),
         "on which rows PCA was fitted",
+    ),
+    "numbers of an object": (
+        probe(FunctionTransformer(Centred(MEAN))),
+        "from which windows numbers",
     ),
     "nearest neighbours": (
         FrozenEstimator(fitted(KNeighborsClassifier(1))),
@@ -428,6 +440,13 @@ def test_a_study_declares_encoders_apart_from_scaling(name):
     assert results.protocol["pretrained_on_test_subjects"] == why
     assert results.protocol["transductive"] is False
     assert "pre-trained on test subjects" in repr(results)
+
+
+def test_what_a_study_searches_is_audited():
+    search = {"m": {"encoder": [FrozenEstimator(fit_encoder(OTHERS)), FrozenEstimator(LEAKY)]}}
+    model = Pipeline([("encoder", Encoder()), ("linear", LogisticRegression())])
+    with pytest.raises(LeakageError, match="encoder pre-trained on test subjects"):
+        leave_subjects_out({"m": model}, WINDOWS, search=search, **SETTINGS)
 
 
 def test_encoders_are_declared_over_data_sets_too():

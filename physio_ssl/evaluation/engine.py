@@ -10,6 +10,7 @@ from importlib.metadata import version
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
 
@@ -126,7 +127,9 @@ def _audit(windows, splits, candidates, own, target, settings):
         is_own = one.X is not None and one.name in own
         X = one.X if is_own else windows.X
         name = one.name if one.n_seeds == 1 else f"{one.name}, seed {one.seed}"
-        inputs.setdefault(id(X), (X, {}))[1][name] = one.estimator
+        grid = settings.search.get(one.name)
+        model = GridSearchCV(one.estimator, grid) if grid else one.estimator
+        inputs.setdefault(id(X), (X, {}))[1][name] = model
     names = ("transductive", "pretrained_on_test_subjects", "on_leak")
     rules = {name: getattr(settings, name) for name in names}
     verdicts = []

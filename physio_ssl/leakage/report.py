@@ -30,10 +30,10 @@ class LeakKind(Enum):
 
 
 _NOT_SEEN = (
-    "how windows and features were made, e.g. features selected by the labels of all subjects",
-    "what code and files do, and objects more than four deep in a model",
-    "names given to fit that are not true, and one person under two names unless windows are equal",
-    "scaling other than to mean 0 and standard deviation 1, or to minimum 0 and maximum 1",
+    "how windows and features were made, e.g. selected by the labels of all subjects",
+    "what code and files do, or objects more than four deep in a model",
+    "untrue names given to fit, or one person under two names unless windows are equal",
+    "scaling other than to mean 0 and deviation 1, or to 0 and 1",
 )
 
 

@@ -23,9 +23,6 @@ _MAX_DEPTH = 4
 _MAX_ITEMS = 1000
 _CODE = (FunctionType, MethodType, partial)
 _NO_PARTS = (type, ModuleType, str, bytes, Number, type(None))
-# Their classes and functions are not looked into; those of the user's own are.
-_LIBRARIES = {"physio_ssl", "sklearn", "skorch", "torch", "numpy", "scipy", "pandas", "joblib"}
-_LIBRARIES |= sys.stdlib_module_names - {"__main__"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,8 @@ def walk(name, model):
     todo, seen = [Part((name,), model, frozen=not hasattr(model, "predict"))], {}
     while todo:
         part = todo.pop()
-        key = (id(part.value), part.frozen, id(part.rows))
-        if key not in seen and not isinstance(part.value, _NO_PARTS):
+        key = (id(part.value), part.frozen, part.in_code, part.is_global, id(part.rows))
+        if key not in seen:
             seen[key] = part  # kept alive, so that no other object gets its id
             yield part
             todo += _get_parts(part)
@@ -95,19 +92,28 @@ def _hold(part, held, *, depth, **kwargs):
     """Return named things as parts of ``part``, unless they are too deep."""
     if depth > _MAX_DEPTH:
         return []
-    return [Part((*part.path, str(k)), item, depth=depth, **kwargs) for k, item in held.items()]
+    return [
+        Part((*part.path, str(name)), item, depth=depth, **kwargs)
+        for name, item in held.items()
+        if not isinstance(item, _NO_PARTS)
+    ]
 
 
 def _is_own(thing):
-    """Whether a class or function is the user's own, or of a library that is not known here."""
-    return (getattr(thing, "__module__", None) or "sklearn").partition(".")[0] not in _LIBRARIES
+    """Whether a class or function is the user's own, not Python's or of an installed package."""
+    package = (getattr(thing, "__module__", None) or "builtins").partition(".")[0]
+    if package == "physio_ssl" or package in sys.stdlib_module_names:
+        return False
+    file = getattr(sys.modules.get(package), "__file__", None) or ""
+    return "site-packages" not in file and "dist-packages" not in file
 
 
 def _stays_fitted(estimator):
     """Whether copies of an estimator, fitted anew, keep what its parameters have learned."""
-    prefit = getattr(estimator, "prefit", False) is True or getattr(estimator, "cv", 0) == "prefit"
+    if getattr(estimator, "prefit", False) is True or str(getattr(estimator, "cv", "")) == "prefit":
+        return True
     clones = getattr(type(estimator), "__sklearn_clone__", BaseEstimator.__sklearn_clone__)
-    return prefit or clones is not BaseEstimator.__sklearn_clone__  # FrozenEstimator has its own
+    return clones is not BaseEstimator.__sklearn_clone__  # FrozenEstimator has its own
 
 
 def _get_params(estimator, with_learned):
@@ -116,7 +122,7 @@ def _get_params(estimator, with_learned):
     params = {name: value for name, value in params if "__" not in name}
     if hasattr(estimator, "pretrain") and params.get("mode") == "supervised":
         del params["encoder"]  # trained from scratch: its settings count, not its weights
-    if isinstance(estimator, FunctionTransformer) and estimator.kw_args:
+    if isinstance(estimator, FunctionTransformer) and estimator.func and estimator.kw_args:
         params["func"] = partial(estimator.func, **params.pop("kw_args"))
     kinds = () if hasattr(estimator, "module_") else (Mapping, list, tuple)
     for name, value in vars(estimator).items() if with_learned else ():
