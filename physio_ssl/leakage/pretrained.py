@@ -5,7 +5,7 @@ from sklearn.frozen import FrozenEstimator
 
 from .overlap import hash_windows
 from .report import LeakKind, show
-from .traversal import as_array, has_learned, is_module, is_network
+from .traversal import as_array, has_learned, is_estimator, is_module, is_network
 
 _CHOOSERS = {"train_split", "callbacks"}  # parameters whose windows choose the epoch
 
@@ -18,7 +18,7 @@ def find_pretrained(report, parts, groups, folds):
             continue
         name, seen = type(network).__name__, _read_names(network)
         what = f"{name} at {part}"
-        if not part.frozen:
+        if not part.frozen and is_estimator(network):
             if seen is not None:
                 report.add_note(f"{what} is fitted but not frozen: each fold fits a new copy.")
             continue

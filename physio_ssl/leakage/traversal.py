@@ -1,13 +1,11 @@
 """What a model holds: nested estimators, and data in its parameters."""
 
-import dis
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from numbers import Number
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import ModuleType
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -18,10 +16,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
+from .code import is_code, is_own, read_attributes, read_class, read_globals
+
 # Enough for a data set in a function in train_split, not for all that a callback's logger holds.
 _MAX_DEPTH = 4
 _MAX_ITEMS = 1000
-_CODE = (FunctionType, MethodType, partial)
 _NO_PARTS = (type, ModuleType, str, bytes, Number, type(None))
 
 
@@ -39,6 +38,14 @@ class Part:
 
     def __str__(self):
         return ".".join([repr(self.path[0]), *self.path[1:]])
+
+    def hold(self, held):
+        """Return named things as parts of this part, unless they are too deep."""
+        return [
+            replace(self, path=(*self.path, str(name)), value=value)
+            for name, value in held.items()
+            if self.depth <= _MAX_DEPTH and not isinstance(value, _NO_PARTS)
+        ]
 
 
 def walk(name, model):
@@ -60,52 +67,35 @@ def walk(name, model):
 
 def _get_parts(part):
     """Return the parts of a part: parameters, items, variables of functions, attributes."""
-    value, same = part.value, {"frozen": part.frozen, "rows": part.rows, "depth": part.depth}
-    same["is_global"] = part.is_global
+    value = part.value
     if is_estimator(value):
-        same["frozen"] = part.frozen or _stays_fitted(value)
-        hidden = _get_hidden(value, same["frozen"]) if _is_own(type(value)) else {}
-        params = _get_params(value, with_learned=same["frozen"])
-        shown = {name: item for name, item in params.items() if name not in hidden}
-        below = {**same, "frozen": True, "depth": part.depth + 1, "in_code": True}
-        return [*_hold(part, shown, **same), *_hold(part, hidden, **below)]
-    if isinstance(value, Mapping):
-        return _hold(part, value, in_code=part.in_code, **same)
+        return _get_parts_of_estimator(part)
     if isinstance(value, (list, tuple, set, frozenset)):
-        held = dict(enumerate(islice(value, _MAX_ITEMS)))
-        return _hold(part, held, in_code=part.in_code, **same)
+        value = dict(enumerate(islice(value, _MAX_ITEMS)))
+    if isinstance(value, Mapping):
+        return part.hold(value)
     if as_array(value) is not None or hasattr(value, "state_dict"):  # an array or a network
         return []
-    held = _get_attributes(value)
+    held, in_code = read_attributes(value), part.in_code or is_code(value)
     # No clone, and no fit, changes what functions and other objects hold.
-    same |= {"frozen": True, "depth": part.depth + 1}
-    same["in_code"] = part.in_code or isinstance(value, _CODE) or _is_own(type(value))
+    inside = replace(part, frozen=True, depth=part.depth + 1, in_code=in_code)
     if "dataset" in held and "indices" in held:  # torch's Subset
-        same["rows"] = np.asarray(value.indices)[... if part.rows is None else part.rows]
-    parts = _hold(part, held, **same)
-    if isinstance(value, FunctionType) and _is_own(value):
-        parts += _hold(part, _get_globals(value), **{**same, "is_global": True})
-    return parts
+        rows = np.asarray(value.indices)[... if part.rows is None else part.rows]
+        inside = replace(inside, rows=rows)
+    return inside.hold(held) + replace(inside, is_global=True).hold(read_globals(value))
 
 
-def _hold(part, held, *, depth, **kwargs):
-    """Return named things as parts of ``part``, unless they are too deep."""
-    if depth > _MAX_DEPTH:
-        return []
-    return [
-        Part((*part.path, str(name)), item, depth=depth, **kwargs)
-        for name, item in held.items()
-        if not isinstance(item, _NO_PARTS)
-    ]
-
-
-def _is_own(thing):
-    """Whether a class or function is the user's own, not Python's or of an installed package."""
-    package = (getattr(thing, "__module__", None) or "builtins").partition(".")[0]
-    if package == "physio_ssl" or package in sys.stdlib_module_names:
-        return False
-    file = getattr(sys.modules.get(package), "__file__", None) or ""
-    return "site-packages" not in file and "dist-packages" not in file
+def _get_parts_of_estimator(part):
+    """Return parameters and steps, and what the user's own class holds besides."""
+    estimator = part.value
+    part = replace(part, frozen=part.frozen or _stays_fitted(estimator), in_code=False)
+    params = _get_params(estimator, with_learned=part.frozen)
+    if not is_own(type(estimator)):
+        return part.hold(params)
+    hidden = _get_hidden(estimator, part.frozen)
+    shown = {name: value for name, value in params.items() if name not in hidden}
+    inside = replace(part, frozen=True, depth=part.depth + 1, in_code=True)
+    return part.hold(shown) + inside.hold(hidden)
 
 
 def _stays_fitted(estimator):
@@ -140,42 +130,7 @@ def _get_hidden(estimator, is_frozen):
         copy = estimator
     made = {name: value for name, value in vars(copy).items() if name not in params}
     mappings = {name: value for name, value in params.items() if isinstance(value, Mapping)}
-    return {**_get_class_attributes(type(estimator)), **made, **mappings}
-
-
-def _get_class_attributes(kind):
-    """Return the attributes and functions of the user's own classes among the bases."""
-    held = {}
-    for base in filter(_is_own, kind.__mro__):
-        for name, value in vars(base).items():
-            value = getattr(value, "__func__", getattr(value, "fget", value))
-            if isinstance(value, FunctionType) or not name.startswith("__"):
-                held.setdefault(name, value)
-    return held
-
-
-def _get_attributes(value):
-    """Return what an object or a function was given: attributes, arguments, variables."""
-    if isinstance(value, partial):
-        return {"func": value.func, "args": value.args, **value.keywords}
-    if isinstance(value, MethodType):
-        return {"self": value.__self__, "func": value.__func__}
-    if isinstance(value, FunctionType):
-        cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-        known = {name: cell.cell_contents for name, cell in cells if cell != CellType()}
-        return {"defaults": value.__defaults__, **known, **vars(value)}
-    own = _get_class_attributes(type(value)) if _is_own(type(value)) else {}
-    return {**own, **getattr(value, "__dict__", {})}
-
-
-def _get_globals(function):
-    """Return the global variables that the code of a function reads."""
-    codes, names = [function.__code__], []
-    for code in codes:  # which grows by the functions inside
-        names += [i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"]
-        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    known = function.__globals__
-    return {name: known[name] for name in dict.fromkeys(names) if name in known}
+    return {**read_class(type(estimator)), **made, **mappings}
 
 
 def as_array(value):
