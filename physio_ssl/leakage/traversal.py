@@ -16,7 +16,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
-from .code import is_code, is_own, read_attributes, read_class, read_globals
+from .user_code import is_code, is_own, read_attributes, read_class, read_globals
 
 # Enough for a data set in a function in train_split, not for all that a callback's logger holds.
 _MAX_DEPTH = 4
