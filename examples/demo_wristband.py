@@ -150,7 +150,7 @@ def load(options):
 
 def name_subjects(windows, folder):
     """Return windows whose subjects carry the name of their data set, as many have an S2."""
-    names = [f"{Path(folder).name} {subject}" for subject in windows.groups]
+    names = [f"{Path(folder).name}/{subject}" for subject in windows.groups]
     return replace(windows, info=windows.info.assign(subject=names))
 
 

@@ -144,7 +144,7 @@ def cut(recordings, classes, step):
 
 def name_subjects(windows, data_set):
     """Return windows whose subjects carry the name of their data set, as many have an S2."""
-    names = [f"{data_set} {subject}" for subject in windows.groups]
+    names = [f"{data_set}/{subject}" for subject in windows.groups]
     return replace(windows, info=windows.info.assign(subject=names))
 
 
