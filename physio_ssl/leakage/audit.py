@@ -9,7 +9,8 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from .._check import check_duration
 from ..windows import Windows
-from .overlap import encode, find_duplicates, find_overlaps, find_subjects, hash_windows
+from .duplicates import find_duplicates
+from .overlap import encode, find_overlaps, find_subjects, hash_windows
 from .pretrained import find_pretrained, find_validation_windows
 from .report import LeakageError, LeakageReport
 from .scaling import find_frozen_scalers, find_scaled_windows
@@ -94,7 +95,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     names, codes = encode(windows.groups)
     find_subjects(report, folds, names, codes)
     find_overlaps(report, folds, windows)
-    find_duplicates(report, folds, digests)
+    find_duplicates(report, folds, arrays, digests, names, codes)
     find_scaled_windows(report, arrays, codes)
     for name, model in models.items():
         parts = list(walk(name, model))
