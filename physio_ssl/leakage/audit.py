@@ -9,6 +9,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from .._check import check_duration
 from ..windows import Windows
+from .columns import find_columns
 from .duplicates import find_duplicates
 from .overlap import encode, find_overlaps, find_subjects, hash_windows
 from .pretrained import find_pretrained, find_validation_windows
@@ -97,6 +98,7 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     find_overlaps(report, folds, windows)
     find_duplicates(report, folds, arrays, digests, names, codes)
     find_scaled_windows(report, arrays, codes)
+    find_columns(report, arrays, windows, codes)
     for name, model in models.items():
         parts = list(walk(name, model))
         report.looked_at.append(

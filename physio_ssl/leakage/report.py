@@ -15,6 +15,8 @@ class LeakKind(Enum):
     SCALED = "scaler fitted outside the fold"
     SCALED_BY_SUBJECT = "subject standardised over its own windows"
     EPOCHS = "epochs chosen on the test subject"
+    LABEL = "label as a feature"
+    TIME = "time as a feature"
 
     def __str__(self):
         return self.value
