@@ -75,6 +75,13 @@ def _find_labels(report, name, x, y, codes):
         how = "has the order of the labels"
     else:
         labels = np.unique(y, return_inverse=True)[1]
+        if pd.Series(labels).groupby([codes, labels]).size().median() < _FEWEST_EACH:
+            # One of two values, scaled over the person, is 1 or -1 and tells the class.
+            report.add_note(
+                f"Features that hold the label were not looked for: most people have fewer than "
+                f"{_FEWEST_EACH} rows of a class."
+            )
+            return found
         apart, nearly = _measure_distance(x, labels)
         found = (apart >= _APART) | _is_constant_in_classes(x, labels, codes)
         how = "tells the class better than a measurement can, or has one value per person and class"
@@ -115,8 +122,6 @@ def _is_constant_in_classes(x, labels, codes):
     """Return which features have one value per person and class, and others between classes."""
     cells = codes * (labels.max() + 1) + labels
     grouped = pd.DataFrame(x).groupby(cells)
-    if grouped.size().median() < _FEWEST_EACH:
-        return np.zeros(x.shape[1], dtype=bool)
     within = (grouped.max() - grouped.min()).to_numpy().max(axis=0)
     people = pd.DataFrame(x).groupby(codes)
     between = (people.max() - people.min()).to_numpy()[people.size() > 1].min(axis=0)

@@ -13,6 +13,7 @@ from .report import LeakKind, show
 # A pair of windows counts if chance gives what they share once in 2 ** _ENOUGH cases.
 _ENOUGH = 96  # bits. Windows of real people of 5 to 60 s share less, but for 1 in 300 or fewer.
 _ENOUGH_EQUAL = 64  # bits, where all samples are equal
+_ENOUGH_OF_FEATURES = 24  # bits, in each of several rows
 _N_ALIKE, _SHARE_ALIKE = 3, 0.2  # windows, and their fraction, that make a copy of a recording
 _N_COMMON = 3  # a signal that a person shares with more others is a stimulus or an artefact
 _N_NEIGHBOURS, _N_BANDS, _N_SAMPLES, _N_PAIRS = 9, 16, 1024, 512
@@ -208,6 +209,3 @@ def _find_alike_features(X, codes):
     same = np.abs(scaled[pairs[:, 0]] - scaled[pairs[:, 1]]) <= _CLOSE
     shared = (bits[pairs[:, 0]] * same).sum(axis=1)
     return pairs[(same.mean(axis=1) >= 0.5) & (shared >= _ENOUGH_OF_FEATURES)]
-
-
-_ENOUGH_OF_FEATURES = 24

@@ -1,11 +1,18 @@
 """Subjects, times and samples that lie on both sides of a split."""
 
+import re
+from collections import Counter
 from hashlib import blake2b
 
 import numpy as np
 
 from ..functional import is_constant
 from .report import LeakKind, show
+
+# A name that ends in a number, and what marks a session: S1_a, S1b, sub-01_ses-2.
+_SESSION = re.compile(
+    r"(.*\d)(?:[ _.-]*(?:ses|session|visit|day|run)[ _.-]?\w+|[ _.-]\w|[a-z])", re.I
+)
 
 
 def encode(labels):
@@ -33,6 +40,18 @@ def find_subjects(report, folds, names, codes):
             subjects = show(dict.fromkeys(names[code] for code in codes[test_rows]))
             message = f"windows of {subjects} are both trained and tested on"
             add_rows(report, LeakKind.SUBJECT, message, fold, train_rows, test_rows)
+    _note_sessions(report, names)
+
+
+def _note_sessions(report, names):
+    """Note subjects whose names look like those of several sessions of one person."""
+    sessions = {name: match[1] for name in map(str, names) if (match := _SESSION.fullmatch(name))}
+    n_sessions = Counter(sessions.values())
+    repeated = [name for name, person in sessions.items() if n_sessions[person] > 1]
+    if repeated and len(n_sessions) > 1:
+        report.add_note(
+            f"{show(repeated)} may be sessions of one person: subject must name the person."
+        )
 
 
 def find_overlaps(report, folds, windows):

@@ -31,7 +31,10 @@ _NOT_SEEN = (
     "files and global variables that a model reads, and the code of functions",
     "how windows and features were made, e.g. features selected by the labels of all subjects",
     "scaling other than to mean 0 and standard deviation 1, or to minimum 0 and maximum 1",
-    "one person under two names, unless windows are equal",
+    "one person under two names, unless windows are equal or a recording is copied",
+    "copies of windows that are too short, or rounded too coarsely, to tell people apart",
+    "scaling inside a model over the very batch that it predicts",
+    "features made from labels that do no better than a measurement could",
     "data that a parameter holds more than four objects deep",
 )
 
