@@ -9,11 +9,9 @@ from scipy.signal import resample_poly
 from sklearn.model_selection import GroupKFold, KFold
 
 from physio_ssl import (
-    Recording,
     SignalDict,
     StageLabels,
     Windows,
-    concatenate_windows,
     make_windows,
 )
 from physio_ssl.datasets import load_stress_predict, load_wesad, simulate_wristband
@@ -105,9 +103,11 @@ def test_a_recording_with_one_other_modality_is_found(people, changed):
 
 
 def test_features_of_a_recording_under_two_names_are_found(table):
-    twin = table.select(table.groups == table.groups[0])
-    twin = replace(twin, info=twin.info.assign(subject="copy"), X=twin.X * (1 + 1e-7))
-    assert kinds(audit(concatenate_windows([table, twin]))) == {LeakKind.DUPLICATE}
+    rows = np.flatnonzero(table.groups == table.groups[0])
+    twin = table.info.iloc[rows].assign(subject="copy")
+    info = pd.concat([table.info, twin], ignore_index=True)
+    X = np.concatenate([table.X, table.X[rows] * (1 + 1e-7)])
+    assert kinds(audit(replace(table, X=X, info=info))) == {LeakKind.DUPLICATE}
 
 
 def test_copies_on_one_side_of_a_split_are_no_leak(people):
@@ -247,7 +247,7 @@ def test_scaling_before_rows_were_dropped_is_noted(table, scale):
 def test_overlapping_windows_without_onset_are_found(windows):
     names = [f"{chr(97 + i % 26)}{i}" for i in range(len(windows))]
     unknown = replace(windows, info=windows.info[["label"]].assign(subject=names))
-    for cv in (KFold(5), KFold(5, shuffle=True, random_state=0)):
+    for cv in (KFold(4), KFold(5, shuffle=True, random_state=0)):
         assert kinds(audit(unknown, cv)) == {LeakKind.OVERLAP}
 
 

@@ -70,7 +70,7 @@ def _number_equal_windows(report, arrays, digests):
 def _count_bits(array, rows):
     """Return how much information is in windows, or rows of features, in bits."""
     if array.ndim == 2:
-        return _count_bits_of_features(array)[rows].sum(axis=1)
+        return _count_bits_of_features(array.astype(float))[rows].sum(axis=1)
     steps = np.diff(array.reshape(*array.shape[:2], -1)[rows].astype(float), axis=2)
     return np.array([sum(map(_entropy, window)) for window in steps])
 
@@ -146,7 +146,7 @@ def _find_alike_windows(x, codes):
     middle = x[:, start : start + _N_SAMPLES].astype(np.float32)
     with np.errstate(all="ignore"):  # constant windows, or gaps
         energy, _ = _compute_bands(middle - middle.mean(axis=1, keepdims=True))
-        points = np.log2(energy + 1e-3 * energy.max(axis=1, keepdims=True))
+        points = np.log2(energy + 1e-2 * energy.max(axis=1, keepdims=True))
         points -= points.mean(axis=1, keepdims=True)
     pairs = _find_neighbours(points, codes, radius=1.0)
     if not len(pairs):

@@ -6,7 +6,6 @@ from .overlap import add_rows
 from .report import LeakKind
 
 _N_SAMPLES, _N_CHANGES = 32, 24  # length of a run, and how often its value changes at least
-_N_SHARED = 3  # runs
 _BLOCK = 512  # windows
 
 
@@ -31,7 +30,7 @@ def find_shared_runs(report, folds, arrays):
             train, test = np.setdiff1d(train, test), np.setdiff1d(test, train)
             shared = np.intersect1d(keys[train], keys[test])
             shared = shared[shared > 0]
-            if len(shared) >= _N_SHARED:
+            if len(shared):
                 train_rows, test_rows = (
                     rows[np.isin(keys[rows], shared).any(axis=1)] for rows in (train, test)
                 )
