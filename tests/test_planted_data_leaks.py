@@ -104,7 +104,7 @@ def test_a_recording_with_one_other_modality_is_found(people, changed):
 
 def test_features_of_a_recording_under_two_names_are_found(table):
     rows = np.flatnonzero(table.groups == table.groups[0])
-    twin = table.info.iloc[rows].assign(subject="copy")
+    twin = table.info.iloc[rows].assign(subject="copy", recording=9)
     info = pd.concat([table.info, twin], ignore_index=True)
     X = np.concatenate([table.X, table.X[rows] * (1 + 1e-7)])
     assert kinds(audit(replace(table, X=X, info=info))) == {LeakKind.DUPLICATE}

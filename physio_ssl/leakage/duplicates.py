@@ -13,7 +13,8 @@ from .report import LeakKind, show
 # A pair of windows counts if chance gives what they share once in 2 ** _ENOUGH cases.
 _ENOUGH = 96  # bits. Windows of real people of 5 to 60 s share less, but for 1 in 300 or fewer.
 _ENOUGH_EQUAL = 64  # bits, where all samples are equal
-_ENOUGH_OF_FEATURES = 24  # bits, in each of several rows
+_ENOUGH_OF_FEATURES = 16  # bits, in each of several rows, beyond the logarithm of pairs of rows
+_SHARE_ALIKE_FEATURES = 0.5  # rows that are coarse recur in other people
 _N_ALIKE, _SHARE_ALIKE = 3, 0.2  # windows, and their fraction, that make a copy of a recording
 _N_COMMON = 3  # a signal that a person shares with more others is a stimulus or an artefact
 _N_NEIGHBOURS, _N_BANDS, _N_SAMPLES, _N_PAIRS = 9, 16, 1024, 512
@@ -84,12 +85,16 @@ def _count_bits_of_features(X):
     """Return how rare the features of each row are, in bits; columns may repeat each other."""
     counts = [pd.Series(column).groupby(column, dropna=False).transform("size") for column in X.T]
     bits = np.log2(len(X) / np.column_stack(counts))
+    # Coarse features repeat in and across people: each value is one of four or fewer on average.
+    bits[:, bits.mean(axis=0) < np.log2(len(X)) - 2] = 0
     varying = bits.any(axis=0)
     if not varying.any():
         return bits
+    # As in a Gaussian, an axis along which features vary little tells few bits, or none.
     correlation = np.nan_to_num(pd.DataFrame(X[:, varying]).rank().corr().to_numpy())
-    n_different = varying.sum() ** 2 / np.maximum((correlation**2).sum(), 1)
-    return bits * n_different / varying.sum()
+    spread = np.linalg.eigvalsh(correlation).clip(min=1e-12)
+    mean = bits[:, varying].mean()
+    return bits * (mean + np.log2(spread) / 2).clip(min=0).mean() / mean
 
 
 def _find_copies(report, name, array, names, codes):
@@ -99,6 +104,7 @@ def _find_copies(report, name, array, names, codes):
     else:
         channels = array.reshape(*array.shape[:2], -1)
         found = [_find_alike_windows(channels[:, i], codes) for i in range(channels.shape[1])]
+    share = _SHARE_ALIKE_FEATURES if array.ndim == 2 else _SHARE_ALIKE
     kept = [np.empty((0, 2), int)]
     n_windows = np.bincount(codes)
     for pairs in found:
@@ -108,7 +114,7 @@ def _find_copies(report, name, array, names, codes):
         for couple in np.unique(people, axis=0):
             some = pairs[(people == couple).all(axis=1)]
             n_alike = np.array([len(np.unique(rows)) for rows in some.T])
-            if n_alike.min() >= _N_ALIKE and (n_alike / n_windows[couple]).max() >= _SHARE_ALIKE:
+            if n_alike.min() >= _N_ALIKE and (n_alike / n_windows[couple]).max() >= share:
                 copies.append((couple, some))
         others = np.bincount(np.ravel([couple for couple, _ in copies]).astype(int))
         common = [couple for couple, _ in copies if others[couple].max() > _N_COMMON]
@@ -206,6 +212,7 @@ def _find_alike_features(X, codes):
     axes = np.linalg.svd(scaled[:: len(scaled) // 2000 + 1], full_matrices=False)[2]
     points = scaled @ axes[:8].T
     pairs = _find_neighbours(points, codes, radius=np.inf)
+    enough = _ENOUGH_OF_FEATURES + 2 * np.log2(len(X))
     same = np.abs(scaled[pairs[:, 0]] - scaled[pairs[:, 1]]) <= _CLOSE
     shared = (bits[pairs[:, 0]] * same).sum(axis=1)
-    return pairs[(same.mean(axis=1) >= 0.5) & (shared >= _ENOUGH_OF_FEATURES)]
+    return pairs[(same.mean(axis=1) >= 0.5) & (shared >= enough)]
