@@ -11,7 +11,7 @@ from .overlap import add_rows, encode, on_both_sides
 from .report import LeakKind, show
 
 # A pair of windows counts if chance gives what they share once in 2 ** _ENOUGH cases.
-_ENOUGH = 96  # bits. Windows of real people of 5 to 60 s share less, but for 1 in 300 or fewer.
+_ENOUGH = 96  # bits, set on windows of WESAD, where chance and artefacts give some pairs more
 _ENOUGH_EQUAL = 64  # bits, where all samples are equal
 _ENOUGH_OF_FEATURES = 16  # bits, in each of several rows, beyond the logarithm of pairs of rows
 _SHARE_ALIKE_FEATURES = 0.5  # rows that are coarse recur in other people
