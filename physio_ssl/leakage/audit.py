@@ -9,10 +9,13 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from .._check import check_duration
 from ..windows import Windows
-from .overlap import encode, find_duplicates, find_overlaps, find_subjects, hash_windows
+from .columns import find_columns
+from .duplicates import find_duplicates
+from .overlap import encode, find_overlaps, find_subjects, hash_windows
 from .pretrained import find_numbers, find_pretrained, find_validation_windows
 from .report import LeakageError, LeakageReport
 from .scaling import find_frozen_scalers, find_scaled_windows
+from .shared_runs import find_shared_runs
 from .traversal import is_estimator, walk
 
 
@@ -30,10 +33,17 @@ def audit_leakage(
     The audit looks for
 
     - a subject on both sides of a split;
-    - windows on both sides that overlap (needs their onset and duration) or have equal samples;
+    - windows on both sides that overlap, by their onset and duration or, where these are not
+      known, by runs of equal samples;
+    - windows on both sides with equal samples, and recordings under two names that are nearly
+      copies (scaled, shifted by some samples, with noise, rounded, resampled), where windows
+      carry enough information to tell;
+    - single features, or channels that are constant in each window, that hold the label or
+      the time. A table of nothing but time is a clock, which is noted and allowed;
     - a frozen encoder that was pre-trained, with ``groups``, on test subjects;
     - scaling outside the fold: a frozen scaler that was fitted on all rows, or windows that
-      are standardised (or scaled to 0 to 1) over all rows, or over each subject;
+      are standardised (by mean or median, or scaled to 0 to 1) over all rows, each subject or
+      each test fold;
     - test windows in ``train_split`` or a callback of a model, where they choose the epoch.
 
     Models are searched through their parameters, nested estimators and containers; through what
@@ -115,8 +125,11 @@ def audit_leakage(
     names, codes = encode(windows.groups)
     find_subjects(report, folds, names, codes)
     find_overlaps(report, folds, windows)
-    find_duplicates(report, folds, digests)
-    find_scaled_windows(report, arrays, codes)
+    if windows.onset is None or windows.duration is None:
+        find_shared_runs(report, folds, arrays)
+    find_duplicates(report, folds, arrays, digests, names, codes)
+    find_scaled_windows(report, arrays, codes, folds)
+    find_columns(report, arrays, windows, codes)
     for name, model in models.items():
         parts = list(walk(name, model))
         report.looked_at.append(

@@ -15,6 +15,8 @@ class LeakKind(Enum):
     SCALED = "scaler fitted outside the fold"
     SCALED_BY_SUBJECT = "subject standardised over its own windows"
     EPOCHS = "epochs chosen on the test subject"
+    LABEL = "label as a feature"
+    TIME = "time as a feature"
 
     def __str__(self):
         return self.value
@@ -31,9 +33,11 @@ class LeakKind(Enum):
 
 _NOT_SEEN = (
     "how windows and features were made, e.g. selected by the labels of all subjects",
+    "features made from labels that do no better than a measurement could",
     "what code and files do, or objects more than four deep in a model",
-    "untrue names given to fit, or one person under two names unless windows are equal",
-    "scaling other than to mean 0 and deviation 1, or to 0 and 1",
+    "untrue names given to fit, or one person under two names unless a recording is copied",
+    "copies of windows that are too short, or rounded too coarsely, to tell people apart",
+    "scaling by other numbers than mean, median or extremes, or inside a model over a test batch",
 )
 
 
