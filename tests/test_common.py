@@ -29,7 +29,7 @@ from physio_ssl import (
     SSLEncoder,
     SSLRegressor,
 )
-from physio_ssl.evaluation import LinearProbe
+from physio_ssl.evaluation import LinearProbe, LinearProbeRegressor
 from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer, TokenNetwork
 from physio_ssl.preprocessing import (
     BandpassFilter,
@@ -109,6 +109,7 @@ INSTANCES = [
     GaussianNoise(),
     HandcraftedFeatures(sampling_rate=64, missing=0.0),
     LinearProbe(),
+    LinearProbeRegressor(),
     HeadClassifier(max_epochs=10, lr=1e-2, random_state=0),
     HeadRegressor(max_epochs=10, lr=1e-2, random_state=0),
     HeartRateChannels(sampling_rate=64),
@@ -262,7 +263,8 @@ def test_windows_are_treated_independently(estimator, X, y):
 @every_instance
 def test_estimators_work_in_cross_validation_by_subject(estimator, X, y):
     groups = np.repeat(["S1", "S2", "S3"], 4)
-    X = X[:, 0] if isinstance(estimator, (HeadClassifier, LinearProbe)) else X
+    takes_features = (HeadClassifier, HeadRegressor, LinearProbe, LinearProbeRegressor)
+    X = X[:, 0] if isinstance(estimator, takes_features) else X
     if hasattr(estimator, "transform"):
         flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
         estimator = make_pipeline(estimator, flatten, LogisticRegression())
