@@ -8,7 +8,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import mean_absolute_error, r2_score
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -125,9 +125,7 @@ def test_the_metric_must_be_one_of_the_kind_of_target():
         with pytest.raises(ValueError, match=f"No metric '{metric}', only mae, r2, ccc"):
             run().summary(metric)
     with pytest.raises(ValueError, match="No metric 'mae', only accuracy"):
-        leave_subjects_out(LogisticRegression(), FEATURES, baselines=False).compare(
-            "a", metric="mae"
-        )
+        run(DummyClassifier(), FEATURES).compare("dummyclassifier", metric="mae")
 
 
 def test_models_must_be_of_one_kind():
@@ -178,12 +176,11 @@ def test_few_labelled_subjects_and_fractions_need_no_classes():
 
 def test_data_sets_left_out_need_no_common_values():
     datasets = {}
-    for name, shift in (("lab", 0), ("field", 3)):
-        y = HEART_RATE + shift + RNG.normal(size=60)
-        datasets[name] = table(X, y, groups=np.char.add(f"{name}-", GROUPS))
+    for name, rows in (("lab", slice(36)), ("field", slice(36, None))):
+        datasets[name] = table(X[rows], HEART_RATE[rows], groups=GROUPS[rows])
     results = leave_datasets_out(Ridge(), datasets, baselines=False)
     assert results.conditions == {"dataset": ["lab", "field"]}
-    assert results.summary("mae")["mean"].between(2, 5).all()
+    assert (results.summary("mae")["mean"] < 2).all()
 
 
 def test_studies_of_numbers_can_be_pooled():
@@ -255,7 +252,7 @@ def test_windows_of_weight_zero_do_not_train():
 
 def test_weights_reach_the_last_step_also_in_a_search_and_the_baselines():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-    grid = GridSearchCV(pipeline, {"logisticregression__C": [1]})
+    grid = GridSearchCV(pipeline, {"logisticregression__C": [1]}, cv=GroupKFold(2))
     models = {"pipeline": pipeline, "searched": grid, "probe": LinearProbe()}
     weight = np.where(FEATURES.y == "stress", 1e-6, 1.0)  # as good as absent
     results = leave_subjects_out(

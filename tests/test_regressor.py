@@ -70,13 +70,6 @@ def test_the_loss_can_be_chosen():
     assert heads[0].history[-1, "train_loss"] > heads[1].history[-1, "train_loss"]
 
 
-def test_the_probe_before_fine_tuning_is_a_regressor():
-    tuned = make_regressor(linear_probe_first=True, max_epochs=1, lr=0.0, encoder_lr=0.0)
-    head = HeadRegressor(**{**SMALL, "max_epochs": 1}, lr=0.0)
-    expected = make_pipeline(FROZEN, head).fit(X, AMPLITUDE).predict(X)
-    assert_allclose(tuned.fit(X, AMPLITUDE).predict(X), expected, atol=1e-4)
-
-
 def test_the_encoder_remembers_whom_it_was_tuned_on():
     regressor = make_regressor().fit(X[:40], AMPLITUDE[:40], groups=np.repeat(["A", "B"], 20))
     assert_array_equal(regressor.encoder_.groups_seen_, ["A", "B", "S1", "S2", "S3"])
