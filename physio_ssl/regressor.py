@@ -111,6 +111,8 @@ class HeadRegressor(HeadNet, NeuralNetRegressor):
     def _encode_labels(self, y, weight):
         """Return the standardised target, and the weights of windows in the loss."""
         y = _check_target(y)
+        if len(y) < 2:
+            raise ValueError(f"A regressor needs two windows or more, got n_samples={len(y)}.")
         self.target_mean_ = float(np.average(y, weights=weight))
         spread = np.sqrt(np.average((y - self.target_mean_) ** 2, weights=weight))
         self.target_scale_ = float(spread) or 1.0
