@@ -96,6 +96,23 @@ def check_windows(X, estimator=None, *, reset=False, allow_nan=False):
     return X
 
 
+def check_weight(weight, n_windows, name):
+    """Return weights of windows as an array of floats, or raise ValueError; None stays None."""
+    if weight is None:
+        return None
+    weight = check_array(weight, ensure_2d=False, dtype=float, input_name=name)
+    if weight.shape != (n_windows,):
+        raise ValueError(
+            f"{name} needs a number for each of {n_windows} windows, got {weight.shape}."
+        )
+    if (weight < 0).any() or not weight.any():
+        raise ValueError(
+            f"{name} must be non-negative and not all zero, got values from {weight.min()} to "
+            f"{weight.max()}."
+        )
+    return weight
+
+
 def check_generator(random_state):
     """Turn a scikit-learn ``random_state`` into a NumPy ``Generator``."""
     if isinstance(random_state, np.random.Generator):

@@ -10,13 +10,13 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._check import check_weight
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
 from .training import (
     PretrainingNet,
     WindowDataset,
     add_groups,
-    check_sampling_weight,
     measure_scale,
     never,
 )
@@ -209,7 +209,7 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             _forget_file(self)
         with self._fitting() if reset else nullcontext():
             X = self._check(X, reset=reset)
-            weight = check_sampling_weight(sampling_weight, len(X))
+            weight = check_weight(sampling_weight, len(X), "sampling_weight")
             if groups is not None:
                 check_consistent_length(X, groups)
                 fit_params["groups"] = groups

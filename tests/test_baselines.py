@@ -364,7 +364,7 @@ def test_a_wide_block_does_not_drown_a_narrow_one():
     y = np.tile([0, 1], 60)
     X = np.column_stack([y + rng.normal(size=120), rng.normal(size=(120, 100))])
     plain, weighted = (LinearProbe(w, C=(0.1,)).fit(X, y) for w in (None, (1, 100)))
-    share = [abs(p.classifier_.coef_[0, 0]) for p in (plain, weighted)]
+    share = [abs(p.model_.coef_[0, 0]) for p in (plain, weighted)]
     scale = [1 / np.sqrt(101), 1]
     assert share[1] * scale[1] > 3 * share[0] * scale[0]
 

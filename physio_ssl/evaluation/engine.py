@@ -15,16 +15,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
 
 from .. import __version__
+from .._check import check_weight
 from .._files import make_folder, replace_file
 from ..leakage import audit_leakage
 from ..leakage.audit import require_windows, split_windows
 from ..leakage.report import write_verdict
 from .baselines import make_baselines
-from .candidates import list_candidates
+from .candidates import list_candidates, predict_numbers
 from .embedding import embed_once, find_encoder
 from .fingerprint import fingerprint
-from .fold import Fold, Trial, derive_seed, run_fold
-from .linear_probe import LinearProbe
+from .fold import Fold, Trial, derive_seed, find_weight_argument, run_fold
+from .linear_probe import LinearProbe, LinearProbeRegressor
 from .records import check_name
 from .results import StudyResults
 
@@ -51,6 +52,11 @@ def run_study(models, windows, settings, draw_labels):
         baselines = make_baselines(windows, settings.recordings, models=models, scaling=scaling)
     known = {name: model for name, model in (baselines or {}).items() if name not in own}
     candidates += list_candidates(known, len(windows)) if known else []
+    continuous = predict_numbers(candidates)
+    if settings.scoring is None:
+        scoring = "neg_mean_absolute_error" if continuous else "f1_macro"
+        settings = replace(settings, scoring=scoring)
+    weight = _check_weight(settings.sample_weight, candidates, len(windows))
     added = own if settings.added_value is True else settings.added_value or ()
     for name in added:
         check_name(name, own, "model")
@@ -58,12 +64,14 @@ def run_study(models, windows, settings, draw_labels):
     if settings.folder is not None:
         make_folder(settings.folder)
     verdicts, tasks, embedded = [], [], {}
-    for target, labelled in _choose_targets(windows, settings.targets).items():
+    for target, labelled in _choose_targets(windows, settings.targets, continuous).items():
         splits = split_windows(settings.cv, labelled)
         verdicts += _audit(labelled, splits, candidates, own, target, settings)
         folds = []
+        # Draws of few labels cover all classes; a continuous target has none.
+        drawn = replace(windows, info=windows.info.assign(label=0)) if continuous else labelled
         for i, (train, test) in enumerate(splits):
-            draws = draw_labels(labelled, train, test, i, settings.random_state)
+            draws = draw_labels(drawn, train, test, i, settings.random_state)
             folds.append(Fold(i, train, test, derive_seed(settings.random_state, i, 0), draws))
         for one in candidates:
             chosen = [_choose_draws(fold, one) for fold in folds]
@@ -87,6 +95,7 @@ def run_study(models, windows, settings, draw_labels):
                 keep_predictions=settings.keep_predictions,
                 time={"onset": labelled.onset, "recording": labelled.recording},
                 added=features if is_added else {},
+                sample_weight=weight,
             )
             paths = _name_files(trial, chosen, settings.folder)
             tasks += [(trial, *task) for task in zip(chosen, paths, strict=True)]
@@ -107,16 +116,28 @@ def _check_models(models, windows, settings):
     return candidates
 
 
+def _check_weight(sample_weight, candidates, n_windows):
+    """Return the weights as an array or None, or raise if a model takes none."""
+    weight = check_weight(sample_weight, n_windows, "sample_weight")
+    for one in candidates if weight is not None else ():
+        if find_weight_argument(one.estimator) is None:
+            raise TypeError(
+                f"With sample_weight, fit of each model must take it, but {one.name!r} does not: "
+                f"{one.estimator!r}."
+            )
+    return weight
+
+
 def _find_features(baselines):
-    """Return the tables of features, and their blocks, that a LinearProbe takes alone.
+    """Return the tables of features that a linear probe takes alone, and the probe.
 
     Embeddings join them as one more block.
     """
     pairs = {name: pair for name, pair in baselines.items() if isinstance(pair, tuple)}
     return {
-        name: (X, model.widths or (X.shape[1],))
+        name: (X, model)
         for name, (model, X) in pairs.items()
-        if isinstance(model, LinearProbe)
+        if isinstance(model, (LinearProbe, LinearProbeRegressor))
     }
 
 
@@ -159,7 +180,7 @@ def _choose_draws(fold, candidate):
     return replace(fold, draws=draws)
 
 
-def _choose_targets(windows, targets):
+def _choose_targets(windows, targets, continuous):
     """Return, by target, windows whose column "label" holds its labels."""
     subjects = np.unique(windows.groups)
     if len(subjects) < 2:
@@ -172,11 +193,23 @@ def _choose_targets(windows, targets):
         if labels.isna().any():
             raise ValueError(f"Labels are missing in {labels.isna().sum()} of column {column!r}.")
         y = np.asarray(labels.tolist())  # no objects
-        check_classification_targets(y)
-        if len(np.unique(y)) < 2:
-            raise ValueError(f"{column!r} must hold at least two classes, got {np.unique(y)}.")
+        y = _check_labels(y, column, continuous)
         labelled[target] = replace(windows, info=windows.info.assign(label=y))
     return labelled
+
+
+def _check_labels(y, column, continuous):
+    """Return the labels, a continuous target as floats, or raise if a model cannot learn them."""
+    if continuous:
+        if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
+            raise ValueError(f"Regressors need finite numbers, but {column!r} holds {y[:3]}....")
+        y = y.astype(float)
+    else:
+        check_classification_targets(y)
+    if len(np.unique(y)) < 2:
+        what = "values" if continuous else "classes"
+        raise ValueError(f"{column!r} must hold at least two {what}, got {np.unique(y)}.")
+    return y
 
 
 def _name_files(trial, folds, folder):
@@ -248,6 +281,7 @@ def _describe(candidates, windows, settings, verdict):
         "search": {name: {k: repr(v) for k, v in grid.items()} for name, grid in search},
         "inner_cv": settings.inner_cv,
         "scoring": scoring if isinstance(scoring, str) else repr(scoring),
+        "weighted": settings.sample_weight is not None,
         "estimators": {one.name: repr(one.estimator) for one in candidates},
         "date": date.today().isoformat(),
         "versions": _VERSIONS,
