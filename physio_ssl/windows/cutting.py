@@ -1,7 +1,9 @@
 """Cut recordings into windows."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -50,6 +52,11 @@ def make_windows(
         If ``recordings`` are no recordings, or ``labels`` no label objects.
     ValueError
         If durations, rates or annotations do not fit, or no window is left.
+
+    Warns
+    -----
+    UserWarning
+        If windows are dropped because a sample in them is not finite, with their number.
 
     See Also
     --------
@@ -138,6 +145,13 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
         raise ValueError(
             f"No window of {duration:g} s is left of recordings of at most {longest:g} s; dropped: "
             f"{dict(+dropped) or 'none'}."
+        )
+    if dropped["non-finite"]:
+        n_left = sum(len(table["onset"]) for table in tables)
+        warnings.warn(
+            f"{dropped['non-finite']} windows hold or touch a gap (NaN or infinite samples) and are "
+            f"dropped; {n_left} are left.",
+            stacklevel=3,
         )
     X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
     info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
@@ -264,6 +278,17 @@ def cut_from_recordings(windows, recordings):
             for name, signal in signals.items()
         }
         yield rows, SignalDict(cut), rates
+
+
+def attach_native(windows, recordings):
+    """Return the windows with ``native``: the same windows of all signals of the recordings.
+
+    The windows must be in the order of their recordings, which have the same rates.
+    """
+    rates = _check_rates(recordings)
+    parts = [signals for _, signals, _ in cut_from_recordings(windows, recordings)]
+    native = {name: np.concatenate([part[name] for part in parts]) for name in rates}
+    return replace(windows, native=native, native_sampling_rate=rates)
 
 
 def _cut(signal, onset, rate, n_times, dtype):
