@@ -153,9 +153,11 @@ def test_nan_and_out_of_range_windows_are_dropped_and_counted():
     eda = np.ones(480)
     eda[10], eda[300] = np.nan, 99
     recording = Recording({"eda": eda}, {"eda": 4}, "S1")
-    windows = make_windows(recording, 30, valid_range={"eda": (0, 40)})
+    with pytest.warns(UserWarning, match=r"1 of \d+ windows are dropped: .* gap"):
+        windows = make_windows(recording, 30, valid_range={"eda": (0, 40)})
     assert_array_equal(windows.onset, [30, 90])
     assert windows.dropped == {"non-finite": 1, "out of range": 1}
+    assert "dropped 1 non-finite, 1 out of range" in repr(windows)
 
 
 class OfWrongLength:

@@ -128,3 +128,31 @@ class Detrend(WindowTransformer):
 
     def _apply(self, X):
         return functional.detrend(X)
+
+
+def standardize_recordings(name, signals, recordings, by):
+    """Return the signals of recordings as z-scores over those that belong together."""
+    total = partial(np.nansum, axis=-1, keepdims=True, dtype=np.float64)
+    signals = [functional.as_floats(signal) for signal in signals]
+    together = {}
+    for n, recording in enumerate(recordings):
+        together.setdefault(recording.subject if by == "subject" else n, []).append(n)
+    for rows in together.values():
+        where = f"{name!r} of {recordings[rows[0]].subject}"
+        # before the steps, too: a filter leaves rounding errors of a constant signal
+        for stage in ([recordings[n].signals[name] for n in rows], [signals[n] for n in rows]):
+            constant = [functional.is_constant(signal[0]) for signal in stage]
+            n_channels = set(map(len, constant))
+            if len(n_channels) > 1:
+                raise ValueError(
+                    f"All recordings of {where} must have the same channels, got {n_channels}."
+                )
+            flat = np.flatnonzero(np.all(constant, axis=0))
+            if len(flat):
+                raise ValueError(f"{where} cannot be standardized: channel {flat[0]} is constant.")
+        count = sum((~np.isnan(signals[n])).sum(axis=-1, keepdims=True) for n in rows)
+        mean = sum(total(signals[n]) for n in rows) / count
+        std = np.sqrt(sum(total((signals[n] - mean) ** 2) for n in rows) / count)
+        for n in rows:
+            signals[n] = ((signals[n] - mean) / std).astype(signals[n].dtype, copy=False)
+    return signals

@@ -3,16 +3,16 @@
 import math
 import warnings
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .._check import check_duration, check_sampling_rate
 from ..containers import Recording, as_recordings
-from ..functional import as_floats, check_choice, is_constant
+from ..functional import check_choice
 from ..windows import attach_native, count_samples, make_windows
 from ._past import make_windows_of_pasts, select_modalities
+from .amplitude import standardize_recordings
 from .filters import Resample
 
 
@@ -62,8 +62,10 @@ class Preprocessor(BaseEstimator):
     The recordings of a call may lack modalities, but the same ones. Modalities without steps are
     left out, with a warning if others are missing: they may be the same under another name.
     Signals may have gaps, which are samples of NaN, if the steps keep them (``gaps="keep"``).
-    ``make_windows`` then drops and counts the windows with a gap. Subjects are distinguished by name: transform corpora with the same names one by one.
-    Z-scores use unlabelled data of the test subjects too, which should be reported.
+    ``make_windows`` then drops and counts the windows with a gap.
+
+    Subjects are distinguished by name: transform corpora with the same names one by one. Z-scores
+    use unlabelled data of the test subjects too, which should be reported.
 
     With ``scaling="past"`` a window is the last ``duration`` seconds of its recording, cut off at
     the window's end and transformed. The first windows have little past, and the very first is
@@ -144,7 +146,7 @@ class Preprocessor(BaseEstimator):
         for name in _find_modalities(recordings, self.steps):
             signals[name] = [self._transform_one(r, n, name) for n, r in enumerate(recordings)]
             if by := _of(self.standardize, name):
-                signals[name] = _standardize(name, signals[name], recordings, by)
+                signals[name] = standardize_recordings(name, signals[name], recordings, by)
         rates = {name: self.output_sampling_rate[name] for name in signals}
         return [
             replace(r, signals={name: signals[name][n] for name in signals}, sampling_rate=rates)
@@ -225,12 +227,11 @@ class Preprocessor(BaseEstimator):
             if not isinstance(steps, (list, tuple)):
                 raise TypeError(f"The steps of {name!r} must be a list, got {steps!r}.")
             check_sampling_rate(self.output_sampling_rate[name], f"output_sampling_rate[{name!r}]")
-            rate, lowest = (_of(getattr(self, setting), name) for setting in settings[:2])
-            if rate is not None:
-                check_sampling_rate(rate, f"input_sampling_rate[{name!r}]")
-            if lowest is not None:
-                check_sampling_rate(lowest, f"lowest_sampling_rate[{name!r}]")
-            self._fill_rates(name, steps, rate)
+            for parameter in settings[:2]:
+                rate = _of(getattr(self, parameter), name)
+                if rate is not None:
+                    check_sampling_rate(rate, f"{parameter}[{name!r}]")
+            self._fill_rates(name, steps, _of(self.input_sampling_rate, name))
             check_choice("standardize", _of(self.standardize, name), (None, "recording", "subject"))
         check_duration(self.duration)
         self._check_scaling()
@@ -279,7 +280,7 @@ class Preprocessor(BaseEstimator):
         where = f"{name!r} of {recording.subject} (recording {number})"
         signal, rate = recording.signals[name], recording.sampling_rate[name]
         steps, wanted = self.steps[name], _of(self.input_sampling_rate, name) or rate
-        lowest = _of(self.lowest_sampling_rate, name) or _of(self.input_sampling_rate, name) or rate
+        lowest = _of(self.lowest_sampling_rate, name) or _of(self.input_sampling_rate, name) or 0
         if rate < lowest and not math.isclose(rate, lowest):
             raise ValueError(f"{where} must have at least {lowest:g} Hz, got {rate:g} Hz.")
         if math.isclose(rate, wanted):
@@ -328,31 +329,3 @@ def _find_modalities(recordings, steps):
             stacklevel=4,
         )
     return found[0] if found else []
-
-
-def _standardize(name, signals, recordings, by):
-    """Return z-scores over the recordings that belong together."""
-    total = partial(np.nansum, axis=-1, keepdims=True, dtype=np.float64)
-    signals = [as_floats(signal) for signal in signals]
-    together = {}
-    for n, recording in enumerate(recordings):
-        together.setdefault(recording.subject if by == "subject" else n, []).append(n)
-    for rows in together.values():
-        where = f"{name!r} of {recordings[rows[0]].subject}"
-        # before the steps, too: a filter leaves rounding errors of a constant signal
-        for stage in ([recordings[n].signals[name] for n in rows], [signals[n] for n in rows]):
-            constant = [is_constant(signal[0]) for signal in stage]
-            n_channels = set(map(len, constant))
-            if len(n_channels) > 1:
-                raise ValueError(
-                    f"All recordings of {where} must have the same channels, got {n_channels}."
-                )
-            flat = np.flatnonzero(np.all(constant, axis=0))
-            if len(flat):
-                raise ValueError(f"{where} cannot be standardized: channel {flat[0]} is constant.")
-        count = sum((~np.isnan(signals[n])).sum(axis=-1, keepdims=True) for n in rows)
-        mean = sum(total(signals[n]) for n in rows) / count
-        std = np.sqrt(sum(total((signals[n] - mean) ** 2) for n in rows) / count)
-        for n in rows:
-            signals[n] = ((signals[n] - mean) / std).astype(signals[n].dtype, copy=False)
-    return signals

@@ -15,6 +15,9 @@ from ..functional import check_choice
 COLUMNS = {"subject": "str", "corpus": "str", "recording": "integers", "onset": "numbers"}
 _KINDS = {"str": "U", "integers": "iu", "numbers": "iuf"}  # NumPy's codes
 
+# What is the same for all windows.
+SETTINGS = ("duration", "sampling_rate", "native_sampling_rate", "scaling")
+
 
 def _holds_str(column):
     return pd.api.types.infer_dtype(column, skipna=False) in ("string", "empty")

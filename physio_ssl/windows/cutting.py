@@ -147,10 +147,10 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
             f"{dict(+dropped) or 'none'}."
         )
     if dropped["non-finite"]:
-        n_left = sum(len(table["onset"]) for table in tables)
+        n_finite = sum(len(table["onset"]) for table in tables) + dropped["out of range"]
         warnings.warn(
-            f"{dropped['non-finite']} windows hold or touch a gap (NaN or infinite samples) and are "
-            f"dropped; {n_left} are left.",
+            f"{dropped['non-finite']} of {dropped['non-finite'] + n_finite} windows are dropped: "
+            "they hold or touch a gap, which are samples of NaN, or hold infinite samples.",
             stacklevel=3,
         )
     X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
