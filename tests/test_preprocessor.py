@@ -243,7 +243,7 @@ def test_native_windows_are_those_of_the_recordings_in_the_same_rows(preprocesso
                 some.native[name], some.recording, some.onset, strict=True
             ):
                 start = round(onset * rate)
-                signal = recordings[number].signals[name][0, :, start : start + 10 * rate]
+                signal = recordings[number].signals[name][0, :, start : start + int(10 * rate)]
                 assert_array_equal(row, signal.astype(np.float32))
 
 

@@ -288,6 +288,12 @@ def test_pickling_keeps_windows():
         ({"X": {"eda": np.ones((3, 8))}, "sampling_rate": {"ecg": 4}}, ValueError, "eda, .*'ecg'"),
         ({"X": 3}, ValueError, r"shape \(\)"),
         ({"scaling": "window"}, ValueError, "scaling .* 'past', got 'window'"),
+        (
+            {"native": {"eda": np.ones((2, 8))}, "native_sampling_rate": {"eda": 4}},
+            ValueError,
+            r"row per window of \(3, 3\) .*\(2 windows",
+        ),
+        ({"native": {"eda": np.ones((3, 8))}}, ValueError, "native_sampling_rate its modalities"),
     ],
 )
 def test_windows_that_do_not_fit_their_table_are_refused(changes, error, match):
