@@ -208,7 +208,7 @@ def test_several_targets_need_one_model_each():
         ({"early_stopping": 3}, r"fit\(X, y, groups=groups\)"),
         ({"early_stopping": 3, "train_split": len}, "not both"),
         ({"class_weight": "heavy"}, "heavy"),
-        ({"batch_size": 0}, "batch_size must be positive"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1"),
         ({"head__width": 3}, "width"),
     ],
 )

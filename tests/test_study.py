@@ -531,8 +531,8 @@ def test_an_encoder_that_saw_test_subjects_stops_the_study_unless_declared():
     model = {"m": make_pipeline(encoder, linear())}
     with pytest.raises(LeakageError, match="S0"):
         leave_subjects_out(model, SIGNALS)
-    study = leave_subjects_out(model, SIGNALS, transductive=True)
-    assert study.protocol["transductive"] is True
+    study = leave_subjects_out(model, SIGNALS, pretrained_on_test_subjects=True)
+    assert study.protocol["pretrained_on_test_subjects"] is True
     assert study.protocol["audit"]["ok"]
     assert any("S0" in line for line in study.protocol["audit"]["declared"])
 

@@ -10,13 +10,15 @@ from importlib.metadata import version
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
 
 from .. import __version__
-from .._files import replace_file
+from .._files import make_folder, replace_file
 from ..leakage import audit_leakage
 from ..leakage.audit import require_windows, split_windows
+from ..leakage.report import write_verdict
 from .baselines import make_baselines
 from .candidates import list_candidates
 from .embedding import embed_once, find_encoder
@@ -54,7 +56,7 @@ def run_study(models, windows, settings, draw_labels):
         check_name(name, own, "model")
     features = _find_features(known)
     if settings.folder is not None:
-        settings.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.folder)
     verdicts, tasks, embedded = [], [], {}
     for target, labelled in _choose_targets(windows, settings.targets).items():
         splits = split_windows(settings.cv, labelled)
@@ -125,8 +127,11 @@ def _audit(windows, splits, candidates, own, target, settings):
         is_own = one.X is not None and one.name in own
         X = one.X if is_own else windows.X
         name = one.name if one.n_seeds == 1 else f"{one.name}, seed {one.seed}"
-        inputs.setdefault(id(X), (X, {}))[1][name] = one.estimator
-    rules = {"transductive": settings.transductive, "on_leak": settings.on_leak}
+        grid = settings.search.get(one.name)
+        model = GridSearchCV(one.estimator, grid) if grid else one.estimator
+        inputs.setdefault(id(X), (X, {}))[1][name] = model
+    names = ("transductive", "pretrained_on_test_subjects", "on_leak")
+    rules = {name: getattr(settings, name) for name in names}
     verdicts = []
     for X, models in inputs.values():
         seen = windows if X is windows.X else replace(windows, X=X, sampling_rate=None)
@@ -207,7 +212,7 @@ def _read(path):
     """Return the records of a fold that has been done, or None."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))["records"] if path else None
-    except (FileNotFoundError, ValueError, KeyError):  # not there, or damaged
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # not there, or damaged
         return None
 
 
@@ -220,17 +225,21 @@ def _join(verdicts):
     ]
     lists = {
         name: list(dict.fromkeys(item for _, some in verdicts for item in some[name]))
-        for name in ("declared", "notes", "looked_at", "not_seen")
+        for name in ("declared", "unknown", "notes", "looked_at", "not_seen")
     }
-    return {"ok": not leaks, "leaks": leaks, **lists}
+    texts = [verdict["verdict"] for _, verdict in verdicts if not verdict["ok"]]
+    text = "\n".join(dict.fromkeys(texts)) or write_verdict([], lists["unknown"])
+    return {"ok": not leaks, "verdict": text, "leaks": leaks, **lists}
 
 
 def _describe(candidates, windows, settings, verdict):
     """Return how the scores came about, in plain values."""
     search, scoring = settings.search.items(), settings.scoring
+    known = "no_leak_found" if verdict["unknown"] else "leak_free"
     return {
-        "protocol": "leak_free" if verdict["ok"] else "with_leaks",
+        "protocol": known if verdict["ok"] else "with_leaks",
         "transductive": settings.transductive,
+        "pretrained_on_test_subjects": settings.pretrained_on_test_subjects,
         "audit": verdict,
         "random_state": settings.random_state,
         "n_windows": len(windows),

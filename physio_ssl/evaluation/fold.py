@@ -141,7 +141,8 @@ def set_seeds(model, names, seed):
     Pre-training and embedding replace encoders by frozen ones, which keep their seed.
     """
     known = model.get_params(deep=True)
-    return model.set_params(**{name: seed for name in names if name in known})
+    model.set_params(**{name: seed for name in names if name in known})
+    return model  # FrozenEstimator.set_params returns None
 
 
 def route_groups(model, groups, prefix=""):

@@ -57,9 +57,9 @@ def label_efficiency(
         anew, and more labels hold the fewer ones.
     **settings
         Those of ``leave_subjects_out``, with the same defaults: ``targets``, ``cv``, ``search``,
-        ``inner_cv``, ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``,
-        ``folder``, ``baselines``, ``recordings`` and ``verbose``; but ``keep_predictions`` and
-        ``added_value`` are False unless set.
+        ``inner_cv``, ``scoring``, ``transductive``, ``pretrained_on_test_subjects``, ``on_leak``,
+        ``n_jobs``, ``random_state``, ``folder``, ``baselines``, ``recordings`` and ``verbose``; but
+        ``keep_predictions`` and ``added_value`` are False unless set.
 
     Returns
     -------

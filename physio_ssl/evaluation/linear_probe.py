@@ -14,6 +14,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._check import check_count
+
 _LIMIT = 5.0  # standard deviations
 
 
@@ -98,9 +100,10 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         whole = all(isinstance(width, Integral) and width > 0 for width in widths)
         if not whole or sum(widths) != X.shape[1]:
             raise ValueError(f"widths must add up to {X.shape[1]} columns, got {widths}.")
-        candidates = np.sort(np.asarray(self.C, dtype=float))
-        if candidates.ndim != 1 or not len(candidates) or not candidates[0] > 0:
+        candidates = np.sort(np.asarray(self.C, dtype=float), axis=None)
+        if np.ndim(self.C) != 1 or not len(candidates) or not candidates[0] > 0:
             raise ValueError(f"C must be a tuple of positive numbers, got {self.C!r}.")
+        check_count(self.cv, "cv", 2)
         self.C_ = self._choose(X, y, groups, widths, candidates)
         self.scaler_ = _make_scaler(widths).fit(X)
         self.classifier_ = self._make_classifier(self.C_).fit(self.scaler_.transform(X), y)

@@ -30,6 +30,10 @@ def describe(results):
         yield f"baselines that did not run: {', '.join(missing)}"
     if not baselines:
         yield "No baselines were run: the scores have nothing to be compared with."
+    audit = results.protocol.get("audit", {})
+    if "verdict" in audit:
+        yield f"Leak audit: {audit['verdict']}"
+        yield f"No audit can see {'; '.join(audit['not_seen'])}."
 
 
 def _show_intervals(table, name, form):

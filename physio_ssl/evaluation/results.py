@@ -70,7 +70,11 @@ class StudyResults:
         for name, values in self.conditions.items():
             text += f", {name}: {', '.join(map(str, values))}"
         text += f"; {protocol}" if protocol else ""
+        unknown = self.protocol.get("audit", {}).get("unknown")
+        text += f" ({len(unknown)} not known)" if unknown else ""
         text += ", transductive" if self.protocol.get("transductive") else ""
+        if self.protocol.get("pretrained_on_test_subjects"):
+            text += ", pre-trained on test subjects"
         return f"StudyResults({text})"
 
     def __str__(self):

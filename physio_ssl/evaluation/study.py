@@ -22,6 +22,7 @@ class StudySettings:
     inner_cv: int = 5
     scoring: object = "f1_macro"
     transductive: bool | str = False
+    pretrained_on_test_subjects: bool | str = False
     on_leak: str = "raise"
     n_jobs: int | None = None
     random_state: int | None = 0
@@ -64,6 +65,7 @@ def leave_subjects_out(
     inner_cv=5,
     scoring="f1_macro",
     transductive=False,
+    pretrained_on_test_subjects=False,
     on_leak="raise",
     n_jobs=None,
     random_state=0,
@@ -101,7 +103,9 @@ def leave_subjects_out(
     scoring : str or callable, default="f1_macro"
         What the search maximises.
     transductive : bool or str, default=False
-        Whether, or how, test subjects' data are used without labels, as in ``audit_leakage``.
+        Whether, or how, signals are scaled over each test subject's unlabelled windows.
+    pretrained_on_test_subjects : bool or str, default=False
+        Whether, or why, encoders were pre-trained on test subjects; as in ``audit_leakage``.
     on_leak : {"raise", "record"}, default="raise"
         Whether a leak that ``audit_leakage`` finds is an error, or only recorded in the results.
     n_jobs : int, default=None
@@ -167,6 +171,7 @@ def leave_subjects_out(
         inner_cv=inner_cv,
         scoring=scoring,
         transductive=transductive,
+        pretrained_on_test_subjects=pretrained_on_test_subjects,
         on_leak=on_leak,
         n_jobs=n_jobs,
         random_state=random_state,

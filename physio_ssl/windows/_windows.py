@@ -120,6 +120,12 @@ class Windows:
     def __len__(self):
         return len(self.info)
 
+    def __array__(self, dtype=None, copy=None):  # which estimators ask for
+        raise TypeError(
+            "Windows are no array: give an estimator their parts, X=windows.X, y=windows.y and "
+            "groups=windows.groups."
+        )
+
     def __repr__(self):
         duration = "" if self.duration is None else f" of {self.duration:g} s"
         parts = [f"{len(self)}{duration}", f"{self.info['subject'].nunique()} subjects"]

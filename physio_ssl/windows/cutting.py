@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..containers import SignalDict, as_recordings
 from ._windows import COLUMNS, Windows
+from .labels import StageLabels
 
 
 def make_windows(
@@ -56,7 +57,8 @@ def make_windows(
     Warns
     -----
     UserWarning
-        If windows are dropped because a sample in them is not finite, with their number.
+        If windows are dropped because a sample in them is not finite, signals of a recording
+        differ in length by more than 5 %, or stages are shorter than what a window needs.
 
     See Also
     --------
@@ -106,10 +108,11 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
     windows. The rest is as for ``make_windows``.
     """
     step = duration if step is None else step
+    _warn_of_lengths(recordings)
     if not (duration > 0 and step > 0):
         raise ValueError(f"duration and step must be positive seconds, got {duration} and {step}.")
     n_times = count_samples(duration, rates)
-    labels = _check_labels(labels, recordings)
+    labels = _check_labels(labels, recordings, duration)
     valid_range = dict(valid_range or {})
     if not set(valid_range) <= set(rates):
         raise ValueError(f"valid_range must name {' or '.join(rates)}, got {list(valid_range)}.")
@@ -158,6 +161,21 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
     return Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped)
 
 
+def _warn_of_lengths(recordings):
+    """Warn of recordings whose signals end at different times, as those with a wrong rate do."""
+    for recording in recordings:
+        rates, signals = recording.sampling_rate, recording.signals.items()
+        lengths = {name: signal.shape[-1] / rates[name] for name, signal in signals}
+        if max(lengths.values()) > 1.05 * min(lengths.values()) + 1:
+            found = ", ".join(f"{name} {length:.0f} s" for name, length in lengths.items())
+            warnings.warn(
+                f"The signals of {recording.subject} last {found}: only the first "
+                f"{recording.duration:.0f} s are cut into windows. If that is wrong, check their "
+                "sampling rates, and that all begin at time 0.",
+                stacklevel=4,
+            )
+
+
 def start_samples(onset, sampling_rate):
     """Return the sample nearest to each onset, in seconds; of two equally near ones, the later.
 
@@ -194,7 +212,7 @@ def count_samples(duration, rates):
     return n_times
 
 
-def _check_labels(labels, recordings):
+def _check_labels(labels, recordings, duration):
     """Return label objects by column."""
     if labels is None:
         return {}
@@ -208,6 +226,8 @@ def _check_labels(labels, recordings):
             raise ValueError(f"Labels need a column of their own, named by a str, got {column!r}.")
         if hasattr(label, "check"):
             label.check(recordings)
+        if isinstance(label, StageLabels):
+            label.warn_of_short(recordings, duration)
     return labels
 
 

@@ -1,7 +1,6 @@
 """Windows in a folder: signals are written block by block and opened without being read."""
 
 import json
-import os
 import secrets
 import shutil
 import zipfile
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .._files import flush, naming
 from ..containers import SignalDict
 from ._windows import SETTINGS, Windows
 
@@ -42,6 +42,8 @@ def _new_folder(folder):
     part.mkdir()
     try:
         yield part
+        if folder.exists():  # by another process; one that comes even later fails to rename
+            raise FileExistsError(f"{folder} was written by another process in the meantime.")
         part.rename(folder)
     except BaseException:
         shutil.rmtree(part)
@@ -51,10 +53,9 @@ def _new_folder(folder):
 @contextmanager
 def _new_file(path):
     """Yield a new file that is on disk afterwards."""
-    with path.open("xb") as file:
+    with naming(path), path.open("xb") as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
+        flush(file)
 
 
 class _GrowingArray:
@@ -74,7 +75,9 @@ class _GrowingArray:
     def append(self, array):
         n_rows = max(1, _BYTES_AT_ONCE // max(1, array[:1].nbytes))
         for first in range(0, len(array), n_rows):
-            self.file.write(np.ascontiguousarray(array[first : first + n_rows]))
+            rows = np.ascontiguousarray(array[first : first + n_rows])
+            with naming(self.file.name):
+                self.file.write(rows)
         self.shape = (self.shape[0] + len(array), *self.shape[1:])
 
 
