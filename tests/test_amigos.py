@@ -161,7 +161,8 @@ def test_nan_is_kept_for_make_windows_to_drop(tmp_path):
     variables["joined_data"][0, 0][:, 15] = np.nan
     recordings = load_amigos(write(tmp_path, variables=variables))
     assert np.isnan(recordings[0].signals["ecg"]).all()
-    assert make_windows(recordings[:2], 10).dropped == {"non-finite": 2}
+    with pytest.warns(UserWarning, match=r"2 of \d+ windows are dropped: .* gap"):
+        assert make_windows(recordings[:2], 10).dropped == {"non-finite": 2}
 
 
 def test_subjects_are_sorted_by_number_wherever_their_files_are(tmp_path):

@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -56,8 +57,8 @@ def make_windows(
     Warns
     -----
     UserWarning
-        If signals of a recording differ in length by more than 5 %, or stages are shorter than
-        what a window needs.
+        If windows are dropped because a sample in them is not finite, signals of a recording
+        differ in length by more than 5 %, or stages are shorter than what a window needs.
 
     See Also
     --------
@@ -147,6 +148,13 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
         raise ValueError(
             f"No window of {duration:g} s is left of recordings of at most {longest:g} s; dropped: "
             f"{dict(+dropped) or 'none'}."
+        )
+    if dropped["non-finite"]:
+        n_finite = sum(len(table["onset"]) for table in tables) + dropped["out of range"]
+        warnings.warn(
+            f"{dropped['non-finite']} of {dropped['non-finite'] + n_finite} windows are dropped: "
+            "they hold or touch a gap, which are samples of NaN, or hold infinite samples.",
+            stacklevel=3,
         )
     X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
     info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
@@ -290,6 +298,17 @@ def cut_from_recordings(windows, recordings):
             for name, signal in signals.items()
         }
         yield rows, SignalDict(cut), rates
+
+
+def attach_native(windows, recordings):
+    """Return the windows with ``native``: the same windows of all signals of the recordings.
+
+    The windows must be in the order of their recordings, which have the same rates.
+    """
+    rates = _check_rates(recordings)
+    parts = [signals for _, signals, _ in cut_from_recordings(windows, recordings)]
+    native = {name: np.concatenate([part[name] for part in parts]) for name in rates}
+    return replace(windows, native=native, native_sampling_rate=rates)
 
 
 def _cut(signal, onset, rate, n_times, dtype):
