@@ -210,6 +210,8 @@ def test_several_targets_need_one_model_each():
         ({"class_weight": "heavy"}, "heavy"),
         ({"batch_size": 0}, "batch_size must be positive"),
         ({"head__width": 3}, "width"),
+        ({"head__hidden_size": (8, 4)}, r"hidden_size must be a positive .* got \(8, 4\)"),
+        ({"head__hidden_size": 0}, "hidden_size must be a positive integer, got 0"),
     ],
 )
 @both

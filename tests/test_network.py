@@ -155,6 +155,12 @@ def test_sizes_that_do_not_fit_are_refused():
         ({"n_times": 30}, "at least 31 samples, got .*'eda': 30"),
         ({"n_heads": 3}, "n_heads .* got 3 and 64"),
         ({"token_size": 0}, "token_size .* got 0"),
+        ({"token_size": 1.5}, "token_size .* got 1.5"),
+        *(
+            ({name: size}, f"{name} must be a positive integer, got {size}")
+            for name in ("d_model", "n_heads", "n_layers", "n_filters", "kernel_size", "n_blocks")
+            for size in (0, -1, 2.0)
+        ),
         ({"token_size": {"eda": 4}}, "token_size .* got .*'eda': 4"),
         ({"dropout": 1.0}, "dropout .* got 1.0"),
     ]:

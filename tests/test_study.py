@@ -41,7 +41,14 @@ from study_parts import (
     table,
 )
 
-from physio_ssl import HeadClassifier, SSLClassifier, SSLEncoder, Windows, evaluation
+from physio_ssl import (
+    HandcraftedFeatures,
+    HeadClassifier,
+    SSLClassifier,
+    SSLEncoder,
+    Windows,
+    evaluation,
+)
 from physio_ssl.evaluation.fold import find_unset_seeds, set_seeds
 from physio_ssl.evaluation.study import StudySettings
 from physio_ssl.leakage import LeakageError
@@ -299,6 +306,23 @@ def test_a_frozen_encoder_embeds_each_window_once_for_a_whole_study(wrap, frozen
     grid = GRID if wrap(model) is model else {f"pipeline__{k}": v for k, v in GRID.items()}
     leave_subjects_out({"frozen": wrap(model)}, SIGNALS, search={"frozen": grid})
     assert Encoder.embedded == [60]
+
+
+def test_features_are_computed_once_for_a_whole_study(monkeypatch):
+    computed, compute = [], HandcraftedFeatures._compute
+    monkeypatch.setattr(
+        HandcraftedFeatures,
+        "_compute",
+        lambda self, signals: computed.append(len(signals)) or compute(self, signals),
+    )
+    features = HandcraftedFeatures({"bvp": 64, "eda": 4}, specific=())
+    models = {name: make_pipeline(features, StandardScaler(), linear()) for name in "ab"}
+    results = leave_subjects_out(models, SIGNALS, search={"a": GRID}, keep_predictions=True)
+    assert computed == [60, 3]  # all windows, and a few by themselves
+    for record, subject in zip(results.records[5:], SUBJECTS, strict=True):
+        train = GROUPS != subject
+        by_hand = models["b"].fit(SIGNALS.X[train], Y[train]).predict_proba(SIGNALS.X[~train])
+        np.testing.assert_allclose(record["predictions"]["probability"], by_hand)
 
 
 def test_models_share_one_embedding(frozen):
