@@ -112,6 +112,13 @@ def test_a_tcn_sees_the_past_only_and_as_far_as_its_receptive_field():
     assert reached.min() >= 60 - 30
 
 
+def test_the_last_step_of_a_tcn_is_a_relu():
+    for block in make_network().tokenizers["eda"].tcn:
+        x = torch.randn(2, block.conv1.weight_v.shape[1], 50)
+        h = block.conv2(block.conv1(x).relu()).relu()
+        assert_allclose(block(x).detach(), (h + block.residual(x)).relu().detach(), atol=1e-6)
+
+
 def test_token_sizes_go_by_name_not_by_order():
     network = MultimodalTransformer({"a": 1, "b": 1}, {"b": 60, "a": 300})
     assert network.token_size == {"a": 10, "b": 2}
