@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
@@ -376,6 +377,20 @@ def test_a_probe_chooses_as_a_loop_by_hand():
             losses[-1].append(log_loss(y[test], found, sample_weight=weight))
     expected = candidates[np.mean(losses, axis=1).argmin()]
     assert LinearProbe(C=tuple(candidates)).fit(X, y, groups=groups).C_ == expected
+
+
+def test_a_probe_scales_by_people_it_is_trained_on(monkeypatch):
+    class Watched(SimpleImputer):
+        def fit(self, X, y=None):
+            seen.append(set(X[:, 0]))
+            return super().fit(X, y)
+
+    monkeypatch.setattr("physio_ssl.evaluation.linear_probe.SimpleImputer", Watched)
+    groups, seen = np.repeat([0, 1, 2], 10), []
+    X = np.column_stack([groups, np.random.default_rng(0).normal(size=30)])
+    LinearProbe().fit(X, np.tile([0, 1], 15), groups=groups)
+    assert sorted(map(sorted, seen[:-1])) == [[0, 1], [0, 2], [1, 2]]
+    assert seen[-1] == {0, 1, 2}
 
 
 def test_a_probe_without_people_to_hold_out_takes_the_middle_value():
