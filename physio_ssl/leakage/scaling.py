@@ -159,11 +159,12 @@ def find_scaled_windows(report, arrays, codes, folds):
 
 def find_frozen_scalers(report, parts, model, X, y, folds):
     """Look for what was fitted before the study, among a model's parts, and stays so."""
-    received, judged = {id(part): given for part, given in _receive(model, X)}, None
+    parts = [part for part in parts if part.frozen and has_learned(part.value)]
+    # Nothing is transformed for a model without such parts, which may take long.
+    received = {id(part): given for part, given in _receive(model, X)} if parts else {}
+    judged = None
     for part in parts:
         scaler = part.value
-        if not part.frozen or not has_learned(scaler):
-            continue
         if judged and part.path[: len(judged)] == judged:  # a tree of a forest
             continue
         judged = part.path
