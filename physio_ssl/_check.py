@@ -1,6 +1,6 @@
-"""Checks of windows and sampling rates, and the mixin of estimators that learn nothing."""
+"""Checks of arguments and windows, and the mixin of estimators that learn nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -26,6 +26,8 @@ def check_positive(value, name, unit=None):
         raise TypeError(f"{name} must be a number{unit}, got {value!r}.")
     if not 0 < value < np.inf:
         raise ValueError(f"{name} must be positive and finite{unit}, got {value}.")
+    if unit and not 1e-6 <= value <= 1e9:  # of no signal, and what follows would overflow
+        raise ValueError(f"{name} must be from 1e-6 to 1e9{unit}, got {value}.")
     return float(value)
 
 
@@ -35,7 +37,85 @@ def check_count(value, name, lowest=1):
         raise TypeError(f"{name} must be an integer of at least {lowest}, got {value!r}.")
     if value < lowest:
         raise ValueError(f"{name} must be an integer of at least {lowest}, got {value}.")
+    if value >= 2**31:
+        raise ValueError(f"{name} must be below 2**31, got {value}.")
     return int(value)
+
+
+def check_number(value, name, low=-np.inf, high=np.inf, rule="a finite number", above=False):
+    """Return a number as a float, or raise if it is not finite or not from ``low`` to ``high``.
+
+    ``rule`` says the range in the message; ``above`` leaves out ``low`` itself.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {rule}, got {value!r}.")
+    if not (-np.inf < value < np.inf and low <= value <= high) or above and value == low:
+        raise ValueError(f"{name} must be {rule}, got {value}.")
+    return float(value)
+
+
+def check_size(name, *sizes):
+    """Raise unless a size, or each of several under one name, is a positive integer."""
+    if not all(isinstance(size, Integral) and 0 < size < 2**24 for size in sizes):
+        raise ValueError(
+            f"{name} must be a positive integer below 2**24, got {', '.join(map(repr, sizes))}."
+        )
+
+
+def check_probability(name, p):
+    """Raise unless the probability of a dropout is a number of at least 0 and below 1."""
+    check_number(p, name, 0, 1 - 1e-9, "in [0, 1)")
+
+
+def check_choice(name, value, choices):
+    """Raise if the value of a parameter is not among its choices."""
+    # an array would be compared sample by sample
+    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}.")
+
+
+def check_kind(value, name, kind, rule):
+    """Raise if a value is not of a kind, a class or several, that ``rule`` describes."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {rule}, got {value!r}.")
+
+
+def check_jobs(n_jobs):
+    """Raise if a number of processes is neither None nor an integer, which joblib checks."""
+    check_kind(n_jobs, "n_jobs", (Integral, type(None)), "an integer or None")
+    check_count(abs(n_jobs or 0), "n_jobs", 0)
+
+
+def check_dtype(dtype):
+    """Raise if a dtype is not one of floating-point numbers."""
+    try:
+        kind = np.dtype(dtype).kind
+    except (TypeError, ValueError):
+        kind = None
+    if kind != "f":
+        raise TypeError(f"dtype must be one of floating-point numbers, got {dtype!r}.")
+
+
+def check_callable(value, name):
+    """Raise if a value is neither a class nor a function."""
+    check_kind(value, name, Callable, "a class or a function")
+
+
+def check_mapping(value, name):
+    """Return a dict of a mapping, empty for None, or raise if it is none."""
+    check_kind(value, name, (Mapping, type(None)), "a dict")
+    return dict(value or {})
+
+
+def check_list(values, name, rule="a list", of=object):
+    """Return a list of values of a kind, or raise if it is one value, a text or a dict."""
+    try:
+        listed = None if isinstance(values, (str, bytes, Mapping)) else list(values)
+    except TypeError:  # also of an array without dimensions, which counts as Iterable
+        listed = None
+    if listed is None or not all(isinstance(value, of) for value in listed):
+        raise TypeError(f"{name} must be {rule}, got {values!r}.")
+    return listed
 
 
 def check_finite(array, name="", estimator=None, allow_nan=False):

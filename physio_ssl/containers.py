@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ._check import check_sampling_rate, check_windows, has_modalities
+from ._check import check_list, check_sampling_rate, check_windows, has_modalities
 
 
 class SignalDict(Mapping):
@@ -47,7 +47,11 @@ class SignalDict(Mapping):
 
     def __init__(self, signals=(), /, **more):
         arrays = {}
-        for name, array in {**dict(signals), **more}.items():
+        try:
+            signals = dict(signals)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"signals must be a dict of arrays, got {signals!r}.") from error
+        for name, array in {**signals, **more}.items():
             if not (isinstance(name, str) and name.isidentifier()):
                 raise TypeError(f"A modality's name must be an identifier, got {name!r}.")
             array = np.asanyarray(array)
@@ -344,7 +348,7 @@ def as_modalities(X, estimator=None, *, reset=False, check=False):
 def as_recordings(recordings):
     """Return a new list of recordings, given one or an iterable of them."""
     many = isinstance(recordings, Iterable) and not isinstance(recordings, (str, bytes, Mapping))
-    recordings = list(recordings) if many else [recordings]
+    recordings = check_list(recordings, "recordings") if many else [recordings]
     for recording in recordings:
         if not isinstance(recording, Recording):
             kind = type(recording).__name__

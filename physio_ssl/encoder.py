@@ -204,7 +204,7 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         """Train; ``checkpoint`` is a callback that can ``restore`` an earlier run of this one."""
         if "epochs" in fit_params:
             raise ValueError("The number of epochs is max_epochs; fit takes no epochs.")
-        self._check_numbers()
+        self._check_params()
         if reset:
             _forget_file(self)
         with self._fitting() if reset else nullcontext():

@@ -4,15 +4,14 @@ Floating dtypes are kept, integers become float64, the input is not modified.
 """
 
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy import signal
 from scipy.special import ndtri
 from scipy.stats import rankdata
-from sklearn.utils import check_scalar
 
-from ._check import check_sampling_rate
+from ._check import check_choice, check_count, check_kind, check_number, check_sampling_rate
 
 __all__ = ["bandpass", "clip", "detrend", "lowpass", "normal_scores", "resample", "standardize"]
 
@@ -20,9 +19,11 @@ __all__ = ["bandpass", "clip", "detrend", "lowpass", "normal_scores", "resample"
 def as_floats(X):
     """Return ``X`` as an array of its floating dtype, or of float64."""
     X = np.asarray(X)
-    if X.ndim == 0:
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"X must be an array of numbers, got {X!r}.")
+    if X.ndim == 0 or X.shape[-1] == 0:
         raise TypeError(f"X must be an array of shape (..., n_times), got {X!r}.")
-    return X if np.issubdtype(X.dtype, np.floating) else X.astype(np.float64)
+    return X if X.dtype.kind == "f" else X.astype(np.float64)
 
 
 def check_cutoffs(sampling_rate, low=None, high=None, order=4):
@@ -31,13 +32,19 @@ def check_cutoffs(sampling_rate, low=None, high=None, order=4):
     cutoffs = {"low": low, "high": high}
     cutoffs = {name: value for name, value in cutoffs.items() if value is not None}
     for name, value in cutoffs.items():
-        check_scalar(value, name, Real)
+        check_number(value, name)
     if not np.all(np.diff([0, *cutoffs.values(), nyquist]) > 0):
         raise ValueError(
             f"Cut-offs must satisfy 0 < {' < '.join(cutoffs)} < {nyquist:g} Hz (half the "
             f"sampling rate), got {cutoffs}."
         )
-    check_scalar(order, "order", Integral, min_val=1)
+    check_count(order, "order")
+    # The zeros of scipy.signal.butter would run into its poles, and many poles into each other.
+    if min(cutoffs.values(), default=nyquist) < 1e-6 * nyquist or order > 64:
+        raise ValueError(
+            f"A filter needs cut-offs of at least a millionth of sampling_rate and order <= 64, "
+            f"got {cutoffs}, sampling_rate={sampling_rate} and order={order}."
+        )
 
 
 def butterworth(sampling_rate, low=None, high=None, order=4):
@@ -224,13 +231,6 @@ def _check_constant(flat, constant):
         )
 
 
-def check_choice(name, value, choices):
-    """Raise if the value of a parameter is not among its choices."""
-    # an array would be compared sample by sample
-    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
-        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}.")
-
-
 def clip(X, low, high):
     """Limit the samples to the range from ``low`` to ``high``.
 
@@ -255,8 +255,8 @@ def clip(X, low, high):
 
 def check_bounds(low, high):
     """Raise if ``low`` and ``high`` are not two numbers in order."""
-    check_scalar(low, "low", Real)
-    check_scalar(high, "high", Real)
+    for name, bound in (("low", low), ("high", high)):
+        check_kind(bound, name, Real, "a number")
     if not low < high:
         raise ValueError(f"Bounds must satisfy low < high, got low={low} and high={high}.")
 

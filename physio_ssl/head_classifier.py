@@ -21,7 +21,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import Dataset, ValidSplit
 
-from ._check import check_weight
+from ._check import check_callable, check_count, check_number, check_weight
 from .containers import SignalDict
 from .networks import ClassificationHead
 from .training import EvenBatches, WindowDataset, WindowNet, never
@@ -34,6 +34,7 @@ class HeadNet(WindowNet):
     """
 
     prefixes_ = [*NeuralNet.prefixes_, "head"]  # a list, to which skorch adds its own
+    _callables = ("head", "optimizer", "criterion")
     _built_by = ("head",)
     _not_parameters = ("module",)
 
@@ -81,8 +82,13 @@ class HeadNet(WindowNet):
     partial_fit = available_if(never)(NeuralNet.partial_fit)  # trained by fit, once
 
     def _check_settings(self, groups):
+        check_count(self.min_steps, "min_steps", 0)
         if self.early_stopping is None:
             return
+        check_count(self.early_stopping, "early_stopping")
+        check_number(
+            self.validation_fraction, "validation_fraction", 0, 1, "above 0 and below 1", above=True
+        )
         if self.train_split is not None:
             raise ValueError("Give early_stopping or train_split, not both.")
         if groups is None or len(np.unique(groups)) < 2:
@@ -117,6 +123,7 @@ class HeadNet(WindowNet):
         """Build the loss; where windows have weights, it is the loss of each window."""
         kwargs = {**self.get_params_for("criterion"), **self._loss_arguments}
         self.criterion_ = self.initialized_instance(self.criterion, kwargs)
+        check_callable(self.criterion_, "criterion")  # of a class, its instance
         return self
 
     def get_loss(self, y_pred, y_true, *args, **kwargs):

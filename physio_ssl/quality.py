@@ -5,7 +5,14 @@ from collections import Counter
 import numpy as np
 from sklearn.utils import gen_batches
 
-from ._check import check_sampling_rate, check_windows, has_modalities
+from ._check import (
+    check_list,
+    check_number,
+    check_positive,
+    check_sampling_rate,
+    check_windows,
+    has_modalities,
+)
 from .containers import as_recordings
 from .functional import is_constant, resample
 from .heartbeats import ECG_HEART_RATES, LOWEST_ECG_RATE, QRS_BAND, filter_beats, find_ecg_beats
@@ -110,16 +117,15 @@ def find_poor_ecg(
         windows are shorter than two of the longest plausible intervals.
     """
     sampling_rate = check_sampling_rate(sampling_rate)
-    ordered = np.shape(heart_rate) == (2,) and 0 < heart_rate[0] < heart_rate[1]
-    for name, value, valid, rule in [
-        ("sampling_rate", sampling_rate, sampling_rate >= LOWEST_ECG_RATE, "at least 64 Hz"),
-        ("max_flat", max_flat, max_flat > 0, "positive, in seconds"),
-        ("max_clipped", max_clipped, 0 <= max_clipped <= 1, "a fraction between 0 and 1"),
-        ("heart_rate", heart_rate, ordered, "the lowest and the highest one, per minute"),
-        ("min_similarity", min_similarity, -1 <= min_similarity <= 1, "between -1 and 1"),
-    ]:
-        if not valid:
-            raise ValueError(f"{name} must be {rule}, got {value!r}.")
+    check_number(sampling_rate, "sampling_rate", LOWEST_ECG_RATE, rule="at least 64 Hz")
+    check_positive(max_flat, "max_flat", "seconds")
+    check_number(max_clipped, "max_clipped", 0, 1, "a fraction between 0 and 1")
+    check_number(min_similarity, "min_similarity", -1, 1, "between -1 and 1")
+    rates = check_list(heart_rate, "heart_rate", "the lowest and the highest one, per minute")
+    if len([check_positive(rate, "heart_rate") for rate in rates]) != 2 or rates[0] >= rates[1]:
+        raise ValueError(
+            f"heart_rate must be the lowest and the highest one, per minute, got {heart_rate!r}."
+        )
     X = check_windows(X)
     X = X[:, np.newaxis] if X.ndim == 2 else X
     duration, needed = X.shape[-1] / sampling_rate, 2 * 60 / heart_rate[0]

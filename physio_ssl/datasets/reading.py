@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
+from .._check import check_jobs
 from ._common import explain_errors, file_limits, list_names
 
 __all__ = [
@@ -156,6 +157,7 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
     ]
     load_one = delayed(partial(_load_source, load, place=place, strict=strict))
     # Threads: most of the time goes to reading, unpacking and NumPy, which release the lock.
+    check_jobs(n_jobs)
     results = Parallel(n_jobs=n_jobs, prefer="threads")(load_one(*source) for source in sources)
     recordings, reasons = [], []
     for (_, source), result in zip(sources, results, strict=True):

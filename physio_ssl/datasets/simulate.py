@@ -1,13 +1,10 @@
 """A simulated cohort with a wristband, for demonstrations and tests."""
 
-from numbers import Integral
-
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.signal import lfilter
-from sklearn.utils import check_scalar
 
-from .._check import check_generator
+from .._check import check_count, check_generator, check_jobs, check_number
 from ..containers import Recording
 from .reading import choose_signals
 
@@ -224,13 +221,13 @@ def simulate_wristband(
     >>> simulate_wristband(n_subjects=2, random_state=0)[0]
     Recording(sim01: 825 s, bvp 1 x 64 Hz, eda 1 x 4 Hz, temp 1 x 4 Hz)
     """
-    check_scalar(n_subjects, "n_subjects", Integral, min_val=1)
-    check_scalar(n_blocks, "n_blocks", Integral, min_val=1)
-    if not 10 <= stage_duration < np.inf:
-        raise ValueError(f"stage_duration must be at least 10 s, got {stage_duration}.")
+    check_count(n_subjects, "n_subjects")
+    check_count(n_blocks, "n_blocks")
+    check_number(stage_duration, "stage_duration", 10, 1e6, "at least 10 s and at most 1e6 s")
     signals = choose_signals(signals, _SIMULATORS)
     entropy = check_generator(random_state).integers(2**32, size=n_subjects)
     seeds = [np.random.SeedSequence(int(seed)) for seed in entropy]
+    check_jobs(n_jobs)
     return Parallel(n_jobs=n_jobs)(
         delayed(_simulate_subject)(f"sim{number:02d}", n_blocks, stage_duration, signals, seed)
         for number, seed in enumerate(seeds, start=1)

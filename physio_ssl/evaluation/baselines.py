@@ -1,7 +1,6 @@
 """make_baselines: the models that an encoder has to beat."""
 
 from functools import partial
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
@@ -11,10 +10,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
-from sklearn.utils import check_scalar
 
+from .._check import check_choice, check_count
 from ..containers import SignalDict
-from ..functional import check_choice
 from ..leakage.audit import require_windows
 from ..windows import cut_from_recordings
 from .candidates import list_candidates, predict_numbers
@@ -96,7 +94,7 @@ def make_baselines(
     """
     require_windows(windows)
     check_choice("scaling", scaling, ("same", *_SCALINGS))
-    check_scalar(n_seeds, "n_seeds", Integral, min_val=1)
+    check_count(n_seeds, "n_seeds")
     if recordings is not None and not isinstance(windows.X, SignalDict):
         kind = type(windows.X).__name__
         raise TypeError(f"With recordings, windows must hold signals by modality, got {kind}.")

@@ -7,8 +7,10 @@ from scipy.stats import ttest_1samp
 from sklearn.linear_model import RidgeClassifier, RidgeCV
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .._check import check_jobs
 from ..leakage.audit import require_windows
 from .clock import predict_left_out
 from .confound_columns import MOVEMENT, QUALITY, SUBJECT, TIME, find_confounds, find_runs
@@ -124,6 +126,7 @@ def audit_confounds(
     confounds, y, subjects = find_confounds(windows, recordings), windows.y, windows.groups
     summary = confidence, n_resamples, random_state
     looked_at = [confound for confound in confounds if confound.columns]
+    check_jobs(n_jobs)
     predicted = Parallel(n_jobs=n_jobs)(
         delayed(predict_left_out)(confound.values, y, subjects, random_state)
         for confound in looked_at
@@ -168,11 +171,10 @@ def _embed(embedding, windows):
         return None
     if hasattr(embedding, "transform"):
         embedding = embedding.transform(windows.X)
-    features = np.asarray(embedding, dtype=float)
-    if features.ndim != 2 or len(features) != len(windows) or not np.isfinite(features).all():
+    features = check_array(embedding, dtype=float, input_name="embedding")
+    if len(features) != len(windows):
         raise ValueError(
-            f"embedding must hold finite numbers, of shape ({len(windows)}, n_features), got "
-            f"{features.shape}."
+            f"embedding must have the shape ({len(windows)}, n_features), got {features.shape}."
         )
     return features
 

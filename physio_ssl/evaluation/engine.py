@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
 
 from .. import __version__
-from .._check import check_weight
+from .._check import check_list, check_weight
 from .._files import make_folder, replace_file
 from ..leakage import audit_leakage
 from ..leakage.audit import require_windows, split_windows
@@ -57,8 +57,10 @@ def run_study(models, windows, settings, draw_labels):
         scoring = "neg_mean_absolute_error" if continuous else "f1_macro"
         settings = replace(settings, scoring=scoring)
     weight = _check_weight(settings.sample_weight, candidates, len(windows))
-    added = own if settings.added_value is True else settings.added_value or ()
-    for name in added:
+    added = settings.added_value
+    if isinstance(added, bool):
+        added = own if added else ()
+    for name in check_list(added, "added_value", "True, False or a list of names"):
         check_name(name, own, "model")
     features = _find_features(known)
     if settings.folder is not None:

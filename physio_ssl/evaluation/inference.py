@@ -4,6 +4,7 @@ import numpy as np
 from scipy.stats import rankdata, wilcoxon
 from scipy.stats import t as student
 
+from .._check import check_count, check_number
 from .metrics import ERRORS, score_limits
 
 _UNBOUNDED = (-np.inf, np.inf)
@@ -138,11 +139,13 @@ def bootstrap_mean(
     return tuple(np.clip(ends, *limits).tolist())
 
 
+_BELOW_ONE = np.nextafter(1, 0)
+
+
 def check_bootstrap(confidence, n_resamples):
     """Raise unless a bootstrap can have this coverage and number of samples."""
-    if not 0 < confidence < 1 or n_resamples < 1:
-        got = f"confidence {confidence} and n_resamples {n_resamples}"
-        raise ValueError(f"confidence must be in (0, 1) and n_resamples 1 or more, got {got}.")
+    check_number(confidence, "confidence", 0, _BELOW_ONE, "in (0, 1)", above=True)
+    check_count(n_resamples, "n_resamples")
 
 
 def _variance_of_sum(values):

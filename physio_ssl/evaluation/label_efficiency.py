@@ -7,6 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+from .._check import check_count, check_list, check_number
 from .calibration import ORDERS, choose_calibration, place_in_time
 from .engine import run_study
 from .fold import Draw, derive_seed
@@ -99,7 +100,7 @@ def label_efficiency(
     >>> results.protocol["protocol"]
     'calibrated'
     """
-    check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
+    check_count(n_repeats, "n_repeats")
     given = {"n_subjects": n_subjects, "fractions": fractions, "calibration": calibration}
     names = [name for name, values in given.items() if values is not None]
     if len(names) > 1:
@@ -108,10 +109,12 @@ def label_efficiency(
     if calibration is not None:
         return _calibrate(models, windows, settings, calibration, calibration_order, n_repeats)
     if fractions is not None:
-        name, pick, values = "label_fraction", _pick_fractions, list(map(float, fractions))
-        is_valid, rule = all(0 < value <= 1 for value in values), "above 0, at most 1"
+        name, pick, values = "label_fraction", _pick_fractions, check_list(fractions, "fractions")
+        rule = "above 0, at most 1"
+        values = [check_number(value, "fractions", 0, 1, rule, above=True) for value in values]
+        is_valid = True
     else:
-        values = list(_N_SUBJECTS if n_subjects is None else n_subjects)
+        values = check_list(_N_SUBJECTS if n_subjects is None else n_subjects, "n_subjects")
         name, pick, rule = "n_labelled_subjects", _pick_subjects, 'positive integers or "all"'
         is_valid = all(_is_number_of_subjects(value) for value in values)
     _check_values(names[0] if names else "n_subjects", values, is_valid, rule)

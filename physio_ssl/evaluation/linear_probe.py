@@ -1,6 +1,6 @@
 """Linear models of features whose regularisation is chosen within the training people."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
@@ -10,10 +10,11 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._check import check_count, check_weight
+from .._check import check_count, check_list, check_positive, check_weight
 
 _LIMIT = 5.0  # standard deviations
 
@@ -52,22 +53,22 @@ class _Probe(BaseEstimator):
         """
         how = {"ensure_all_finite": "allow-nan", "dtype": np.float64}
         X, y = validate_data(self, X, y, y_numeric=is_regressor(self), **how)
+        check_consistent_length(X, groups)
         weight = check_weight(sample_weight, len(X), "sample_weight")
         if weight is not None:
             used = np.flatnonzero(weight)
             X, y, weight = X[used], y[used], weight[used]
             groups = None if groups is None else np.asarray(groups)[used]
         self._check_target(y)
-        widths = (X.shape[1],) if self.widths is None else tuple(self.widths)
+        widths = (X.shape[1],) if self.widths is None else tuple(check_list(self.widths, "widths"))
         whole = all(isinstance(width, Integral) and width > 0 for width in widths)
         if not whole or sum(widths) != X.shape[1]:
             raise ValueError(f"widths must add up to {X.shape[1]} columns, got {widths}.")
         given = getattr(self, self._penalty)
-        candidates = np.sort(np.atleast_1d(np.asarray(given, dtype=float)))
-        if candidates.ndim != 1 or not len(candidates) or not candidates[0] > 0:
-            raise ValueError(
-                f"{self._penalty} must be positive, or a tuple of positive numbers, got {given!r}."
-            )
+        candidates = [given] if isinstance(given, Real) else check_list(given, self._penalty)
+        candidates = np.sort([check_positive(value, self._penalty) for value in candidates])
+        if not len(candidates):
+            raise ValueError(f"{self._penalty} must hold a positive number, got {given!r}.")
         check_count(self.cv, "cv", 2)
         chosen = self._choose(X, y, groups, weight, widths, candidates)
         setattr(self, f"{self._penalty}_", chosen)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_scalar
+from sklearn.utils import check_array, column_or_1d
 
+from .._check import check_number
 from .clock import predict_left_out
 from .inference import check_bootstrap
 from .records import find_conditions
@@ -97,7 +98,8 @@ def position_matched_auroc(
     >>> round(score["auroc"], 2), score["n_pairs"]
     (1.0, 3080)
     """
-    y, onset, subject = np.asarray(y), np.asarray(onset, dtype=float), np.asarray(subject)
+    y, subject = column_or_1d(y), column_or_1d(subject)
+    onset = check_array(onset, ensure_2d=False, dtype=float, input_name="onset")
     classes = np.unique(y)
     probability = _check_probability(probability, (len(y), len(classes)))
     _check(onset, subject, tolerance, confidence, n_resamples)
@@ -196,12 +198,14 @@ def _check(onset, subject, tolerance, confidence, n_resamples):
             f"onset must be finite seconds, one per window, got shape {onset.shape} for subjects "
             f"of shape {subject.shape}."
         )
-    check_scalar(tolerance, "tolerance", (int, float), min_val=0)
+    check_number(tolerance, "tolerance", 0, rule="a number of at least 0, in seconds")
     check_bootstrap(confidence, n_resamples)
 
 
 def _check_probability(probability, shape):
-    probability = np.asarray(probability, dtype=float)
+    probability = check_array(
+        probability, ensure_2d=False, allow_nd=True, dtype=float, input_name="probability"
+    )
     if probability.ndim not in (2, 3) or probability.shape[-2:] != shape or shape[1] < 2:
         raise ValueError(
             f"probability must have a row per window and a column per class, two or more, "

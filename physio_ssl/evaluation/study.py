@@ -6,8 +6,8 @@ from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import check_scalar
 
+from .._check import check_count, check_jobs, check_kind, check_list, check_mapping
 from .engine import run_study
 from .fold import Draw, derive_seed
 
@@ -36,14 +36,24 @@ class StudySettings:
 
     def __post_init__(self):
         """Check the values, and fill in a seed."""
-        check_scalar(self.inner_cv, "inner_cv", Integral, min_val=2)
+        check_count(self.inner_cv, "inner_cv", 2)
+        check_jobs(self.n_jobs)
+        check_kind(self.keep_predictions, "keep_predictions", bool, "True or False")
+        check_kind(self.verbose, "verbose", Integral, "0 or 1")
         if self.targets is not None:
-            self.targets = [self.targets] if isinstance(self.targets, str) else list(self.targets)
+            several = not isinstance(self.targets, str)
+            self.targets = (
+                check_list(self.targets, "targets", "names of columns", of=str)
+                if several
+                else [self.targets]
+            )
             if not self.targets or len(set(self.targets)) < len(self.targets):
                 raise ValueError(f"targets must name one column or several, got {self.targets}.")
         if isinstance(self.cv, Iterable) and not hasattr(self.cv, "split"):
-            self.cv = list(self.cv)  # a generator could be used once only
-        self.search = dict(self.search or {})
+            self.cv = check_list(
+                self.cv, "cv", "a splitter or pairs of rows"
+            )  # a generator could be used once only
+        self.search = check_mapping(self.search, "search")
         if not isinstance(self.baselines, (bool, Mapping)):
             raise TypeError(f"baselines must be True, False or a dict, got {self.baselines!r}.")
         if self.folder is not None:
@@ -52,8 +62,7 @@ class StudySettings:
                 raise ValueError("A resumable study (folder=...) needs a random_state, got None.")
         if self.random_state is None:
             self.random_state = np.random.default_rng().integers(2**31)
-        check_scalar(self.random_state, "random_state", Integral)
-        self.random_state = int(self.random_state)
+        self.random_state = check_count(self.random_state, "random_state", 0)
 
 
 def leave_subjects_out(

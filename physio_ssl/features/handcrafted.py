@@ -6,7 +6,7 @@ import numpy as np
 from scipy.signal import find_peaks
 
 from .. import functional, heartbeats
-from .._check import check_sampling_rate
+from .._check import check_choice, check_kind, check_list, check_positive, check_sampling_rate
 from ._base import ChannelFeatures, centre, compute_slope
 
 _STATISTICS = ("mean", "std", "min", "max", "skewness", "kurtosis", "slope", "mean_abs_change")
@@ -224,12 +224,10 @@ class HandcraftedFeatures(ChannelFeatures):
             If a modality has no sampling rate, or one too low for its own features, no modality
             has features, or another parameter is wrong.
         """
-        if isinstance(self.specific, str) or not set(self.specific) <= set(_SPECIFIC):
-            raise ValueError(
-                f"specific must be a tuple of {list(_SPECIFIC)}, got {self.specific!r}."
-            )
-        if not self.min_scr_amplitude > 0:
-            raise ValueError(f"min_scr_amplitude must be positive, got {self.min_scr_amplitude}.")
+        for name in check_list(self.specific, "specific", f"a tuple of {list(_SPECIFIC)}"):
+            check_choice("specific", name, _SPECIFIC)
+        check_positive(self.min_scr_amplitude, "min_scr_amplitude")
+        check_kind(self.statistics, "statistics", (bool, np.bool_), "True or False")
         signals = self._learn_channels(X)
         found = ", ".join(signals)
         if found == "signal":

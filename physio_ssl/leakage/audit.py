@@ -1,13 +1,13 @@
 """audit_leakage: run every check over every split, and report or raise."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut
 
-from .._check import check_duration
+from .._check import check_choice, check_duration, check_list
 from ..windows import Windows
 from .columns import find_columns
 from .duplicates import find_duplicates
@@ -101,8 +101,7 @@ def audit_leakage(
     >>> print(audit_leakage(windows, KFold(4), on_leak="record").leaks[0].kind)
     subject on both sides
     """
-    if on_leak not in ("raise", "record"):
-        raise ValueError(f"on_leak must be 'raise' or 'record', got {on_leak!r}.")
+    check_choice("on_leak", on_leak, ("raise", "record"))
     declared = {
         "transductive": transductive,
         "pretrained_on_test_subjects": pretrained_on_test_subjects,
@@ -153,20 +152,21 @@ def require_windows(windows):
         raise TypeError(f"windows must be Windows(X, info), got a {type(windows).__name__}.")
 
 
+_SPLITS = "a splitter or pairs of (train, test) rows"
+
+
 def split_windows(cv, windows):
     """Return the splits of windows as a list of pairs of arrays of row numbers."""
     require_windows(windows)
     cv = LeaveOneGroupOut() if cv is None else cv
-    if hasattr(cv, "split") and not isinstance(cv, str):
+    if hasattr(cv, "split") and not isinstance(cv, (str, bytes)):
         with warnings.catch_warnings():
             # The audit itself says so if subjects are on both sides.
             warnings.filterwarnings("ignore", message="The groups parameter is ignored")
             cv = list(cv.split(windows.X, windows.y, windows.groups))
-    if isinstance(cv, str) or not isinstance(cv, Iterable):
-        raise TypeError(f"cv must be a splitter or pairs of (train, test) rows, got {cv!r}.")
     folds = [
-        tuple(_check_rows(rows, len(windows), fold) for rows in split)
-        for fold, split in enumerate(cv)
+        tuple(_check_rows(rows, len(windows), fold) for rows in check_list(split, "cv", _SPLITS))
+        for fold, split in enumerate(check_list(cv, "cv", _SPLITS))
     ]
     if not folds or any(len(split) != 2 for split in folds):
         raise ValueError(f"cv needs pairs (train, test), got lengths {list(map(len, folds))}.")

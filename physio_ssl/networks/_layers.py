@@ -1,18 +1,12 @@
 """Transformer layers, a dropout that is fast on CPUs, and a check of sizes."""
 
-from numbers import Integral
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .._check import check_probability, check_size
+
 _TOKENS_AT_ONCE = 12_000
-
-
-def check_size(name, *sizes):
-    """Raise unless a size, or each of several under one name, is a positive integer."""
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise ValueError(f"{name} must be a positive integer, got {', '.join(map(repr, sizes))}.")
 
 
 def fast_dropout(x, p, training):
@@ -74,11 +68,11 @@ def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_
     check_size("n_layers", n_layers)
     check_size("n_heads", n_heads)
     check_size("dim_feedforward", dim_feedforward)
+    check_size("d_model", d_model)
     if d_model % n_heads:
         raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
-    if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):
-        values = f"{dropout} and {attention_dropout}"
-        raise ValueError(f"dropout and attention_dropout must be in [0, 1), got {values}.")
+    check_probability("dropout", dropout)
+    check_probability("attention_dropout", attention_dropout)
     sizes = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
     return nn.ModuleList(TransformerLayer(*sizes) for _ in range(n_layers))
 

@@ -8,6 +8,7 @@ from numbers import Integral
 import torch
 from torch import nn
 
+from .._check import check_mapping, check_size
 from ._contract import (
     Stop,
     attempt,
@@ -87,6 +88,9 @@ class TokenNetwork(nn.Module, ABC):
 
     def __init__(self, n_channels, n_times):
         super().__init__()
+        n_channels = check_mapping(n_channels, "n_channels")
+        n_times = check_mapping(n_times, "n_times")
+        check_size("each of n_channels and n_times", *n_channels.values(), *n_times.values())
         if set(n_channels) != set(n_times):
             raise ValueError(
                 "n_channels and n_times must name the same modalities, got "

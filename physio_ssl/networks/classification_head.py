@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ._layers import check_size
+from .._check import check_kind, check_probability, check_size
 
 
 class ClassificationHead(nn.Module):
@@ -32,6 +32,9 @@ class ClassificationHead(nn.Module):
 
     def __init__(self, n_features, n_classes, hidden_size=128, dropout=0.2, standardize=True):
         super().__init__()
+        check_size("n_features and n_classes", n_features, n_classes)
+        check_probability("dropout", dropout)
+        check_kind(standardize, "standardize", bool, "True or False")
         first = nn.BatchNorm1d(n_features, affine=False) if standardize else nn.Identity()
         if hidden_size is None:
             self.layers = nn.Sequential(first, nn.Linear(n_features, n_classes))

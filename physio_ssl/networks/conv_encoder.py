@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ._layers import check_size
+from .._check import check_list, check_size
 from .base import TokenNetwork
 
 
@@ -96,6 +96,8 @@ class ConvEncoder(TokenNetwork):
         pool_stride=2,
     ):
         super().__init__(n_channels, n_times)
+        n_filters = check_list(n_filters, "n_filters")
+        kernel_sizes = check_list(kernel_sizes, "kernel_sizes")
         if len(n_filters) != len(kernel_sizes) or not n_filters:
             raise ValueError(
                 "n_filters and kernel_sizes must have one number for each stage, got "

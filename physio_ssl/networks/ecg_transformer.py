@@ -6,7 +6,8 @@ import torch
 from sklearn.utils import check_scalar
 from torch import nn
 
-from ._layers import apply_layers, check_size, fast_dropout, make_layers
+from .._check import check_choice, check_kind, check_list, check_size
+from ._layers import apply_layers, fast_dropout, make_layers
 from .base import TokenNetwork
 
 _EMBEDDINGS = {  # of tokens, (batch, 1 + n_tokens, d_model)
@@ -113,16 +114,17 @@ class ECGTransformer(TokenNetwork):
             names = ", ".join(n_channels)
             raise ValueError(f"ECGTransformer takes one modality, such as X['ecg'], got {names}.")
         (self.name,) = n_channels
-        if embedding not in _EMBEDDINGS:
-            names = ", ".join(_EMBEDDINGS)
-            raise ValueError(f"embedding must be one of {names}, got {embedding!r}.")
+        check_choice("embedding", embedding, tuple(_EMBEDDINGS))
+        kernel_sizes = check_list(kernel_sizes, "kernel_sizes")
+        n_filters = check_list(n_filters, "n_filters")
+        check_size("d_model", d_model)
+        check_size("each of kernel_sizes and n_filters", *kernel_sizes, *n_filters)
         if len(kernel_sizes) != len(n_filters) + 1 or any(size % 2 == 0 for size in kernel_sizes):
             raise ValueError(
                 "kernel_sizes must be odd numbers, one more than n_filters has, got "
                 f"{tuple(kernel_sizes)} and {tuple(n_filters)}."
             )
-        check_size("d_model", d_model)
-        check_size("each of kernel_sizes and n_filters", *kernel_sizes, *n_filters)
+        check_kind(patch_size, "patch_size", Integral, "an integer")
         check_scalar(patch_size, "patch_size", Integral, min_val=1, max_val=n_times[self.name])
         self.token_width = {self.name: d_model}
         self.token_size = {self.name: patch_size}

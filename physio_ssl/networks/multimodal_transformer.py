@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ._layers import apply_layers, check_size, fast_dropout, make_layers
+from .._check import check_number, check_probability, check_size
+from ._layers import apply_layers, fast_dropout, make_layers
 from .base import TokenNetwork
 
 
@@ -165,10 +166,11 @@ class MultimodalTransformer(TokenNetwork):
         sizes |= {"kernel_size": kernel_size, "n_blocks": n_blocks}
         for name, size in sizes.items():
             check_size(name, size)
+        check_number(n_blocks, "n_blocks", high=24, rule="at most 24")  # as widths double
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**n_blocks - 1)
         self._check_length(self.receptive_field, "module__kernel_size or module__n_blocks")
-        if not 0 <= modality_dropout < 1:
-            raise ValueError(f"modality_dropout must be in [0, 1), got {modality_dropout}.")
+        check_probability("dropout", dropout)
+        check_probability("modality_dropout", modality_dropout)
         self.token_width = dict.fromkeys(n_channels, d_model)
         self.token_size = sizes = _token_sizes(token_size, self.n_times)
         self.accepts_missing = modality_dropout > 0

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 
 import physio_ssl
 
+from .._check import check_list
 from ..encoder import SSLEncoder, build_encoder
 from ..training import check_preprocessor
 from ._plain_json import from_json, to_json
@@ -141,10 +142,10 @@ def load_encoder(path, classes=()):
     >>> bool((loaded.transform(X) == encoder.transform(X)).all())
     True
     """
+    if not all(isinstance(cls, type) for cls in check_list(classes, "classes")):
+        raise TypeError(f"classes must hold classes, got {classes}.")
     path = _find(path)
     tensors, content = read_file(path, _FORMAT, _VERSION, _NEEDED)
-    if not all(isinstance(cls, type) for cls in classes):
-        raise TypeError(f"classes must hold classes, got {classes}.")
     try:
         encoder = _build(content, classes)
     except Exception as error:  # the settings of a damaged file can make a class raise anything

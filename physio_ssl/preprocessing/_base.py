@@ -3,8 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from .._check import StatelessMixin, check_windows
-from ..functional import check_choice
+from .._check import StatelessMixin, check_choice, check_windows
 
 
 class WindowTransformer(StatelessMixin, TransformerMixin, BaseEstimator):
@@ -37,10 +36,11 @@ class WindowTransformer(StatelessMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _keeps_gaps(self):
-        return getattr(self, "gaps", "error") == "keep"
+        gaps = getattr(self, "gaps", "error")
+        check_choice("gaps", gaps, ("error", "keep"))
+        return gaps == "keep"
 
     def _check_all(self):
-        check_choice("gaps", getattr(self, "gaps", "error"), ("error", "keep"))
         self._check()
 
     def _check(self):

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from .. import functional
+from .._check import check_choice
 from ._base import WindowTransformer
 
 
@@ -51,7 +52,7 @@ class Standardize(WindowTransformer):
         self.gaps = gaps
 
     def _check(self):
-        functional.check_choice("constant", self.constant, ("error", "zero"))
+        check_choice("constant", self.constant, ("error", "zero"))
 
     def _apply(self, X):
         return _apply_to_known(partial(functional.standardize, constant=self.constant), X)
@@ -89,7 +90,7 @@ class NormalScores(WindowTransformer):
         self.gaps = gaps
 
     def _check(self):
-        functional.check_choice("constant", self.constant, ("error", "zero"))
+        check_choice("constant", self.constant, ("error", "zero"))
 
     def _apply(self, X):
         return _apply_to_known(partial(functional.normal_scores, constant=self.constant), X)

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .._check import check_duration, check_sampling_rate
+from .._check import check_choice, check_duration, check_sampling_rate
 from ..containers import Recording, as_recordings
-from ..functional import check_choice
 from ..windows import attach_native, count_samples, make_windows
 from ._past import make_windows_of_pasts, select_modalities
 from .amplitude import standardize_recordings
@@ -188,8 +187,8 @@ class Preprocessor(BaseEstimator):
         """
         recordings = as_recordings(recordings)
         settings = {"step": step, "labels": labels, "dtype": dtype}
+        self._check()
         if self.scaling == "past":
-            self._check()
             names = _find_modalities(recordings, self.steps)
             rates = {name: self.output_sampling_rate[name] for name in names}
             windows = make_windows_of_pasts(

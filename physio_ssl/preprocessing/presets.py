@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._check import check_kind, check_list
 from .amplitude import Standardize
 from .filters import BandpassFilter, Resample
 from .preprocessor import Preprocessor
@@ -53,10 +54,11 @@ def wristband_preprocessor(
     SignalDict(52 windows: bvp (1, 240), eda (1, 240), temp (1, 240))
     """
     steps = [Resample(None, output_sampling_rate, gaps="keep")]
+    check_kind(standardize, "standardize", bool, "True or False")
     if standardize:
         steps.append(Standardize(gaps="keep"))
     return Preprocessor(
-        {name: list(steps) for name in modalities},
+        {name: list(steps) for name in check_list(modalities, "modalities", of=str)},
         dict.fromkeys(modalities, output_sampling_rate),
         duration,
         scaling=scaling,

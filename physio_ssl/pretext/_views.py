@@ -6,9 +6,13 @@ import numpy as np
 import torch
 from sklearn.utils import check_scalar
 
+from .._check import check_callable, check_count, check_number
+
 
 def count_views(n_views, transforms):
     """Return how many versions of each window an epoch shows; None means all."""
+    for transform in transforms:
+        check_callable(transform, "each of transforms")
     if not transforms:
         raise ValueError("The task needs at least one transform, got none.")
     n_versions = 1 + len(transforms)
@@ -44,9 +48,8 @@ def draw_views(signals, transforms, n_views, rng):
 
 def check_mask(mask_prob, mask_length):
     """Check the parameters of ``draw_mask``."""
-    if not 0 < mask_prob <= 1:
-        raise ValueError(f"mask_prob must be above 0 and at most 1, got {mask_prob!r}.")
-    check_scalar(mask_length, "mask_length", Integral, min_val=1)
+    check_number(mask_prob, "mask_prob", 0, 1, "above 0 and at most 1", above=True)
+    check_count(mask_length, "mask_length")
 
 
 def draw_mask(x, mask_prob, mask_length, rng):

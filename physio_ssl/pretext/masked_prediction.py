@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .._check import check_choice, check_size
 from ._views import check_mask, draw_mask
 from .base import Pretext
 
@@ -64,8 +65,8 @@ class MaskedPrediction(Pretext):
     def make_heads(self, network):
         """Return a head of two layers for each modality."""
         check_mask(self.mask_prob, self.mask_length)
-        if self.mask_value not in ("zero", "noise"):
-            raise ValueError(f"mask_value must be zero or noise, got {self.mask_value!r}.")
+        check_choice("mask_value", self.mask_value, ("zero", "noise"))
+        check_size("head_size", self.head_size)
         if getattr(network, "token_size", None) is None:
             name = type(network).__name__
             raise TypeError(f"MaskedPrediction needs a network with token_size, got {name}.")

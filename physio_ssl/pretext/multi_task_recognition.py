@@ -1,11 +1,13 @@
 """The pretext task of Sarkar & Etemad: one binary task for each signal transform."""
 
-from math import log
+from math import inf, log
+from numbers import Real
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .._check import check_list, check_number, check_probability, check_size
 from ..transforms import GaussianNoise, Negation, Permutation, Scaling, TimeReverse, TimeWarp
 from ._views import count_views, draw_views
 from .base import Pretext
@@ -108,9 +110,10 @@ class MultiTaskRecognition(Pretext):
     def make_heads(self, network):
         """Return one head per version for each modality."""
         count_views(self.n_views, self._transforms())
+        check_size("head_size", self.head_size)
+        check_probability("head_dropout", self.head_dropout)
         n_tasks = len(self._weights())
-        if not self.l2 >= 0:
-            raise ValueError(f"l2 must not be negative, got {self.l2}.")
+        check_number(self.l2, "l2", 0, rule="a number of at least 0")
         return nn.ModuleDict(
             {
                 name: nn.ModuleList(self._make_head(size) for _ in range(n_tasks))
@@ -156,18 +159,19 @@ class MultiTaskRecognition(Pretext):
         return head
 
     def _transforms(self):
-        return list(_PUBLISHED if self.transforms is None else self.transforms)
+        return check_list(_PUBLISHED if self.transforms is None else self.transforms, "transforms")
 
     def _weights(self):
         n_tasks, weights = 1 + len(self._transforms()), self.task_weights
         if weights is None:
             weights = _PUBLISHED_WEIGHTS if self.transforms is None else [1 / n_tasks] * n_tasks
-        if len(weights) != n_tasks or min(weights) < 0:
+        weights = check_list(weights, "task_weights", of=Real)
+        if len(weights) != n_tasks or not min(weights) >= 0 or not max(weights) < inf:
             raise ValueError(
                 f"task_weights must be {n_tasks} numbers of at least 0, one for the unchanged "
                 f"window and one for each transform, got {weights}."
             )
-        return list(weights)
+        return weights
 
 
 def _balanced_accuracy(answers, own):

@@ -3,6 +3,7 @@
 from torch import nn
 from torch.nn import functional as F
 
+from .._check import check_list, check_probability, check_size
 from ..transforms import CropResize, GaussianNoise, MagnitudeWarp, Permutation, TimeWarp
 from ._views import count_views, draw_views
 from .base import Pretext
@@ -65,6 +66,8 @@ class TransformRecognition(Pretext):
         """Return a head of two layers for each modality."""
         transforms = self._transforms()
         count_views(self.n_views, transforms)
+        check_size("head_size", self.head_size)
+        check_probability("head_dropout", self.head_dropout)
         return nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -96,4 +99,4 @@ class TransformRecognition(Pretext):
         return loss, accuracy
 
     def _transforms(self):
-        return list(_PUBLISHED if self.transforms is None else self.transforms)
+        return check_list(_PUBLISHED if self.transforms is None else self.transforms, "transforms")

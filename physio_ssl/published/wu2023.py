@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from .._check import check_count
 from ..encoder import SSLEncoder, build_encoder
 
 #: How the encoder is pre-trained: ``SSLEncoder(**PRETRAINING)``.
@@ -78,6 +79,7 @@ def load_wu2023(path, n_times=240):
     ValueError
         If the file is not such a checkpoint, or holds more than tensors and plain values.
     """
+    check_count(n_times, "n_times")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No checkpoint at {path}.")

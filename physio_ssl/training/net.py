@@ -1,6 +1,7 @@
 """What both skorch nets share: seeds, threads, precision, batches and inference."""
 
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -9,13 +10,12 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch.utils.data import DataLoader, Dataset
 
-from .._check import check_count, check_positive
+from .._check import check_callable, check_choice, check_count, check_kind, check_list, check_number
 from .data import EvenBatches, WindowDataset, get_sampling_weight
 from .schedule import ProgressBar, WarmupDecay
 
 # Larger batches would leave the processor's cache and be slower.
 _INFERRED_AT_ONCE = 32
-_PRECISIONS = ("float32", "bfloat16")
 
 
 class WindowNet:
@@ -26,6 +26,7 @@ class WindowNet:
     ``fit`` on; until then the net keeps what it has learned.
     """
 
+    _callables = ("optimizer",)
     _built_by = ("module",)  # parameters that the network is built from
     _not_parameters = ()  # attributes that skorch sets in __init__ but users do not
     _progress_title = "train"
@@ -33,10 +34,6 @@ class WindowNet:
 
     def _autocast(self):
         """Compute in ``precision`` within this context."""
-        if self.precision not in _PRECISIONS:
-            raise ValueError(
-                f"precision must be one of {', '.join(_PRECISIONS)}, got {self.precision!r}."
-            )
         device = torch.device(self.device).type
         return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16")
 
@@ -65,7 +62,7 @@ class WindowNet:
     @contextmanager
     def _fitting(self):
         """Become unfitted, and remain so if the fit fails."""
-        self._check_numbers()
+        self._check_params()
         self._forget()
         try:
             yield
@@ -73,13 +70,28 @@ class WindowNet:
             self._forget()
             raise
 
-    def _check_numbers(self):
+    def _check_params(self):
         check_count(self.max_epochs, "max_epochs", 0)
         check_count(self.n_threads, "n_threads")
-        if self.batch_size != -1:  # all windows
-            check_count(self.batch_size, "batch_size")
-        if self.lr != 0:  # which leaves the weights as they are
-            check_positive(self.lr, "lr")
+        all_windows = isinstance(self.batch_size, Integral) and self.batch_size == -1
+        check_count(1 if all_windows else self.batch_size, "batch_size")
+        check_number(self.lr, "lr", 0, rule="a finite number of at least 0")
+        check_choice("precision", self.precision, ("float32", "bfloat16"))
+        for name in self._callables:
+            check_callable(getattr(self, name), name)
+        if self.train_split is not None:
+            check_callable(self.train_split, "train_split")
+        if isinstance(self.callbacks, str):
+            check_choice("callbacks", self.callbacks, ("disable",))
+        elif self.callbacks is not None:
+            check_list(self.callbacks, "callbacks", "a list of skorch callbacks")
+        check_kind(self.verbose, "verbose", Integral, "0 or 1")
+        try:
+            torch.device(self.device)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"device must be one of torch, got {self.device!r}: {error}"
+            ) from error
 
     def _forget(self):
         vars(self).pop("module_", None)

@@ -20,6 +20,7 @@ class PretrainingNet(WindowNet, NeuralNet):
     """For a net with the parameters ``module``, ``pretext`` and ``preprocessor``."""
 
     prefixes_ = [*NeuralNet.prefixes_, "pretext"]  # a list, to which skorch adds its own
+    _callables = ("module", "optimizer")
     _built_by = ("module", "pretext")
     _not_parameters = ("criterion",)
     _progress_title = "pre-train"

@@ -1,8 +1,36 @@
 """The base of the signal transforms: windows in, a changed view of each out."""
 
+import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from .._check import StatelessMixin, check_generator, check_windows
+from .._check import StatelessMixin, check_generator, check_kind, check_windows
+
+
+def check_shape(X):
+    """Return the shape of windows, or raise if it is not (n_windows, n_channels, n_times)."""
+    if getattr(X, "ndim", None) != 3:
+        raise TypeError(
+            f"X must be an array or tensor of shape (n_windows, n_channels, n_times), got {X!r}."
+        )
+    return tuple(X.shape)
+
+
+def check_rng(rng):
+    """Return a generator, or raise if it is none."""
+    check_kind(rng, "rng", np.random.Generator, "a numpy.random.Generator")
+    return rng
+
+
+def check_draws(draws, name, shape, kinds="iu"):
+    """Return draws as an array, or raise unless they are numbers of this shape (-1 for any)."""
+    draws = np.asarray(draws)
+    fits = len(shape) == draws.ndim and all(
+        n in (-1, m) for n, m in zip(shape, draws.shape, strict=True)
+    )
+    if draws.dtype.kind not in kinds or not fits:
+        kind = "integers" if kinds == "iu" else "numbers"
+        raise ValueError(f"{name} must be {kind} of shape {shape}, got {draws!r}.")
+    return draws
 
 
 class SignalTransform(StatelessMixin, TransformerMixin, BaseEstimator):

@@ -6,7 +6,8 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from scipy.interpolate import CubicSpline
 
-from ._base import SignalTransform
+from .._check import check_count, check_number
+from ._base import SignalTransform, check_draws, check_rng, check_shape
 
 
 def _like(array, X):
@@ -31,9 +32,14 @@ def gaussian_noise(X, snr_db=15.0, *, rng=None, noise=None):
     -------
     array of the shape, kind and dtype of ``X``
     """
+    shape, snr_db = (
+        check_shape(X),
+        check_number(snr_db, "snr_db", -300, 300, "in dB, from -300 to 300"),
+    )
     xp = array_namespace(X)
     if noise is None:
-        noise = rng.standard_normal(tuple(X.shape), dtype=np.float32)
+        noise = check_rng(rng).standard_normal(shape, dtype=np.float32)
+    noise = check_draws(noise, "noise", shape, "f")
     power = xp.mean(X * X, axis=-1, keepdims=True)
     return X + xp.sqrt(power * 10 ** (-snr_db / 10)) * _like(noise, X)
 
@@ -68,20 +74,25 @@ def magnitude_warp(X, n_knots=4, sigma=0.2, *, rng=None, anchors=None):
     -------
     array of the shape, kind and dtype of ``X``
     """
-    n_windows, _, n_times = X.shape
+    n_windows, _, n_times = check_shape(X)
     if anchors is None:
-        anchors = rng.normal(1, sigma, (n_windows, n_knots + 2))
+        check_count(n_knots, "n_knots", 0)
+        sigma = check_number(sigma, "sigma", 0, rule="a number of at least 0")
+        anchors = check_rng(rng).normal(1, sigma, (n_windows, n_knots + 2))
+    anchors = check_draws(anchors, "anchors", (n_windows, -1), "iuf")
     basis = _spline_basis(anchors.shape[1], n_times)
     return X * (_like(anchors, X) @ _like(basis, X))[:, None, :]
 
 
 def scaling(X, factor=1.1, *, rng=None):
     """Multiply by ``factor``; ``rng`` is not used."""
-    return X * factor
+    check_shape(X)
+    return X * check_number(factor, "factor")
 
 
 def negation(X, *, rng=None):
     """Turn the signal upside down; ``rng`` is not used."""
+    check_shape(X)
     return -X
 
 

@@ -8,18 +8,19 @@ from math import ceil
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from ._base import SignalTransform
+from .._check import check_count, check_number
+from ._base import SignalTransform, check_draws, check_rng, check_shape
 
 
 def _check_pieces(n_pieces, n_times):
-    if not 1 <= n_pieces <= n_times:
+    if check_count(n_pieces, "n_pieces") > n_times:
         raise ValueError(
             f"n_pieces must be from 1 to {n_times}, the window's length, got {n_pieces}."
         )
 
 
 def _check_range(name, values, last):
-    if values.min() < 0 or values.max() > last:
+    if values.size and (values.min() < 0 or values.max() > last):
         raise ValueError(f"{name} must be from 0 to {last}, got {values.min()} to {values.max()}.")
 
 
@@ -56,11 +57,13 @@ def permutation(X, n_pieces=10, *, rng=None, order=None):
     ValueError
         If there are more pieces than samples.
     """
-    n_windows, _, n_times = X.shape
-    n_pieces = n_pieces if order is None else order.shape[1]
+    n_windows, _, n_times = check_shape(X)
+    if order is not None:
+        order = check_draws(order, "order", (n_windows, -1))
+        n_pieces = order.shape[1]
     _check_pieces(n_pieces, n_times)
     if order is None:
-        order = rng.permuted(np.tile(np.arange(n_pieces), (n_windows, 1)), axis=1)
+        order = check_rng(rng).permuted(np.tile(np.arange(n_pieces), (n_windows, 1)), axis=1)
     lengths = np.full(n_pieces, n_times // n_pieces)
     lengths[: n_times % n_pieces] += 1
     starts = np.cumsum(lengths) - lengths
@@ -124,7 +127,9 @@ def _crop_positions(before, fraction, n_pieces, n_times, start, rng):
             f"A time warp must not shorten windows, but {n_times} samples become "
             f"{before.shape[1]}: use a larger squeeze or stretch."
         )
-    start = np.asarray(rng.integers(n_spare + 1, size=n_windows) if start is None else start)
+    if start is None:
+        start = check_rng(rng).integers(n_spare + 1, size=n_windows)
+    start = check_draws(start, "start", (n_windows,))
     _check_range("start", start, n_spare)
     kept = start[:, np.newaxis] + np.arange(n_times)
     return np.take_along_axis(before, kept, axis=1), np.take_along_axis(fraction, kept, axis=1)
@@ -164,20 +169,20 @@ def time_warp(X, n_pieces=9, stretch=1.05, squeeze=None, *, rng=None, stretched=
     ValueError
         If the pieces do not fit the window.
     """
+    n_windows, _, n_times = check_shape(X)
     xp = array_namespace(X)
-    n_windows, _, n_times = X.shape
     _check_pieces(n_pieces, n_times)
-    if n_pieces < 2 or stretch < 1:
-        raise ValueError(
-            f"A time warp needs n_pieces >= 2 and stretch >= 1, got {n_pieces} and {stretch}."
-        )
-    if squeeze is not None and not 0 < squeeze <= 1:
-        raise ValueError(f"squeeze must be above 0 and at most 1, or None, got {squeeze}.")
+    check_count(n_pieces, "n_pieces", 2)
+    check_number(stretch, "stretch", 1, 100, "a number from 1 to 100")
+    if squeeze is not None:
+        check_number(squeeze, "squeeze", 0, 1, "above 0 and at most 1, or None", above=True)
     if stretched is None:
-        ranks = rng.random((n_windows, n_pieces)).argsort(axis=1)
+        ranks = check_rng(rng).random((n_windows, n_pieces)).argsort(axis=1)
         stretched = ranks[:, : ceil(n_pieces / 2)]
+    stretched = check_draws(stretched, "stretched", (n_windows, ceil(n_pieces / 2)))
+    _check_range("stretched", stretched, n_pieces - 1)
     is_stretched = np.zeros((n_windows, n_pieces), dtype=bool)
-    np.put_along_axis(is_stretched, np.asarray(stretched), True, axis=1)
+    np.put_along_axis(is_stretched, stretched, True, axis=1)
     piece = n_times // n_pieces
     if squeeze is None:
         lengths = _lengths_that_fill(is_stretched, piece, n_times, stretch)
@@ -228,13 +233,13 @@ def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
     ValueError
         If there are more pieces than samples.
     """
+    n_windows, _, n_times = check_shape(X)
     xp = array_namespace(X)
-    n_windows, _, n_times = X.shape
     _check_pieces(n_pieces, n_times)
     length = ceil(n_times / n_pieces)
     if piece is None:
-        piece = rng.integers(ceil(n_times / length), size=n_windows)
-    piece = np.asarray(piece)
+        piece = check_rng(rng).integers(ceil(n_times / length), size=n_windows)
+    piece = check_draws(piece, "piece", (n_windows,))
     _check_range("piece", piece, ceil(n_times / length) - 1)
     last = n_times // length  # the one shorter piece, if any
     rows = np.argsort(piece == last, kind="stable")
@@ -252,6 +257,7 @@ def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
 
 def time_reverse(X, *, rng=None):
     """Play each window backwards; ``rng`` is not used."""
+    check_shape(X)
     return array_namespace(X).flip(X, axis=-1)
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-from .._check import has_modalities
+from .._check import check_choice, check_duration, check_mapping, has_modalities
 from ..containers import SignalDict
-from ..functional import check_choice
 
 # Columns that the package reads and what they hold; labels and further columns hold anything.
 COLUMNS = {"subject": "str", "corpus": "str", "recording": "integers", "onset": "numbers"}
@@ -88,13 +87,14 @@ class Windows:
     info: pd.DataFrame
     duration: float | None = None
     sampling_rate: dict | None = None
-    dropped: dict = ()
+    dropped: dict | None = None
     scaling: str | None = None
     native: SignalDict | None = None
     native_sampling_rate: dict | None = None
 
     def __post_init__(self):
-        X, duration, rates = self.X, self.duration, self.sampling_rate
+        X, rates = self.X, self.sampling_rate
+        duration = None if self.duration is None else check_duration(self.duration)
         if has_modalities(X):
             X = SignalDict(X)
         elif not issparse(X):
@@ -102,7 +102,8 @@ class Windows:
         if rates is not None and isinstance(X, SignalDict) and set(rates) != set(X):
             raise ValueError(f"sampling_rate must name the modalities {', '.join(X)}, got {rates}.")
         native = None if self.native is None else SignalDict(self.native)
-        native_rates = dict(self.native_sampling_rate or {})
+        rates = None if rates is None else check_mapping(rates, "sampling_rate")
+        native_rates = check_mapping(self.native_sampling_rate, "native_sampling_rate")
         if set(native_rates) != set(native or ()) or native and native.shape != X.shape[:1]:
             raise ValueError(
                 f"native must have a row per window of {X.shape} and native_sampling_rate its "
@@ -111,9 +112,9 @@ class Windows:
         check_choice("scaling", self.scaling, (None, "recording", "subject", "past"))
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "info", _check_info(self.info, X.shape))
-        object.__setattr__(self, "duration", None if duration is None else float(duration))
-        object.__setattr__(self, "sampling_rate", None if rates is None else dict(rates))
-        object.__setattr__(self, "dropped", dict(self.dropped))
+        object.__setattr__(self, "duration", duration)
+        object.__setattr__(self, "sampling_rate", rates)
+        object.__setattr__(self, "dropped", check_mapping(self.dropped, "dropped"))
         object.__setattr__(self, "native", native)
         object.__setattr__(self, "native_sampling_rate", native_rates or None)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .._check import check_mapping
 from ..containers import SignalDict
 from ._windows import COLUMNS, SETTINGS, Windows, as_array
 from .folder import join_native, open_windows, split_native, write_windows
@@ -181,12 +182,14 @@ def corpus_weights(corpus, proportions=None):
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
     corpus = np.asarray(corpus)
+    if corpus.ndim != 1:
+        raise ValueError(f"corpus must have the shape (n_windows,), got {corpus.shape}.")
     names = list(dict.fromkeys(corpus.tolist()))
     if not names or not all(isinstance(name, str) and "/" not in name for name in names):
         raise ValueError(f"corpus must hold names of corpora, as info['corpus'], got {names[:5]}.")
     names, place, n_windows = np.unique(corpus.astype(str), return_inverse=True, return_counts=True)
     names = names.tolist()
-    proportions = dict.fromkeys(names, 1) if proportions is None else dict(proportions)
+    proportions = check_mapping(proportions, "proportions") or dict.fromkeys(names, 1)
     good = all(isinstance(n, Real) and np.isfinite(n) and n >= 0 for n in proportions.values())
     if set(proportions) != set(names) or not good or not sum(proportions.values()) > 0:
         raise ValueError(

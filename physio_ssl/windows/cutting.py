@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .._check import check_dtype, check_duration, check_mapping
 from ..containers import SignalDict, as_recordings
 from ._windows import COLUMNS, Windows
 from .labels import StageLabels
@@ -88,6 +89,7 @@ def make_windows(
     """
     recordings = as_recordings(recordings)
     rates = _check_rates(recordings)
+    check_dtype(dtype)
 
     def cut(number, onset, n_times):
         signals = {
@@ -109,11 +111,11 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
     """
     step = duration if step is None else step
     _warn_of_lengths(recordings)
-    if not (duration > 0 and step > 0):
-        raise ValueError(f"duration and step must be positive seconds, got {duration} and {step}.")
+    check_duration(duration)
+    check_duration(step, "step")
     n_times = count_samples(duration, rates)
     labels = _check_labels(labels, recordings, duration)
-    valid_range = dict(valid_range or {})
+    valid_range = check_mapping(valid_range, "valid_range")
     if not set(valid_range) <= set(rates):
         raise ValueError(f"valid_range must name {' or '.join(rates)}, got {list(valid_range)}.")
 

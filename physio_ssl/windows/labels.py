@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._check import check_list, check_number
+
 
 def _check_coverage(min_coverage):
-    if not 0.5 < min_coverage <= 1:
-        raise ValueError(f"min_coverage must be above 0.5 and at most 1, got {min_coverage}.")
+    rule = "above 0.5 and at most 1"
+    check_number(min_coverage, "min_coverage", 0.5, 1, rule, above=True)
 
 
 def _get_annotations(recording, *names):
@@ -142,8 +144,9 @@ class RatingLabels:
     def __post_init__(self):
         if not isinstance(self.scale, str):
             raise TypeError(f"scale must be the name of a rating, as str, got {self.scale!r}.")
-        bins = np.asarray([] if self.bins is None else self.bins, dtype=float)
-        if bins.ndim != 1 or not (np.diff(bins) > 0).all():
+        bins = [] if self.bins is None else check_list(self.bins, "bins")
+        bins = [check_number(threshold, "bins", rule="numbers") for threshold in bins]
+        if not (np.diff(bins) > 0).all():
             raise ValueError(f"bins must be increasing thresholds, got {self.bins!r}.")
         _check_coverage(self.min_coverage)
 
