@@ -11,7 +11,7 @@ from scipy import signal
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from ._check import check_choice, check_count, check_kind, check_number, check_sampling_rate
+from ._check import check_choice, check_count, check_kind, check_sampling_rate
 
 __all__ = ["bandpass", "clip", "detrend", "lowpass", "normal_scores", "resample", "standardize"]
 
@@ -32,7 +32,7 @@ def check_cutoffs(sampling_rate, low=None, high=None, order=4):
     cutoffs = {"low": low, "high": high}
     cutoffs = {name: value for name, value in cutoffs.items() if value is not None}
     for name, value in cutoffs.items():
-        check_number(value, name)
+        check_kind(value, name, Real, "a number")
     if not np.all(np.diff([0, *cutoffs.values(), nyquist]) > 0):
         raise ValueError(
             f"Cut-offs must satisfy 0 < {' < '.join(cutoffs)} < {nyquist:g} Hz (half the "

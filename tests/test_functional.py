@@ -126,11 +126,11 @@ def test_cut_offs_must_lie_in_order_below_half_the_rate(low, high, rule):
 
 
 def test_filters_need_a_frequency_and_a_positive_integer_as_order():
-    with pytest.raises(TypeError, match="high .* not str"):
+    with pytest.raises(TypeError, match="high .* got '8'"):
         butterworth(64, high="8")
-    with pytest.raises(TypeError, match="order .* not float"):
+    with pytest.raises(TypeError, match="order .* got 2.5"):
         butterworth(64, high=8, order=2.5)
-    with pytest.raises(ValueError, match="order == 0"):
+    with pytest.raises(ValueError, match="order .* got 0"):
         butterworth(64, high=8, order=0)
 
 
@@ -230,7 +230,7 @@ def test_clip_limits_only_what_lies_outside():
 def test_clip_checks_its_bounds():
     with pytest.raises(ValueError, match="low=2 and high=1"):
         clip(np.zeros(5), 2, 1)
-    with pytest.raises(TypeError, match="low .* not NoneType"):
+    with pytest.raises(TypeError, match="low .* got None"):
         clip(np.zeros(5), None, 1)
 
 

@@ -175,7 +175,7 @@ def test_unknown_estimator_is_refused():
     [
         (np.full((4, 2), 0.7), np.zeros(4), {}, "sum to 1"),
         (np.full((4, 3), 1 / 3), np.zeros(4), {}, "column per class"),
-        (np.full((4, 2), 0.5), np.full(4, np.nan), {}, "finite seconds"),
+        (np.full((4, 2), 0.5), np.full(4, np.nan), {}, "onset contains NaN"),
         (np.full((4, 2), 0.5), np.zeros(4), {"tolerance": -1}, "tolerance"),
         (np.full((4, 2), 0.5), np.zeros(4), {"confidence": 2}, "confidence"),
     ],

@@ -225,7 +225,7 @@ class HandcraftedFeatures(ChannelFeatures):
             has features, or another parameter is wrong.
         """
         for name in check_list(self.specific, "specific", f"a tuple of {list(_SPECIFIC)}"):
-            check_choice("specific", name, _SPECIFIC)
+            check_choice("specific", name, tuple(_SPECIFIC))
         check_positive(self.min_scr_amplitude, "min_scr_amplitude")
         check_kind(self.statistics, "statistics", (bool, np.bool_), "True or False")
         signals = self._learn_channels(X)
