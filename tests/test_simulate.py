@@ -156,9 +156,9 @@ def test_the_stages_can_be_separated_in_most_subjects_but_not_all(cohort):
 
 def test_numbers_that_are_no_positive_integers_are_refused():
     for name in ["n_subjects", "n_blocks"]:
-        with pytest.raises(ValueError, match=f"{name} == 0, must be >= 1"):
+        with pytest.raises(ValueError, match=f"{name} must be .* got 0"):
             simulate_wristband(**{name: 0})
-        with pytest.raises(TypeError, match=f"{name} must be an instance of int"):
+        with pytest.raises(TypeError, match=f"{name} must be an integer .* got 1.5"):
             simulate_wristband(**{name: 1.5})
 
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.utils import check_scalar
 from torch import nn
 
-from .._check import check_choice, check_kind, check_list, check_size
+from .._check import check_choice, check_list, check_size
 from ._layers import apply_layers, fast_dropout, make_layers
 from .base import TokenNetwork
 
@@ -124,7 +124,6 @@ class ECGTransformer(TokenNetwork):
                 "kernel_sizes must be odd numbers, one more than n_filters has, got "
                 f"{tuple(kernel_sizes)} and {tuple(n_filters)}."
             )
-        check_kind(patch_size, "patch_size", Integral, "an integer")
         check_scalar(patch_size, "patch_size", Integral, min_val=1, max_val=n_times[self.name])
         self.token_width = {self.name: d_model}
         self.token_size = {self.name: patch_size}
