@@ -56,7 +56,7 @@ def check_number(value, name, low=-np.inf, high=np.inf, rule="a finite number", 
 
 def check_size(name, *sizes):
     """Raise unless a size, or each of several under one name, is a positive integer."""
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+    if not all(isinstance(size, Integral) and size > 0 and size is not True for size in sizes):
         raise ValueError(f"{name} must be a positive integer, got {', '.join(map(repr, sizes))}.")
     if any(size >= 2**24 for size in sizes):
         raise ValueError(f"{name} must be below 2**24, got {max(sizes)}.")

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import Dataset
 
+from ._check import check_kind, check_number
 from .encoder import SSLEncoder
 from .head_classifier import HeadClassifier
 from .training import ClassificationModel, add_groups
@@ -73,7 +74,10 @@ class FineTuning:
 
     def _check_settings(self, groups):
         super()._check_settings(groups)
-        if self.mode not in _MODES:
+        check_kind(self.linear_probe_first, "linear_probe_first", bool, "True or False")
+        if self.encoder_lr is not None:
+            check_number(self.encoder_lr, "encoder_lr", 0, rule="a number of at least 0, or None")
+        if not isinstance(self.mode, str) or self.mode not in _MODES:
             raise ValueError(
                 f"mode must be one of {', '.join(_MODES)}, got {self.mode!r}; a frozen encoder "
                 f"goes in front of a {self._head_net.__name__}."

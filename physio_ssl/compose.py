@@ -7,7 +7,13 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import _BaseComposition, available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._check import StatelessMixin, check_choice, check_kind, check_windows, has_modalities
+from ._check import (
+    StatelessMixin,
+    check_choice,
+    check_list,
+    check_windows,
+    has_modalities,
+)
 from .containers import SignalDict, as_modalities
 
 
@@ -123,7 +129,8 @@ class PerModality(TransformerMixin, _BaseComposition):
     def fit(self, X, y=None):
         """Fit a copy of each transformer on the windows of its modality."""
         check_choice("remainder", self.remainder, ("passthrough", "drop"))
-        check_kind(self.transformers, "transformers", (Mapping, list), "a dict")
+        if not isinstance(self.transformers, Mapping):
+            check_list(self.transformers, "transformers", "a dict or a list of pairs", of=tuple)
         self._validate_names([name for name, _ in self._pairs])
         transformers, signals = dict(self._pairs), as_modalities(X, self, reset=True)
         _check_known(transformers, signals)

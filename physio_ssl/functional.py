@@ -33,6 +33,8 @@ def check_cutoffs(sampling_rate, low=None, high=None, order=4):
     cutoffs = {name: value for name, value in cutoffs.items() if value is not None}
     for name, value in cutoffs.items():
         check_kind(value, name, Real, "a number")
+    if not cutoffs:
+        raise TypeError("A filter needs a number as low or high, got None.")
     if not np.all(np.diff([0, *cutoffs.values(), nyquist]) > 0):
         raise ValueError(
             f"Cut-offs must satisfy 0 < {' < '.join(cutoffs)} < {nyquist:g} Hz (half the "
@@ -40,7 +42,7 @@ def check_cutoffs(sampling_rate, low=None, high=None, order=4):
         )
     check_count(order, "order")
     # The zeros of scipy.signal.butter would run into its poles, and many poles into each other.
-    if min(cutoffs.values(), default=nyquist) < 1e-6 * nyquist or order > 64:
+    if min(cutoffs.values()) < 1e-6 * nyquist or order > 64:
         raise ValueError(
             f"A filter needs cut-offs of at least a millionth of sampling_rate and order <= 64, "
             f"got {cutoffs}, sampling_rate={sampling_rate} and order={order}."

@@ -86,9 +86,8 @@ class HeadNet(WindowNet):
         if self.early_stopping is None:
             return
         check_count(self.early_stopping, "early_stopping")
-        check_number(
-            self.validation_fraction, "validation_fraction", 0, 1, "above 0 and below 1", above=True
-        )
+        fraction, rule = self.validation_fraction, "above 0 and below 1"
+        check_number(fraction, "validation_fraction", 0, 1 - 1e-9, rule, above=True)
         if self.train_split is not None:
             raise ValueError("Give early_stopping or train_split, not both.")
         if groups is None or len(np.unique(groups)) < 2:

@@ -88,7 +88,7 @@ def test_the_precision_is_that_of_training_only(classifier, X):
     assert_allclose(rough.predict_proba(X), exact.predict_proba(X), atol=0.02)
     assert not np.array_equal(rough.predict_proba(X), exact.predict_proba(X))
     assert {p.dtype for p in rough.module_.parameters()} == {torch.float32}
-    with pytest.raises(ValueError, match="float32, bfloat16, got 'half'"):
+    with pytest.raises(ValueError, match="'float32' or 'bfloat16', got 'half'"):
         clone(classifier).set_params(precision="half").fit(X, Y)
 
 

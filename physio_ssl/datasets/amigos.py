@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from .._check import check_choice
 from ..containers import Recording
 from ._common import list_names
 from ._matlab import load_mat
@@ -104,8 +105,7 @@ def load_amigos(path, subjects=None, signals=None, *, trials="all", n_jobs=None)
     >>> windows = make_windows(recordings, 10, labels=labels)  # doctest: +SKIP
     """
     signals = choose_signals(signals, _SIGNALS, ("ecg",))
-    if trials not in _TRIALS:
-        raise ValueError(f"trials must be one of {', '.join(_TRIALS)}, got {trials!r}.")
+    check_choice("trials", trials, tuple(_TRIALS))
     expected = "Data_Preprocessed_P01.mat and so on, the files of AMIGOS, or a folder for each"
     found = find_paths(path, r"Data_Preprocessed_(P\d+)(?:\.mat)?", expected)
     for paths in found.values():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._check import check_list
 from ..containers import Recording
 from ._common import check_finite_rows, decode_text, name_modalities, parse_rate, read_file
 from .reading import choose_signals
@@ -82,7 +83,8 @@ def load_biosppy(path, signals=None, *, subject=None):
         If a file is missing or malformed, a signal is in none or several of the files, or they lie
         in several folders and ``subject`` is not given.
     """
-    paths = [Path(one) for one in ([path] if isinstance(path, (str, os.PathLike)) else path)]
+    one = isinstance(path, (str, os.PathLike))
+    paths = [Path(each) for each in ([path] if one else check_list(path, "path"))]
     folders = {Path(os.path.realpath(one)).parent for one in paths}  # resolve fails in loops
     if not paths or (subject is None and len(folders) > 1):
         found = ", ".join(map(str, paths)) or "none"

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from .._check import check_choice
 from ..containers import Recording
 from ._common import check_device_rate
 from ._matlab import load_mat
@@ -107,8 +108,7 @@ def load_dreamer(path, subjects=None, signals=None, *, part="stimuli", n_jobs=No
        Journal of Biomedical and Health Informatics, 22(1), 98-107.
     """
     signals = choose_signals(signals, _SIGNALS, ("ecg",))
-    if part not in _PARTS:
-        raise ValueError(f"part must be {' or '.join(_PARTS)}, got {part!r}.")
+    check_choice("part", part, tuple(_PARTS))
     dreamer = load_mat(path, ("DREAMER",))["DREAMER"]
     people = dreamer.field("Data").cells()
     stated = dreamer.fields().get("noOfSubjects")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
-from .._check import check_jobs
+from .._check import check_jobs, check_list
 from ._common import explain_errors, file_limits, list_names
 
 __all__ = [
@@ -36,9 +36,10 @@ def choose_signals(signals, known, default=None):
     """
     if signals is None:
         return tuple(known if default is None else default)
-    if isinstance(signals, str) or not signals or any(name not in known for name in signals):
+    listed = [] if isinstance(signals, str) else check_list(signals, "signals", of=str)
+    if not listed or not set(listed) <= set(known):
         raise ValueError(f"signals must be a tuple of some of {', '.join(known)}, got {signals!r}.")
-    return tuple(signals)
+    return tuple(listed)
 
 
 def _by_number(name):

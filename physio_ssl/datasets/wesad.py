@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from .._check import check_choice
 from ..containers import Recording
 from ._array_pickle import load_array_pickle
 from ._common import decode_text, read_file
@@ -235,8 +236,7 @@ def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None)
        and affect detection. ICMI.
     """
     signals = choose_signals(signals, _SIGNALS, WRIST_SIGNALS)
-    if source not in ("auto", *_SOURCES):
-        raise ValueError(f"source must be auto, {' or '.join(_SOURCES)}, got {source!r}.")
+    check_choice("source", source, ("auto", *_SOURCES))
     found = find_paths(path, r"(S\d+)", "the folders of WESAD's subjects, S2 to S17")
     load = partial(_load_subject, signals=signals, source=source)
     return read_subjects(load, found, subjects, place=path, n_jobs=n_jobs)

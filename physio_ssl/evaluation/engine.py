@@ -60,7 +60,7 @@ def run_study(models, windows, settings, draw_labels):
     added = settings.added_value
     if isinstance(added, bool):
         added = own if added else ()
-    for name in check_list(added, "added_value", "True, False or a list of names"):
+    for name in check_list(added, "added_value", "True, False or a list of names", of=str):
         check_name(name, own, "model")
     features = _find_features(known)
     if settings.folder is not None:

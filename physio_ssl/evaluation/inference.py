@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import rankdata, wilcoxon
 from scipy.stats import t as student
 
-from .._check import check_count, check_number
+from .._check import check_count, check_generator, check_number
 from .metrics import ERRORS, score_limits
 
 _UNBOUNDED = (-np.inf, np.inf)
@@ -123,7 +123,7 @@ def bootstrap_mean(
     error = np.sqrt(parts.sum())
     if error == 0:
         return float(mean), float(mean)
-    rng = np.random.default_rng(random_state)
+    rng = check_generator(random_state)
     drawn = [
         sample[rng.integers(n, size=(n_resamples, n))]
         for sample, n in zip(samples, sizes, strict=True)

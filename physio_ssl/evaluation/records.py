@@ -1,6 +1,7 @@
 """The records of a study: one dict per model, condition and test subject, in plain values."""
 
 import math
+from collections.abc import Hashable
 from numbers import Real
 
 import numpy as np
@@ -71,7 +72,7 @@ def choose_metric(records, metric=None):
 
 def check_name(name, known, what):
     """Raise if a name is not among those that are known."""
-    if name not in known:
+    if not isinstance(name, Hashable) or name not in known:  # an array is compared by element
         raise ValueError(f"No {what} {name!r}, only {', '.join(map(str, known)) or 'none'}.")
 
 

@@ -6,6 +6,8 @@ from math import ceil
 
 import numpy as np
 
+from .._check import check_kind, check_number
+
 # Okabe and Ito's colours, distinct for the colour-blind; without yellow, faint on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
@@ -19,6 +21,8 @@ def make_panels(ax, n_panels, panel_size, n_columns=None):
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError('Displays need matplotlib: pip install "physio_ssl[plot]".') from error
+    for one in [] if ax is None else np.asarray(ax, dtype=object).ravel():
+        check_kind(one, "ax", plt.Axes, "matplotlib's Axes")
     if ax is not None and (n_panels == 1 or np.ndim(ax)):
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_panels:
@@ -47,7 +51,9 @@ def mark(i):
 
 def draw_chance(ax, chance, **kwargs):
     """Draw and return a line at the level of chance, if it is given."""
-    return None if chance is None else ax.axhline(chance, color=GREY, linestyle=":", **kwargs)
+    if chance is None:
+        return None
+    return ax.axhline(check_number(chance, "chance"), color=GREY, linestyle=":", **kwargs)
 
 
 def add_legend(ax, **kwargs):

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from .._check import check_kind, check_list
+from ..evaluation import StudyResults
 from ..evaluation.records import CONDITIONS, check_name, find_conditions, name_models
 
 METRIC_NAMES = {
@@ -18,6 +20,7 @@ METRIC_NAMES = {
 
 def select_results(results, names, conditions, along=None):
     """Return the results under one condition, which only ``along`` may vary, and the names."""
+    check_kind(results, "results", StudyResults, "the StudyResults of a study")
     known = find_conditions(results.records, (*CONDITIONS, "repeat"))
     for name, value in conditions.items():
         check_name(name, known, "condition")
@@ -30,7 +33,9 @@ def select_results(results, names, conditions, along=None):
         and (along is None or record.get(along) is not None)
     ]
     found = name_models(records)
-    names = found if names is None else [names] if isinstance(names, str) else list(names)
+    if names is None:
+        names = found
+    names = [names] if isinstance(names, str) else check_list(names, "estimators", of=str)
     for name in names:
         check_name(name, found, f"estimator under {conditions}" if conditions else "estimator")
     records = [record for record in records if record["estimator"] in names]

@@ -4,6 +4,8 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
+from .._check import check_kind
+from ..evaluation import ConfoundReport
 from ._figure import COLORS, GREY, make_panels, wrap
 
 
@@ -60,6 +62,7 @@ class ConfoundsDisplay:
         -------
         ConfoundsDisplay
         """
+        check_kind(report, "report", ConfoundReport, "a ConfoundReport")
         tables = [report.table.set_index("confound")]
         if report.position_table is not None:
             tables.append(report.position_table.set_index("estimator").assign(flagged=False))

@@ -6,6 +6,7 @@ from math import ceil, sqrt
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from .._check import check_choice
 from ._figure import GREY, make_panels, natural_order
 from ._results import select_results
 
@@ -83,8 +84,7 @@ class SubjectConfusionDisplay:
 
     def plot(self, *, cmap="Blues", ax=None):
         """Draw on ``ax`` and return self; ``cmap`` runs from no window of a class to all."""
-        if self.normalize not in (None, "true"):
-            raise ValueError(f"normalize must be 'true' or None, got {self.normalize!r}.")
+        check_choice("normalize", self.normalize, ("true", None))
         confusion = np.asarray(self.confusion)
         confusion = np.concatenate([confusion, confusion.sum(axis=0, keepdims=True)])
         n_panels, n_columns = len(confusion), _count_columns(len(confusion))

@@ -4,6 +4,9 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
+from .._check import check_kind
+from ..evaluation import StudyResults
+from ..evaluation.records import choose_metric
 from ._figure import add_legend, count_characters, draw_chance, make_panels, mark, wrap
 from ._results import METRIC_NAMES, select_results
 
@@ -103,13 +106,15 @@ class LabelEfficiencyDisplay:
             If a name or value is unknown, a condition with several values is not given, or
             the study has no or both amounts of labels and ``against`` is not given.
         """
+        check_kind(results, "results", StudyResults, "the StudyResults of a study")
         varied = [name for name in _AMOUNTS if name in results.conditions.keys() - conditions]
         if against is None and len(varied) == 1:
             against = varied[0]
-        if against not in varied:
+        if not isinstance(against, str) or against not in varied:
             found = f"{varied} under {conditions}, got {against!r}"
             raise ValueError(f"against must be what the study varies: {found}.")
         results, names = select_results(results, estimators, conditions, along=against)
+        metric = choose_metric(results.records, metric)
         summary = results.summary(metric, confidence=confidence)
         ends = ["mean", "low", "high"]
         table = summary.pivot(index="estimator", columns=against, values=ends).loc[names]

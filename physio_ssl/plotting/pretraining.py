@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
+from .._check import check_count
 from ._figure import GREY, add_legend, count_characters, draw_chance, make_panels, mark
 
 _HELD_OUT = {"linestyle": "--", "marker": "o", "markersize": 4}
@@ -99,7 +100,7 @@ class PretrainingCurveDisplay:
         """Draw means over ``n_batches`` and held-out values on ``ax``, and return self."""
         n_windows = np.asarray(self.n_windows)
         width = max(1, len(n_windows) // 20) if n_batches is None else n_batches
-        if not 1 <= width <= len(n_windows):
+        if check_count(width, "n_batches") > len(n_windows):
             raise ValueError(f"n_batches must be 1 to {len(n_windows)}, got {n_batches}.")
         metrics, valid = self.metrics or {}, self.valid or {}
         split = {name: name.split("_", 1) for name in metrics}  # [kind, modality]

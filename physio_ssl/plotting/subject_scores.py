@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
+from ..evaluation.records import choose_metric
 from ._figure import COLORS, GREY, count_characters, draw_chance, make_panels, wrap
 from ._results import METRIC_NAMES, select_results
 
@@ -89,6 +90,7 @@ class SubjectScoresDisplay:
             If a name or value is unknown, or a condition with several values is not given.
         """
         results, names = select_results(results, estimators, conditions)
+        metric = choose_metric(results.records, metric)
         summary = results.summary(metric, confidence=confidence).set_index("estimator").loc[names]
         mean, interval = summary["mean"].to_numpy(), summary[["low", "high"]].to_numpy()
         frame = results.to_frame()

@@ -37,10 +37,10 @@ class WindowTransformer(StatelessMixin, TransformerMixin, BaseEstimator):
     @property
     def _keeps_gaps(self):
         gaps = getattr(self, "gaps", "error")
-        check_choice("gaps", gaps, ("error", "keep"))
-        return gaps == "keep"
+        return isinstance(gaps, str) and gaps == "keep"  # an array would be compared by sample
 
     def _check_all(self):
+        check_choice("gaps", getattr(self, "gaps", "error"), ("error", "keep"))
         self._check()
 
     def _check(self):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from skorch.callbacks import EpochTimer, PassthroughScoring
+from skorch.callbacks import Callback, EpochTimer, PassthroughScoring
 from torch.utils.data import DataLoader, Dataset
 
 from .._check import check_callable, check_choice, check_count, check_kind, check_list, check_number
@@ -16,6 +16,9 @@ from .schedule import ProgressBar, WarmupDecay
 
 # Larger batches would leave the processor's cache and be slower.
 _INFERRED_AT_ONCE = 32
+
+
+_CALLBACKS = (tuple, type, Callback)  # (name, callback), a class or an instance
 
 
 class WindowNet:
@@ -84,7 +87,7 @@ class WindowNet:
         if isinstance(self.callbacks, str):
             check_choice("callbacks", self.callbacks, ("disable",))
         elif self.callbacks is not None:
-            check_list(self.callbacks, "callbacks", "a list of skorch callbacks")
+            check_list(self.callbacks, "callbacks", "a list of skorch callbacks", of=_CALLBACKS)
         check_kind(self.verbose, "verbose", Integral, "0 or 1")
         try:
             torch.device(self.device)

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from skorch import NeuralNet
 from skorch.dataset import Dataset
 
-from .._check import check_finite
+from .._check import check_finite, check_kind
 from ..containers import SignalDict, as_modalities
 from .data import get_sampling_weight
 from .models import PretrainingModel, Scaler
@@ -24,6 +24,12 @@ class PretrainingNet(WindowNet, NeuralNet):
     _built_by = ("module", "pretext")
     _not_parameters = ("criterion",)
     _progress_title = "pre-train"
+
+    def _check_params(self):
+        super()._check_params()
+        check_kind(self.standardize, "standardize", bool, "True or False")
+        if not hasattr(self.pretext, "make_heads"):
+            raise TypeError(f"pretext must be a pretext task, see Pretext, got {self.pretext!r}.")
 
     def _check(self, X, reset=False):
         """Return windows as a SignalDict without copying them, or raise."""

@@ -189,7 +189,8 @@ def corpus_weights(corpus, proportions=None):
         raise ValueError(f"corpus must hold names of corpora, as info['corpus'], got {names[:5]}.")
     names, place, n_windows = np.unique(corpus.astype(str), return_inverse=True, return_counts=True)
     names = names.tolist()
-    proportions = check_mapping(proportions, "proportions") or dict.fromkeys(names, 1)
+    proportions = dict.fromkeys(names, 1) if proportions is None else proportions
+    proportions = check_mapping(proportions, "proportions")
     good = all(isinstance(n, Real) and np.isfinite(n) and n >= 0 for n in proportions.values())
     if set(proportions) != set(names) or not good or not sum(proportions.values()) > 0:
         raise ValueError(
