@@ -372,7 +372,6 @@ NO_CASE = {
     "LeakageReport": "made by audit_leakage",
     "LeakageError": "raised by audit_leakage",
     "LeakKind": "an Enum",
-    "reading": "a module",
     "wu2023": "a module",
 }
 # Calls of these train a network or run a study: fewer of their arguments are tried each time.

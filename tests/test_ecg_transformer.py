@@ -125,9 +125,9 @@ def test_dropout_is_on_in_training():
 
 def test_bad_arguments_are_refused():
     for kwargs, match in [
-        ({"embedding": "first"}, "embedding .* cls, mean, max, last, got 'first'"),
+        ({"embedding": "first"}, "embedding .* 'cls' or 'mean' or 'max' or 'last', got 'first'"),
         ({"d_model": 15}, "n_heads .* got 2 and 15"),
-        ({"dropout": 1.0}, "dropout .* got 1.0 and 0.0"),
+        ({"dropout": 1.0}, "dropout .* got 1.0"),
         ({"kernel_sizes": (65, 32, 17)}, r"odd .* got \(65, 32, 17\)"),
         ({"kernel_sizes": (65, 33)}, r"one more .* got \(65, 33\)"),
         ({"d_model": 16.0}, "d_model must be a positive integer, got 16.0"),

@@ -96,8 +96,8 @@ class ConvEncoder(TokenNetwork):
         pool_stride=2,
     ):
         super().__init__(n_channels, n_times)
-        n_filters = check_list(n_filters, "n_filters")
-        kernel_sizes = check_list(kernel_sizes, "kernel_sizes")
+        n_filters = tuple(check_list(n_filters, "n_filters"))
+        kernel_sizes = tuple(check_list(kernel_sizes, "kernel_sizes"))
         if len(n_filters) != len(kernel_sizes) or not n_filters:
             raise ValueError(
                 "n_filters and kernel_sizes must have one number for each stage, got "

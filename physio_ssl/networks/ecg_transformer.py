@@ -115,8 +115,8 @@ class ECGTransformer(TokenNetwork):
             raise ValueError(f"ECGTransformer takes one modality, such as X['ecg'], got {names}.")
         (self.name,) = n_channels
         check_choice("embedding", embedding, tuple(_EMBEDDINGS))
-        kernel_sizes = check_list(kernel_sizes, "kernel_sizes")
-        n_filters = check_list(n_filters, "n_filters")
+        kernel_sizes = tuple(check_list(kernel_sizes, "kernel_sizes"))
+        n_filters = tuple(check_list(n_filters, "n_filters"))
         check_size("d_model", d_model)
         check_size("each of kernel_sizes and n_filters", *kernel_sizes, *n_filters)
         if len(kernel_sizes) != len(n_filters) + 1 or any(size % 2 == 0 for size in kernel_sizes):
