@@ -54,11 +54,12 @@ def check_number(value, name, low=-np.inf, high=np.inf, rule="a finite number", 
     return float(value)
 
 
-def check_size(name, *sizes):
-    """Raise unless a size, or each of several under one name, is a positive integer."""
-    if not all(isinstance(size, Integral) and size > 0 and size is not True for size in sizes):
-        raise ValueError(f"{name} must be a positive integer, got {', '.join(map(repr, sizes))}.")
-    if any(size >= 2**24 for size in sizes):
+def check_size(name, *sizes, lowest=1):
+    """Raise unless a size, or each of several under one name, is an integer from ``lowest`` on."""
+    if not all(isinstance(n, Integral) and n is not True and n >= lowest for n in sizes):
+        rule = "a positive integer" if lowest else "0 or a positive integer"
+        raise ValueError(f"{name} must be {rule}, got {', '.join(map(repr, sizes))}.")
+    if any(n >= 2**24 for n in sizes):
         raise ValueError(f"{name} must be below 2**24, got {max(sizes)}.")
 
 

@@ -146,7 +146,7 @@ def load_wfdb(path, signals=None, *, subject=None):
         If a signal has no gain, or the header does not end with a whole line.
     """
     path = Path(path)
-    path = path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea")
+    path = path if path.suffix == ".hea" else path.parent / f"{path.name}.hea"
     header = parse_header(read_file(path), path)
     chosen = _choose_channels(header, signals, path)
     _check_files(header, path)

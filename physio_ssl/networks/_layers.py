@@ -65,7 +65,7 @@ class TransformerLayer(nn.Module):
 
 def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
     """Return the layers of a transformer, after a check of their sizes."""
-    check_size("n_layers", n_layers)
+    check_size("n_layers", n_layers, lowest=0)  # without any, tokens do not attend
     check_size("n_heads", n_heads)
     check_size("dim_feedforward", dim_feedforward)
     check_size("d_model", d_model)

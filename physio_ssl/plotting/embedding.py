@@ -78,9 +78,9 @@ class EmbeddingDisplay:
             "pca": ("principal component", PCA(2, random_state=random_state)),
             "tsne": ("t-SNE", TSNE(2, perplexity=perplexity, random_state=random_state)),
         }
-        if not isinstance(method, str):
+        if hasattr(method, "fit_transform"):
             name, method = type(method).__name__, clone(method)
-        elif method in methods:
+        elif isinstance(method, str) and method in methods:
             name, method = methods[method]
         else:
             raise ValueError(f"method must be a transformer, 'pca' or 'tsne', got {method!r}.")

@@ -87,6 +87,7 @@ class WindowNet:
         if isinstance(self.callbacks, str):
             check_choice("callbacks", self.callbacks, ("disable",))
         elif self.callbacks is not None:
+            check_kind(self.callbacks, "callbacks", list, "a list of skorch callbacks")
             check_list(self.callbacks, "callbacks", "a list of skorch callbacks", of=_CALLBACKS)
         check_kind(self.verbose, "verbose", Integral, "0 or 1")
         try:
