@@ -665,8 +665,8 @@ MUTATIONS = [
     (
         "last_piece_never_kept",
         _TEMPORAL,
-        "rng.integers(ceil(n_times / length), size=n_windows)",
-        "rng.integers(ceil(n_times / length) - 1, size=n_windows)",
+        "integers(ceil(n_times / length), size=n_windows)",
+        "integers(ceil(n_times / length) - 1, size=n_windows)",
         "test_transforms::test_every_piece_may_be_kept",
     ),
     (

@@ -159,7 +159,7 @@ def test_bad_parameters_are_refused():
         (MaskedPrediction(mask_prob=1.1), "mask_prob .* got 1.1"),
         (MaskedPrediction(mask_length=0), "mask_length must .* got 0"),
         (MaskedPrediction(mask_length=2.5), "mask_length must .* got 2.5"),
-        (MaskedPrediction(mask_value="mean"), "mask_value .* zero or noise, got 'mean'"),
+        (MaskedPrediction(mask_value="mean"), "mask_value .* 'zero' or 'noise', got 'mean'"),
     ]:
         with pytest.raises((TypeError, ValueError), match=match):
             task.make_heads(make_network())

@@ -163,7 +163,7 @@ def test_numbers_that_are_no_positive_integers_are_refused():
 
 
 def test_short_stages_are_refused():
-    with pytest.raises(ValueError, match="stage_duration must be at least 10 s, got 5"):
+    with pytest.raises(ValueError, match="stage_duration must be at least 10 s .* got 5"):
         simulate_wristband(stage_duration=5)
 
 

@@ -666,7 +666,7 @@ def test_what_does_not_fit_is_refused(windows, settings, match):
         ({"l": "linear"}, FEATURES, {}, "'l'"),
         ({1: linear()}, FEATURES, {}, "{1:"),
         (linear(), FEATURES.X, {}, "Windows.*ndarray"),
-        (linear(), FEATURES, {"random_state": 0.5}, "random_state.*float"),
+        (linear(), FEATURES, {"random_state": 0.5}, "random_state.*got 0.5"),
     ],
 )
 def test_what_is_of_a_wrong_kind_is_refused(models, windows, settings, match):
