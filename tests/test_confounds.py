@@ -174,8 +174,8 @@ def test_display_draws_what_is_flagged_in_colour():
     "change, kwargs, message",
     [
         ({"label": 1}, {}, "two or more classes"),
-        ({}, {"embedding": np.zeros((3, 2))}, "embedding must hold"),
-        ({}, {"embedding": np.full((300, 2), np.nan)}, "embedding must hold"),
+        ({}, {"embedding": np.zeros((3, 2))}, "embedding must have"),
+        ({}, {"embedding": np.full((300, 2), np.nan)}, "embedding contains NaN"),
     ],
 )
 def test_bad_input_is_refused(change, kwargs, message):

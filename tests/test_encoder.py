@@ -321,7 +321,7 @@ def test_transform_refuses(bad, match):
         ({"n_threads": 0}, "n_threads .* got 0"),
         ({"n_threads": 1.5}, "n_threads .* got 1.5"),
         ({"n_threads": "two"}, "n_threads .* got 'two'"),
-        ({"precision": "float16"}, "one of float32, bfloat16, got 'float16'"),
+        ({"precision": "float16"}, "'float32' or 'bfloat16', got 'float16'"),
         ({"module__d_modell": 3}, "d_modell"),
         ({"pretext__n_views": 1}, "at least 2 windows, got 1"),
     ],

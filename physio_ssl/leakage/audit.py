@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut
 
-from .._check import check_choice, check_duration, check_list
+from .._check import check_choice, check_list
 from ..windows import Windows
 from .columns import find_columns
 from .duplicates import find_duplicates
@@ -112,8 +112,6 @@ def audit_leakage(
     folds, models = split_windows(cv, windows), name_models(models)
     if windows.onset is not None and not np.isfinite(windows.onset).all():
         raise ValueError("onset must be finite, in seconds, got infinity.")
-    if windows.duration is not None:
-        check_duration(windows.duration)
     arrays = _get_arrays(windows.X)
     digests = {name: hash_windows(array) for name, array in arrays.items()}
 
