@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from .. import networks, preprocessing, pretext, transforms
+from .. import features, networks, preprocessing, pretext, transforms
 
 # Besides these, a file can name only the classes that its reader is given.
 _CLASSES = {
     f"{package.__name__}.{name}": value
-    for package in (networks, preprocessing, pretext, transforms, torch.optim)
+    for package in (features, networks, preprocessing, pretext, transforms, torch.optim)
     for name, value in vars(package).items()
     if isinstance(value, type) and not name.startswith("_")
 }
