@@ -5,7 +5,14 @@ from collections.abc import Mapping
 
 import torch
 
-from ..transforms import CircularShift, GaussianNoise, Negation, RandomApply, RandomScaling, TimeMask
+from ..transforms import (
+    CircularShift,
+    GaussianNoise,
+    Negation,
+    RandomApply,
+    RandomScaling,
+    TimeMask,
+)
 from .base import Pretext
 
 _VIEWS = (

@@ -73,7 +73,7 @@ class FeaturePrediction(EmbeddingTask):
         """Return standardised features of each window, with NaN where they are missing."""
         X = X["signal"] if list(X) == ["signal"] else X
         if not hasattr(self, "transformer_"):
-            self.transformer_ = clone(self.transformer).fit(X)
+            self.transformer_ = clone(self.transformer).fit(X, None)
         features = np.asarray(self.transformer_.transform(X), dtype=float)
         if features.ndim != 2 or len(features) != len(X) or not features.shape[1]:
             raise ValueError(

@@ -1,8 +1,8 @@
 """Signal transforms: pure functions of an array and its random draws, and their estimators.
 
 Wu, Daoudi & Amad (IEEE TAFFC 15(1), 2024), whose parameters are the defaults, use noise, warps,
-permutation and crops; Sarkar & Etemad (IEEE TAFFC 2022) scaling, negation and reversal, too. The
-random views, with another strength for each window, are for tasks that do not recognise a transform.
+permutation and crops; Sarkar & Etemad (IEEE TAFFC 2022) scaling, negation and reversal, too.
+Random views change each window by another amount, for tasks that do not recognise a transform.
 """
 
 from .amplitude import (

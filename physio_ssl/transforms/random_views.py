@@ -152,7 +152,7 @@ class RandomApply(SignalTransform):
 
     Parameters
     ----------
-    transform : SignalTransform
+    signal_transform : SignalTransform
         What to apply.
     probability : float, default=0.5
         Probability that a window is changed.
@@ -168,8 +168,8 @@ class RandomApply(SignalTransform):
     array([ 1., -1., -1., -1.,  1.,  1.])
     """
 
-    def __init__(self, transform, probability=0.5, random_state=None):
-        self.transform = transform
+    def __init__(self, signal_transform, probability=0.5, random_state=None):
+        self.signal_transform = signal_transform
         self.probability = probability
         self.random_state = random_state
 
@@ -179,4 +179,4 @@ class RandomApply(SignalTransform):
             raise ValueError(f"probability must be from 0 to 1, got {self.probability!r}.")
         applied = rng.random(X.shape[0]) < self.probability
         mask = _as_mask(applied[:, np.newaxis, np.newaxis], X)
-        return array_namespace(X).where(mask, self.transform(X, rng=rng), X)
+        return array_namespace(X).where(mask, self.signal_transform(X, rng=rng), X)
