@@ -41,6 +41,16 @@ def test_embedding_is_mean_and_deviation_over_time():
     )
 
 
+def test_standardised_windows_have_no_level_and_no_gain():
+    network = ResNet1d({"ecg": 2}, {"ecg": 64}, widths=(4,), standardize_windows=True).eval()
+    check_network(network)
+    x = torch.randn(3, 2, 64)
+    moved = x * torch.tensor([2.0, 50.0])[:, None] + torch.tensor([-7.0, 300.0])[:, None]
+    torch.testing.assert_close(network(ecg=moved), network(ecg=x), rtol=1e-3, atol=1e-3)
+    flat = network(ecg=torch.full((1, 2, 64), 33.3))
+    torch.testing.assert_close(flat, network(ecg=torch.zeros(1, 2, 64)))
+
+
 def test_missing_modalities_are_zeros_and_dropped_ones_too():
     network = ResNet1d({"a": 1, "b": 1}, {"a": 32, "b": 32}, widths=(4,), modality_dropout=0.5)
     signals = {"a": torch.randn(400, 1, 32), "b": torch.randn(400, 1, 32)}

@@ -83,6 +83,9 @@ class ResNet1d(TokenNetwork):
     modality_dropout : float, default=0.0
         Probability that the embedding of a modality of a window is zeroed in training; one is
         always kept. Above 0, the network also works without some modalities: their parts are 0.
+    standardize_windows : bool, default=False
+        Whether to scale each channel of each window to mean 0 and standard deviation 1 first: for
+        signals whose level and gain mean nothing, such as the ECG of unlike devices.
 
     Raises
     ------
@@ -116,6 +119,7 @@ class ResNet1d(TokenNetwork):
         kernel_size=9,
         stem_kernel_size=15,
         modality_dropout=0.0,
+        standardize_windows=False,
     ):
         super().__init__(n_channels, n_times)
         if not len(widths) or min(widths) < 1:
@@ -131,6 +135,7 @@ class ResNet1d(TokenNetwork):
         )
         self.token_width = dict.fromkeys(n_channels, widths[-1])
         self.token_size = {name: trunk.token_size for name, trunk in self.trunks.items()}
+        self.standardize_windows = standardize_windows
         self.modality_dropout = modality_dropout
         self.accepts_missing = modality_dropout > 0
 
@@ -147,6 +152,8 @@ class ResNet1d(TokenNetwork):
                 f"Signals must be {', '.join(self.trunks)} (all, without modality_dropout), "
                 f"got {', '.join(signals) or 'none'}."
             )
+        if self.standardize_windows:
+            signals = {name: _standardize(x) for name, x in signals.items()}
         return {name: self.trunks[name](signals[name]) for name in self.trunks if name in given}
 
     def embed(self, tokens):
@@ -169,6 +176,15 @@ class ResNet1d(TokenNetwork):
             name: part * rows[:, None].to(part.dtype)
             for (name, part), rows in zip(parts.items(), kept.T, strict=True)
         }
+
+
+def _standardize(x):
+    """Scale each channel of each window; a constant becomes 0."""
+    centred = x - x.mean(dim=-1, keepdim=True)
+    scale = centred.square().mean(dim=-1, keepdim=True).sqrt()
+    # rounding leaves a constant a tiny spread
+    constant = scale <= 1e-5 * x.abs().amax(dim=-1, keepdim=True)
+    return torch.where(constant, 0.0, centred / torch.where(constant, 1.0, scale))
 
 
 def _pool(tokens):
