@@ -217,7 +217,8 @@ def describe_data(facts):
 
 Recordings of a handheld device, used without labels. The encoder was trained on
 {facts["n_windows"]} windows of {facts["n_recordings"]} recordings.
-{facts["n_held_out"]} other recordings were held out for the tests below. The corpus does not name people: one person may have several recordings."""
+{facts["n_held_out"]} other recordings were held out for the tests below. The corpus does not
+name people: one person may have several recordings."""
 
 
 def describe_results(folder, digest):
