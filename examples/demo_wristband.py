@@ -58,7 +58,6 @@ def main():
         max_epochs=options.epochs,
         pretext__n_views=options.n_views,
         random_state=options.seed,
-        n_threads=1 if corpus is None else 2,  # folds run side by side
         verbose=1,
     )
     if corpus is None:
@@ -151,7 +150,7 @@ def load(options):
 
 def name_subjects(windows, folder):
     """Return windows whose subjects carry the name of their data set, as many have an S2."""
-    names = [f"{Path(folder).name} {subject}" for subject in windows.groups]
+    names = [f"{Path(folder).name}/{subject}" for subject in windows.groups]
     return replace(windows, info=windows.info.assign(subject=names))
 
 

@@ -65,12 +65,14 @@ def tabulate(rows, *columns):
 
 
 def describe_preprocessor(preprocessor):
+    lowest = preprocessor.lowest_sampling_rate or preprocessor.input_sampling_rate
     rows = [
         (
             name,
-            f"{preprocessor.input_sampling_rate[name]:g} Hz",
+            show_rate(lowest, name),
+            show_rate(preprocessor.input_sampling_rate, name),
             ", ".join(map(repr, steps)) or "nothing",
-            f"{preprocessor.output_sampling_rate[name]:g} Hz",
+            show_rate(preprocessor.output_sampling_rate, name),
         )
         for name, steps in preprocessor.steps.items()
     ]
@@ -80,7 +82,13 @@ def describe_preprocessor(preprocessor):
 Each signal is preprocessed over its whole recording, then cut into windows of
 {preprocessor.duration:g} s. `encoder.preprocessor_` does all of this.
 
-{tabulate(rows, "modality", "input, at least", "steps", "output")}"""
+{tabulate(rows, "modality", "recorded, at least", "resampled to", "steps", "output")}
+
+Signals may have gaps, which are samples of NaN: windows that hold or touch a gap are dropped."""
+
+
+def show_rate(rates, name):
+    return "-" if rates is None else f"{rates[name]:g} Hz"
 
 
 def describe_training(facts, metrics, n_bytes):

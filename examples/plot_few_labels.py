@@ -41,7 +41,7 @@ from physio_ssl.preprocessing import wristband_preprocessor
 preprocessor = wristband_preprocessor(duration=60)
 unlabelled = preprocessor.make_windows(simulate_wristband(20, random_state=1))
 encoder = SSLEncoder(max_epochs=4, random_state=0)
-encoder.fit(unlabelled.X, groups=[f"other {subject}" for subject in unlabelled.groups])
+encoder.fit(unlabelled.X, groups=[f"other/{subject}" for subject in unlabelled.groups])
 
 cohort = simulate_wristband(8, random_state=0)
 labels = StageLabels({"rest": 0, "stress": 1})

@@ -52,13 +52,18 @@ from physio_ssl.pretext import StatisticsPrediction
 
 PREPROCESSOR = Preprocessor(
     {  # append slow derived channels, which tokens of 2 s at 4 Hz would lose
-        "bvp": [HeartRateChannels(64), Resample(64, 4), Standardize(constant="zero")],
-        "eda": [SlopeChannels(4, smoothing=5, window=10), NormalScores()],
-        "temp": [SlopeChannels(4, smoothing=15), Standardize()],
+        "bvp": [
+            HeartRateChannels(64, gaps="keep"),
+            Resample(64, 4, gaps="keep"),
+            Standardize(constant="zero", gaps="keep"),
+        ],
+        "eda": [SlopeChannels(4, smoothing=5, window=10, gaps="keep"), NormalScores(gaps="keep")],
+        "temp": [SlopeChannels(4, smoothing=15, gaps="keep"), Standardize(gaps="keep")],
     },
     output_sampling_rate={"bvp": 4, "eda": 4, "temp": 4},
     duration=60,
     input_sampling_rate={"bvp": 64, "eda": 4, "temp": 4},
+    lowest_sampling_rate={"bvp": 20, "eda": 1, "temp": 1},  # measured: benchmarks/low_rates.py
 )
 STEP = 15  # seconds between windows
 N_HELD_OUT = 2  # people, for the validation loss

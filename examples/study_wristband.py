@@ -131,9 +131,9 @@ def pretrain(options):
         recordings = load_empatica_corpus(options.corpus)
     unlabelled = name_subjects(PREPROCESSOR.make_windows(recordings, step=15), corpus)
     print(f"Pre-training on {unlabelled}", flush=True)
-    encoder = SSLEncoder(max_epochs=1, random_state=options.seed, n_threads=2, verbose=1)
+    encoder = SSLEncoder(max_epochs=1, random_state=options.seed, verbose=1)
     encoder.fit(unlabelled.X, groups=unlabelled.groups)  # the groups are for the audit
-    encoder.set_params(n_threads=1, verbose=0)  # folds run side by side
+    encoder.set_params(verbose=0)
     save_encoder(encoder, path)
     return load_encoder(path)
 
@@ -144,7 +144,7 @@ def cut(recordings, classes, step):
 
 def name_subjects(windows, data_set):
     """Return windows whose subjects carry the name of their data set, as many have an S2."""
-    names = [f"{data_set} {subject}" for subject in windows.groups]
+    names = [f"{data_set}/{subject}" for subject in windows.groups]
     return replace(windows, info=windows.info.assign(subject=names))
 
 

@@ -1,7 +1,7 @@
 """Checks of windows and sampling rates, and the mixin of estimators that learn nothing."""
 
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -11,20 +11,31 @@ from sklearn.utils.validation import validate_data
 
 def check_sampling_rate(sampling_rate, name="sampling_rate"):
     """Return a sampling rate as a float, or raise if it is not a positive number of Hz."""
-    return _check_positive(sampling_rate, name, "Hz")
+    return check_positive(sampling_rate, name, "Hz")
 
 
 def check_duration(duration, name="duration"):
     """Return a duration as a float, or raise if it is not a positive number of seconds."""
-    return _check_positive(duration, name, "seconds")
+    return check_positive(duration, name, "seconds")
 
 
-def _check_positive(value, name, unit):
+def check_positive(value, name, unit=None):
+    """Return a number as a float, or raise if it is not positive and finite."""
+    unit = "" if unit is None else f", in {unit}"
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, in {unit}, got {value!r}.")
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, in {unit}, got {value}.")
+        raise TypeError(f"{name} must be a number{unit}, got {value!r}.")
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name} must be positive and finite{unit}, got {value}.")
     return float(value)
+
+
+def check_count(value, name, lowest=1):
+    """Return an integer, or raise if it is none or below ``lowest``."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer of at least {lowest}, got {value!r}.")
+    if value < lowest:
+        raise ValueError(f"{name} must be an integer of at least {lowest}, got {value}.")
+    return int(value)
 
 
 def check_finite(array, name="", estimator=None, allow_nan=False):
@@ -83,6 +94,23 @@ def check_windows(X, estimator=None, *, reset=False, allow_nan=False):
     if 0 in X.shape:
         raise ValueError(f"Windows need a channel and a sample, got an array of shape {X.shape}.")
     return X
+
+
+def check_weight(weight, n_windows, name):
+    """Return weights of windows as an array of floats, or raise ValueError; None stays None."""
+    if weight is None:
+        return None
+    weight = check_array(weight, ensure_2d=False, dtype=float, input_name=name)
+    if weight.shape != (n_windows,):
+        raise ValueError(
+            f"{name} needs a number for each of {n_windows} windows, got {weight.shape}."
+        )
+    if (weight < 0).any() or not weight.any():
+        raise ValueError(
+            f"{name} must be non-negative and not all zero, got values from {weight.min()} to "
+            f"{weight.max()}."
+        )
+    return weight
 
 
 def check_generator(random_state):

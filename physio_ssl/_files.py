@@ -1,15 +1,46 @@
 """Files that are written as a whole or not at all; leaf."""
 
 import os
+import secrets
+from contextlib import contextmanager
 from pathlib import Path
+
+
+def make_folder(folder):
+    """Make a folder, and raise before the work is done if nothing can be written there."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    trial = folder / f"{secrets.token_hex(4)}.part"
+    trial.touch(exist_ok=False)
+    trial.unlink()
 
 
 def replace_file(path, data):
     """Write bytes to a file, replacing one that exists: all, or nothing if killed."""
     path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # Two processes, also of two machines with the same process ids, never share a part.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        part.write_bytes(data)
+        with naming(path), part.open("xb") as file:
+            file.write(data)
+            flush(file)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def flush(file):
+    """Put what was written on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def naming(path):
+    """Name the file in errors that leave it out, such as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error

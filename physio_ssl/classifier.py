@@ -16,74 +16,13 @@ from .training import ClassificationModel, add_groups
 _MODES = ("fine_tuned", "supervised")
 
 
-class SSLClassifier(HeadClassifier):
-    """Train an encoder's network together with a head on labelled windows.
+class FineTuning:
+    """Train an encoder's network together with a head: what both estimators that do it share.
 
-    *Fine-tuned*, it trains head and pre-trained network; *supervised*, both start from random
-    weights. To keep an encoder *frozen*, put it in front of any classifier in a pipeline.
-
-    Parameters
-    ----------
-    encoder : SSLEncoder or FrozenEstimator, default=None
-        An ``SSLEncoder`` is pre-trained in ``fit``, without labels, on the windows given to
-        ``fit``; None means one with default settings. ``FrozenEstimator(encoder)`` is one
-        that was pre-trained before, ideally on other people. With ``mode="supervised"`` only
-        the encoder's settings are used, never its weights or seed.
-    mode : {"fine_tuned", "supervised"}, default="fine_tuned"
-        Where training starts: from the pre-trained network, or from random weights.
-    encoder_lr : float or None, default=1e-4
-        Learning rate of the pre-trained network; None means ``lr``.
-    linear_probe_first : bool, default=False
-        Whether to train the head alone first, on the frozen network, so that a random head
-        does not distort the pre-trained network [1]_. The network is then fine-tuned
-        without its dropout, which the head was not trained with. Only for "fine_tuned".
-    **kwargs
-        Parameters of ``HeadClassifier``, such as ``head``, ``max_epochs``, ``lr`` or
-        ``random_state``, which is also the seed of an encoder that has none.
-
-    Attributes
-    ----------
-    encoder_ : SSLEncoder
-        The fine-tuned copy of the encoder; it shares its network with ``module_``.
-    module_ : torch.nn.Module
-        The trained model, with the parts ``scaler``, ``network`` and ``head``.
-    classes_, groups_seen_, history_
-        As in ``HeadClassifier``.
-    n_features_in_ : int
-        As in ``SSLEncoder``.
-
-    See Also
-    --------
-    HeadClassifier : Train a head on a frozen encoder.
-
-    Notes
-    -----
-    Several targets, such as valence and arousal, need one model each:
-    ``sklearn.multioutput.MultiOutputClassifier(SSLClassifier(...))``.
-
-    With an encoder fitted with ``module__modality_dropout`` above 0, ``fit`` and ``predict``
-    take windows that lack some modalities. Unless ``linear_probe_first``, modalities are
-    dropped during ``fit`` too, so that the head learns to do without them.
-
-    References
-    ----------
-    Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
-    learning for wearable emotion recognition", IEEE Transactions on Affective Computing
-    15(1), 2024.
-
-    .. [1] A. Kumar, A. Raghunathan, R. Jones, T. Ma, P. Liang, "Fine-tuning can distort
-       pretrained features and underperform out-of-distribution", ICLR 2022.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from physio_ssl import SSLClassifier, SSLEncoder
-    >>> X = np.random.default_rng(0).standard_normal((8, 1, 64)).astype("float32")
-    >>> encoder = SSLEncoder(max_epochs=1, module__d_model=8)
-    >>> classifier = SSLClassifier(encoder, min_steps=5, random_state=0)
-    >>> classifier.fit(X, ["rest", "stress"] * 4).predict_proba(X).shape
-    (8, 2)
+    A mixin, listed before the estimator that trains the head alone, which ``_head_net`` names.
     """
+
+    _head_net = HeadClassifier
 
     def __init__(
         self,
@@ -114,7 +53,7 @@ class SSLClassifier(HeadClassifier):
 
         Returns
         -------
-        SSLClassifier
+        SSLClassifier or SSLRegressor
         """
         pretrained = clone(self)
         if self.mode == "supervised" or isinstance(self.encoder, FrozenEstimator):
@@ -137,7 +76,7 @@ class SSLClassifier(HeadClassifier):
         if self.mode not in _MODES:
             raise ValueError(
                 f"mode must be one of {', '.join(_MODES)}, got {self.mode!r}; a frozen encoder "
-                "goes in front of a HeadClassifier."
+                f"goes in front of a {self._head_net.__name__}."
             )
         encoder = self.encoder
         if isinstance(encoder, FrozenEstimator):
@@ -171,16 +110,16 @@ class SSLClassifier(HeadClassifier):
     def _inputs(self, X):
         return self.encoder_.check_windows(X)
 
-    def _warm_up(self, X, y, groups):
+    def _warm_up(self, X, y, groups, weight):
         if not self._probes_first:
             return
         params = self.get_params(deep=False)
         for own in ("encoder", "mode", "encoder_lr", "linear_probe_first"):
             del params[own]
-        probe = clone(HeadClassifier(**params))
+        probe = clone(self._head_net(**params))
         if self.train_split is not None:
             probe.train_split = self._split_embedding
-        probe.fit(self.encoder_.transform(X), self.classes_inferred_[y], groups=groups)
+        probe.fit(self.encoder_.transform(X), y, groups=groups, sample_weight=weight)
         self.module_.head.load_state_dict(probe.module_.state_dict())
 
     def _split_embedding(self, dataset, y=None, **fit_params):
@@ -237,3 +176,74 @@ class SSLClassifier(HeadClassifier):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+class SSLClassifier(FineTuning, HeadClassifier):
+    """Train an encoder's network together with a head on labelled windows.
+
+    *Fine-tuned*, it trains head and pre-trained network; *supervised*, both start from random
+    weights. To keep an encoder *frozen*, put it in front of any classifier in a pipeline.
+
+    Parameters
+    ----------
+    encoder : SSLEncoder or FrozenEstimator, default=None
+        An ``SSLEncoder`` is pre-trained in ``fit``, without labels, on the windows given to
+        ``fit``; None means one with default settings. ``FrozenEstimator(encoder)`` is one
+        that was pre-trained before, ideally on other people. With ``mode="supervised"`` only
+        the encoder's settings are used, never its weights or seed.
+    mode : {"fine_tuned", "supervised"}, default="fine_tuned"
+        Where training starts: from the pre-trained network, or from random weights.
+    encoder_lr : float or None, default=1e-4
+        Learning rate of the pre-trained network; None means ``lr``.
+    linear_probe_first : bool, default=False
+        Whether to train the head alone first, on the frozen network, so that a random head
+        does not distort the pre-trained network [1]_. The network is then fine-tuned
+        without its dropout, which the head was not trained with. Only for "fine_tuned".
+    **kwargs
+        Parameters of ``HeadClassifier``, such as ``head``, ``max_epochs``, ``lr`` or
+        ``random_state``, which is also the seed of an encoder that has none.
+
+    Attributes
+    ----------
+    encoder_ : SSLEncoder
+        The fine-tuned copy of the encoder; it shares its network with ``module_``.
+    module_ : torch.nn.Module
+        The trained model, with the parts ``scaler``, ``network`` and ``head``.
+    classes_, groups_seen_, history_
+        As in ``HeadClassifier``.
+    n_features_in_ : int
+        As in ``SSLEncoder``.
+
+    See Also
+    --------
+    HeadClassifier : Train a head on a frozen encoder.
+    SSLRegressor : The same for continuous targets.
+
+    Notes
+    -----
+    Several targets, such as valence and arousal, need one model each:
+    ``sklearn.multioutput.MultiOutputClassifier(SSLClassifier(...))``.
+
+    With an encoder fitted with ``module__modality_dropout`` above 0, ``fit`` and ``predict``
+    take windows that lack some modalities. Unless ``linear_probe_first``, modalities are
+    dropped during ``fit`` too, so that the head learns to do without them.
+
+    References
+    ----------
+    Y. Wu, M. Daoudi, A. Amad, "Transformer-based self-supervised multimodal representation
+    learning for wearable emotion recognition", IEEE Transactions on Affective Computing
+    15(1), 2024.
+
+    .. [1] A. Kumar, A. Raghunathan, R. Jones, T. Ma, P. Liang, "Fine-tuning can distort
+       pretrained features and underperform out-of-distribution", ICLR 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLClassifier, SSLEncoder
+    >>> X = np.random.default_rng(0).standard_normal((8, 1, 64)).astype("float32")
+    >>> encoder = SSLEncoder(max_epochs=1, module__d_model=8)
+    >>> classifier = SSLClassifier(encoder, min_steps=5, random_state=0)
+    >>> classifier.fit(X, ["rest", "stress"] * 4).predict_proba(X).shape
+    (8, 2)
+    """

@@ -48,9 +48,14 @@ class SelectModality(StatelessMixin, TransformerMixin, BaseEstimator):
         return self._select(X)
 
     def _select(self, X, reset=False):
-        signals = SignalDict(X) if has_modalities(X) else {"signal": X}
+        if not isinstance(self.name, str):
+            raise TypeError(
+                f"name must be the name of one modality, got {self.name!r}: for several, build a "
+                "SignalDict of them, or use PerModality(..., remainder='drop')."
+            )
+        signals = as_modalities(X, self, reset=reset)
         _check_known([self.name], signals)
-        return check_windows(signals[self.name], self, reset=reset)
+        return check_windows(signals[self.name]) if has_modalities(X) else signals[self.name]
 
 
 def _all_name_their_features(estimator):

@@ -1,7 +1,7 @@
 """Containers: windows of several modalities, and one continuous recording."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -115,13 +115,22 @@ class SignalDict(Mapping):
 
     @property
     def _advice(self):
-        return f"select one modality first, e.g. X[{next(iter(self))!r}]"
+        return (
+            "embed first, e.g. encoder.fit_transform(X), or select one modality, "
+            f"e.g. X[{next(iter(self))!r}]"
+        )
+
+
+def _check_mapping(value, name):
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping by name, got a {type(value).__name__}.")
 
 
 def _check_annotations(annotations):
     """Return annotations as a read-only mapping of equally long arrays, or None."""
     if annotations is None:
         return None
+    _check_mapping(annotations, "annotations")
     columns = {name: np.asarray(column) for name, column in annotations.items()}
     if "time" not in columns and set(columns) != {"onset", "duration", "description"}:
         raise ValueError(
@@ -155,7 +164,8 @@ class Recording:
     ----------
     signals : mapping from str to array
         Signal of each modality, of shape (n_times,), (n_channels, n_times) or
-        (1, n_channels, n_times). All start at time 0 of the recording's clock.
+        (1, n_channels, n_times), with more samples than channels. All start at time 0 of the
+        recording's clock.
     sampling_rate : mapping from str to float
         Sampling rate of each modality, in Hz.
     subject : str
@@ -165,6 +175,9 @@ class Recording:
         and stages, or ``time`` (seconds) and one column per rating scale.
     start_time : float, default=None
         Unix time (UTC, seconds) of the recording's start.
+    start_offset : float, default=0
+        Time from the start of the files to that of the recording, in seconds: what a reader
+        dropped before all sensors had started.
     """
 
     signals: SignalDict
@@ -172,8 +185,11 @@ class Recording:
     subject: str
     annotations: Mapping | None = None
     start_time: float | None = None
+    start_offset: float = 0.0
 
     def __post_init__(self):
+        _check_mapping(self.signals, "signals")
+        _check_mapping(self.sampling_rate, "sampling_rate")
         signals = {}
         for name, signal in self.signals.items():
             signal = np.asanyarray(signal)
@@ -183,6 +199,11 @@ class Recording:
                 raise ValueError(
                     f"Signal {name!r} must be one window, of shape (1, n_channels, n_times), got "
                     f"{signal.shape}."
+                )
+            if signal.shape[1] > signal.shape[2]:
+                raise ValueError(
+                    f"Signal {name!r} must have more samples than channels, got {signal.shape[2]} "
+                    f"samples of {signal.shape[1]} channels: transpose it, signal.T."
                 )
             signals[name] = signal
         signals = SignalDict(signals)
@@ -201,7 +222,14 @@ class Recording:
     def __reduce__(self):  # a read-only mapping cannot be pickled as it is
         plain = None if self.annotations is None else dict(self.annotations)
         rates = dict(self.sampling_rate)
-        return type(self), (self.signals, rates, self.subject, plain, self.start_time)
+        values = self.signals, rates, self.subject, plain, self.start_time, self.start_offset
+        return type(self), values
+
+    def __array__(self, dtype=None, copy=None):  # which estimators ask for
+        raise TypeError(
+            "A Recording is no array: cut it with make_windows, or with Preprocessor.make_windows, "
+            "and give an estimator windows.X."
+        )
 
     def __repr__(self):
         parts = ", ".join(
@@ -216,6 +244,71 @@ class Recording:
         return min(
             signal.shape[-1] / self.sampling_rate[name] for name, signal in self.signals.items()
         )
+
+    def annotate(self, onset, duration, description, *, clock="recording"):
+        """Return a new recording with events or stages added to its annotations.
+
+        Parameters
+        ----------
+        onset : array-like of shape (n_events,)
+            When the events start, in seconds.
+        duration : float or array-like of shape (n_events,)
+            How long they last, in seconds.
+        description : str or array-like of shape (n_events,)
+            What they are.
+        clock : {"recording", "file", "unix"}, default="recording"
+            What ``onset`` counts from: the start of the recording; the start of its files, which
+            is ``start_offset`` seconds earlier; or 1970, as unix time, which needs ``start_time``.
+
+        Returns
+        -------
+        Recording
+            The same signals, with all annotations sorted by onset. This recording is unchanged.
+
+        Raises
+        ------
+        ValueError
+            If the clock is unknown, the columns do not fit together, the recording has ratings over
+            time in place of events, or an event does not overlap the recording.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from physio_ssl import Recording
+        >>> recording = Recording({"eda": np.zeros(480)}, {"eda": 4}, "S01", start_offset=0.5)
+        >>> recording = recording.annotate([10, 70], 30, ["rest", "stress"], clock="file")
+        >>> recording.annotations["onset"].tolist()
+        [9.5, 69.5]
+        """
+        starts = {"recording": 0.0, "file": self.start_offset, "unix": self.start_time}
+        if starts.get(clock) is None:
+            raise ValueError(
+                f"clock must be one of {', '.join(starts)}, the last with a start_time, got "
+                f"{clock!r} for a recording with start_time={self.start_time}."
+            )
+        columns = [np.atleast_1d(x) for x in (onset, duration, description)]
+        shapes = {x.shape for x in columns} - {(1,)}
+        if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+            raise ValueError(
+                "onset, duration and description must be 1-D and equally long, or one value, got "
+                f"the shapes {', '.join(str(x.shape) for x in columns)}."
+            )
+        onset, duration, description = np.broadcast_arrays(*columns)
+        onset = onset.astype(float) - starts[clock]
+        added = {"onset": onset, "duration": duration, "description": description}
+        end = max(x.shape[-1] / self.sampling_rate[name] for name, x in self.signals.items())
+        outside = ~((onset <= end) & (onset + duration >= 0))
+        if outside.any():
+            raise ValueError(
+                f"Events must overlap the recording, 0 to {end:g} s, got {outside.sum()} outside, "
+                f"the first at {onset[outside][0]:g} s of it. The clock was {clock!r}."
+            )
+        present = self.annotations or dict.fromkeys(added, [])
+        if "time" in present:
+            raise ValueError(f"Events cannot be added to ratings over time, got {[*present]}.")
+        columns = {name: np.concatenate([present[name], added[name]]) for name in added}
+        order = np.argsort(columns["onset"], kind="stable")
+        return replace(self, annotations={name: x[order] for name, x in columns.items()})
 
 
 def as_modalities(X, estimator=None, *, reset=False, check=False):

@@ -1,5 +1,6 @@
 """SSLEncoder: a network pre-trained on a pretext task, as a scikit-learn transformer."""
 
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -9,13 +10,13 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._check import check_weight
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
 from .pretext.base import get_learned, set_learned
 from .training import (
     PretrainingNet,
     add_groups,
-    check_sampling_weight,
     measure_scale,
     never,
 )
@@ -53,8 +54,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
     device : str, default="cpu"
         Where to compute, such as "cuda".
     n_threads : int, default=1
-        Threads of PyTorch on the CPU during ``fit``; results depend on their number. 1 suits
-        several processes (``n_jobs``), more one long training.
+        Threads of PyTorch on the CPU; results depend on their number. 1 suits several processes
+        (``n_jobs``) and a machine that does other work, where several threads wait for each
+        other and are many times slower. More suit one long training on idle cores.
     precision : {"float32", "bfloat16"}, default="float32"
         Precision of the computations in ``fit``; weights and ``transform`` are float32. "bfloat16"
         pays off for wide networks with many tokens, on GPUs and CPUs with AVX512-BF16 or AMX.
@@ -81,6 +83,8 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         Channels and samples per window of each modality.
     preprocessor_ : Preprocessor or None
         A copy of ``preprocessor``, which makes what ``transform`` takes; settable after ``fit``.
+    loaded_from_ : str or None
+        Name of the file that ``load_encoder`` read, until the next ``fit``, which warns.
     groups_seen_ : ndarray or None
         Subjects trained on, for ``audit_leakage``; None unless every training got ``groups``.
     n_features_in_ : int
@@ -206,9 +210,12 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         """Train; ``checkpoint`` is a callback that can ``restore`` an earlier run of this one."""
         if "epochs" in fit_params:
             raise ValueError("The number of epochs is max_epochs; fit takes no epochs.")
+        self._check_numbers()
+        if reset:
+            _forget_file(self)
         with self._fitting() if reset else nullcontext():
             X = self._check(X, reset=reset)
-            weight = check_sampling_weight(sampling_weight, len(X))
+            weight = check_weight(sampling_weight, len(X), "sampling_weight")
             if windows is not None:
                 check_consistent_length(X, windows)
                 groups = windows.groups if groups is None else groups
@@ -301,6 +308,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         check_is_fitted(self)
         return self._check(X)
 
+    def __str__(self):  # a fitted encoder; repr shows the parameters
+        return _summarize(self) if self.__sklearn_is_fitted__() else repr(self)
+
     # An encoder embeds windows; it has none of skorch's predictions.
     predict = available_if(never)(PretrainingNet.predict)
     predict_proba = available_if(never)(PretrainingNet.predict_proba)
@@ -324,3 +334,36 @@ def build_encoder(encoder, n_channels, n_times, learned=None):
     with torch.random.fork_rng([]):  # the global generator is left alone
         encoder.initialize()
     return encoder
+
+
+def _forget_file(encoder):
+    """Warn that a new fit gives up the weights of a file."""
+    if getattr(encoder, "loaded_from_", None) is not None:
+        warnings.warn(
+            f"fit discards the weights loaded from {encoder.loaded_from_} and trains new ones: "
+            "put FrozenEstimator(encoder) into pipelines to keep them, or fit clone(encoder) "
+            "to train anew.",
+            stacklevel=4,
+        )
+        encoder.loaded_from_ = None
+
+
+def _summarize(encoder):
+    """Return what a fitted encoder takes, gives and has seen, in four lines."""
+    source = getattr(encoder, "loaded_from_", None)
+    title = " ".join(filter(None, [type(encoder).__name__, source]))
+    network, pretext = (type(x).__name__ for x in (encoder.module_.network, encoder.pretext_))
+    shapes = [f"{x} {n} x {encoder.n_times_[x]}" for x, n in encoder.n_channels_.items()]
+    seconds = getattr(encoder.preprocessor_, "duration", None)
+    length = "" if seconds is None else f", {seconds:g} s"
+    size, seen = sum(encoder.module_.network.embedding_size.values()), encoder.groups_seen_
+    people = "unknown"
+    if seen is not None:
+        more = ", ..." if len(seen) > 3 else ""
+        people = f"{len(seen)} ({', '.join(map(str, seen[:3]))}{more})"
+    return (
+        f"{title}: {network}, {pretext}\n"
+        f"  windows: {', '.join(shapes)} samples{length}\n"
+        f"  embedding: {size} values\n"
+        f"  subjects seen: {people}"
+    )

@@ -20,6 +20,8 @@ __all__ = ["bandpass", "clip", "detrend", "lowpass", "normal_scores", "resample"
 def as_floats(X):
     """Return ``X`` as an array of its floating dtype, or of float64."""
     X = np.asarray(X)
+    if X.ndim == 0:
+        raise TypeError(f"X must be an array of shape (..., n_times), got {X!r}.")
     return X if np.issubdtype(X.dtype, np.floating) else X.astype(np.float64)
 
 
@@ -224,7 +226,8 @@ def _check_constant(flat, constant):
 
 def check_choice(name, value, choices):
     """Raise if the value of a parameter is not among its choices."""
-    if value not in choices:
+    # an array would be compared sample by sample
+    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}.")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils import (
+    _safe_indexing,
     assert_all_finite,
     check_consistent_length,
     check_random_state,
@@ -15,17 +16,147 @@ from sklearn.utils import (
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
-from skorch import NeuralNetClassifier
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import Dataset, ValidSplit
 
+from ._check import check_weight
 from .containers import SignalDict
 from .networks import ClassificationHead
-from .training import EvenBatches, WindowNet, never
+from .training import EvenBatches, WindowDataset, WindowNet, never
 
 
-class HeadClassifier(WindowNet, NeuralNetClassifier):
+class HeadNet(WindowNet):
+    """Train a head on labels: what classifiers and regressors share.
+
+    A mixin, listed before skorch's class. A subclass turns labels into what the loss compares.
+    """
+
+    prefixes_ = [*NeuralNet.prefixes_, "head"]  # a list, to which skorch adds its own
+    _built_by = ("head",)
+    _not_parameters = ("module",)
+
+    def fit(self, X, y, groups=None, sample_weight=None):
+        """Train on labelled windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, n_features)
+            Features; for ``SSLClassifier`` and ``SSLRegressor`` windows, as in
+            ``SSLEncoder.fit``.
+        y : array-like of shape (n_windows,)
+            Labels of a classifier, integers or strings, or numbers for a regressor.
+        groups : array-like of shape (n_windows,), default=None
+            Subject of each window; needed for ``early_stopping``.
+        sample_weight : array-like of shape (n_windows,), default=None
+            Weight of each window in the loss, which is the weighted mean over a batch. Windows
+            of weight 0 are left out.
+
+        Returns
+        -------
+        self
+        """
+        with self._fitting():
+            check_consistent_length(X, y, groups)
+            weight = check_weight(sample_weight, _num_samples(X), "sample_weight")
+            if weight is not None and not weight.all():
+                used, given = np.flatnonzero(weight), (X, y, groups, weight)
+                X, y, groups, weight = (x if x is None else _safe_indexing(x, used) for x in given)
+            self._check_settings(groups)
+            self._loss_arguments = {} if weight is None else {"reduction": "none"}
+            target, loss_weight = self._encode_labels(y, weight)
+            self.groups_seen_ = None if groups is None else np.unique(groups)
+            inputs = self._start(X, groups)
+            n_batches = len(EvenBatches(len(inputs), self.batch_size, shuffle=True))
+            self.epochs_ = range(max(self.max_epochs, ceil(self.min_steps / n_batches)))
+            params = {} if groups is None else {"groups": np.asarray(groups)}
+            dataset = WindowDataset(inputs, target, loss_weight=loss_weight)
+            with self._reproducible():
+                self.initialize()
+                self._warm_up(X, y, groups, weight)
+                super().partial_fit(dataset, target, epochs=len(self.epochs_), **params)
+        return self
+
+    partial_fit = available_if(never)(NeuralNet.partial_fit)  # trained by fit, once
+
+    def _check_settings(self, groups):
+        if self.early_stopping is None:
+            return
+        if self.train_split is not None:
+            raise ValueError("Give early_stopping or train_split, not both.")
+        if groups is None or len(np.unique(groups)) < 2:
+            raise ValueError("early_stopping needs fit(X, y, groups=groups) with two subjects.")
+
+    def _start(self, X, groups):
+        """Return what the module is trained on."""
+        return self._inputs(X, reset=True)
+
+    def _warm_up(self, X, y, groups, weight):
+        """Change the initial weights before training; the head alone has nothing to change."""
+
+    def _inputs(self, X, reset=False):
+        """Return what the module is called with, checked."""
+        if isinstance(X, SignalDict) or getattr(X, "ndim", 2) == 3:
+            raise ValueError(
+                f"{type(self).__name__} takes features, got windows: put an encoder in front of it."
+            )
+        X = validate_data(self, X, reset=reset, dtype=np.float32)
+        return SignalDict(features=X)
+
+    def initialize_module(self):
+        """Build the head."""
+        self.module_ = self._build_head(self.n_features_in_)
+        return self
+
+    def _build_head(self, n_features):
+        kwargs = {"n_classes": self._n_outputs, **self.get_params_for("head")}
+        return self.head(n_features=n_features, **kwargs)
+
+    def initialize_criterion(self):
+        """Build the loss; where windows have weights, it is the loss of each window."""
+        kwargs = {**self.get_params_for("criterion"), **self._loss_arguments}
+        self.criterion_ = self.initialized_instance(self.criterion, kwargs)
+        return self
+
+    def get_loss(self, y_pred, y_true, *args, **kwargs):
+        """Average the loss over a batch, with the windows' weights if there are any."""
+        y_true, weight = y_true if isinstance(y_true, list) else (y_true, None)
+        loss = super().get_loss(y_pred, y_true, *args, **kwargs)
+        if weight is None:  # as windows of ``predefined_split`` beside weighted ones
+            return loss.mean()
+        weight = weight.to(loss)
+        return (weight * loss).sum() / weight.sum()
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Hold out training subjects for early stopping."""
+        if self.early_stopping is None:
+            train, valid = super().get_split_datasets(X, y, **fit_params)
+            if isinstance(valid, Dataset):  # of predefined_split, which fit has not checked
+                valid = self.get_dataset(self._inputs(valid.X), self._encode(valid.y))
+            return train, valid
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        split = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+        return ValidSplit(split)(self.get_dataset(X, y), y, **fit_params)
+
+    def infer(self, x, **fit_params):
+        """Compute the scores of one batch; ``fit_params`` such as groups are not for the module."""
+        with self._autocast() if self.module_.training else nullcontext():
+            scores = self._score(self._to_device(x))
+        return scores.float()
+
+    def _score(self, inputs):
+        return self.module_(inputs["features"][:, 0])
+
+    @property
+    def _default_callbacks(self):
+        if self.early_stopping is None:
+            return super()._default_callbacks
+        patience = EarlyStopping(patience=self.early_stopping, load_best=True)
+        return [*super()._default_callbacks, ("early_stopping", patience)]
+
+
+class HeadClassifier(HeadNet, NeuralNetClassifier):
     """Classify features, such as embeddings, with a small neural network.
 
     A skorch net that is a scikit-learn classifier. Behind any transformer of windows it trains
@@ -48,7 +179,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
     criterion : class, default=torch.nn.CrossEntropyLoss
         Loss of the scores, with the arguments ``criterion__...``.
     class_weight : dict, "balanced" or None, default=None
-        Weight of each class in the loss, as in scikit-learn.
+        Weight of each class in the loss, as in scikit-learn; ``sample_weight`` multiplies it.
     early_stopping : int or None, default=None
         Epochs without a lower loss on held-out *training* subjects after which training stops
         and the best epoch is restored. Needs ``fit(X, y, groups=groups)``.
@@ -73,6 +204,7 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
     See Also
     --------
     SSLClassifier : Train the network together with the head.
+    HeadRegressor : The same for continuous targets.
 
     Examples
     --------
@@ -82,10 +214,6 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
     >>> HeadClassifier(random_state=0).fit(X, ["rest", "stress"] * 4).predict_proba(X).shape
     (8, 2)
     """
-
-    prefixes_ = [*NeuralNetClassifier.prefixes_, "head"]  # a list, to which skorch adds its own
-    _built_by = ("head",)
-    _not_parameters = ("module",)
 
     def __init__(
         self,
@@ -131,39 +259,6 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
             **kwargs,
         )
 
-    def fit(self, X, y, groups=None):
-        """Train on labelled windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, n_features)
-            Features; for ``SSLClassifier`` windows, as in ``SSLEncoder.fit``.
-        y : array-like of shape (n_windows,)
-            Labels, integers or strings.
-        groups : array-like of shape (n_windows,), default=None
-            Subject of each window; needed for ``early_stopping``.
-
-        Returns
-        -------
-        self
-        """
-        with self._fitting():
-            self._check_settings(groups)
-            y = self._check_labels(X, y, groups)
-            inputs = self._start(X, groups)
-            self._class_weight = None
-            if self.class_weight is not None:
-                given = {"classes": self.classes_inferred_, "y": self.classes_inferred_[y]}
-                self._class_weight = compute_class_weight(self.class_weight, **given)
-            n_batches = len(EvenBatches(len(inputs), self.batch_size, shuffle=True))
-            self.epochs_ = range(max(self.max_epochs, ceil(self.min_steps / n_batches)))
-            params = {} if groups is None else {"groups": np.asarray(groups)}
-            with self._reproducible():
-                self.initialize()
-                self._warm_up(X, y, groups)
-                super().partial_fit(inputs, y, epochs=len(self.epochs_), **params)
-        return self
-
     def predict_proba(self, X):
         """Return the probability of each class, of shape (n_windows, n_classes)."""
         check_is_fitted(self)
@@ -175,28 +270,25 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    partial_fit = available_if(never)(NeuralNetClassifier.partial_fit)  # trained by fit, once
-
-    def _check_settings(self, groups):
-        if self.early_stopping is None:
-            return
-        if self.train_split is not None:
-            raise ValueError("Give early_stopping or train_split, not both.")
-        if groups is None or len(np.unique(groups)) < 2:
-            raise ValueError("early_stopping needs fit(X, y, groups=groups) with two subjects.")
-
-    def _check_labels(self, X, y, groups):
-        """Return the number of each label's class."""
-        check_consistent_length(X, y, groups)
+    def _encode_labels(self, y, weight):
+        """Return the number of each label's class, and the weights of windows in the loss."""
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
-        self.classes_inferred_, y = np.unique(y, return_inverse=True)
-        if len(self.classes_inferred_) < 2:
+        self.classes_inferred_, codes = np.unique(y, return_inverse=True)
+        self._n_outputs = len(self.classes_inferred_)
+        if self._n_outputs < 2:
             found = self.classes_inferred_.tolist()
             raise ValueError(f"y needs two classes or more, got one class: {found}.")
-        self.groups_seen_ = None if groups is None else np.unique(groups)
-        return y
+        if self.class_weight is None:
+            return codes, weight
+        of_class = compute_class_weight(self.class_weight, classes=self.classes_inferred_, y=y)
+        if weight is None:
+            self._loss_arguments["weight"] = torch.as_tensor(of_class, dtype=torch.float32)
+            return codes, None
+        if self.class_weight == "balanced":
+            of_class = 1 / np.bincount(codes, weight)
+        return codes, weight * of_class[codes]
 
     def _encode(self, y):
         """Return the number of each label's class, for held-out windows."""
@@ -205,63 +297,3 @@ class HeadClassifier(WindowNet, NeuralNetClassifier):
         if len(unknown):
             raise ValueError(f"Held-out labels must be of {self.classes_inferred_}, got {unknown}.")
         return np.searchsorted(self.classes_inferred_, y)
-
-    def _start(self, X, groups):
-        """Return what the module is trained on."""
-        return self._inputs(X, reset=True)
-
-    def _warm_up(self, X, y, groups):
-        """Change the initial weights before training; the head alone has nothing to change."""
-
-    def _inputs(self, X, reset=False):
-        """Return what the module is called with, checked."""
-        if isinstance(X, SignalDict) or getattr(X, "ndim", 2) == 3:
-            raise ValueError(
-                "HeadClassifier takes features, got windows: put an encoder in front of it."
-            )
-        X = validate_data(self, X, reset=reset, dtype=np.float32)
-        return SignalDict(features=X)
-
-    def initialize_module(self):
-        """Build the head."""
-        self.module_ = self._build_head(self.n_features_in_)
-        return self
-
-    def _build_head(self, n_features):
-        kwargs = {"n_classes": len(self.classes_inferred_), **self.get_params_for("head")}
-        return self.head(n_features=n_features, **kwargs)
-
-    def initialize_criterion(self):
-        """Build the loss, with the weights of the classes."""
-        kwargs = self.get_params_for("criterion")
-        if self._class_weight is not None:
-            kwargs["weight"] = torch.as_tensor(self._class_weight, dtype=torch.float32)
-        self.criterion_ = self.initialized_instance(self.criterion, kwargs)
-        return self
-
-    def get_split_datasets(self, X, y=None, **fit_params):
-        """Hold out training subjects for early stopping."""
-        if self.early_stopping is None:
-            train, valid = super().get_split_datasets(X, y, **fit_params)
-            if isinstance(valid, Dataset):  # of predefined_split, which fit has not checked
-                valid = self.get_dataset(self._inputs(valid.X), self._encode(valid.y))
-            return train, valid
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        split = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
-        return ValidSplit(split)(self.get_dataset(X, y), y, **fit_params)
-
-    def infer(self, x, **fit_params):
-        """Score the classes for one batch; ``fit_params`` such as groups are not for the module."""
-        with self._autocast() if self.module_.training else nullcontext():
-            scores = self._score(self._to_device(x))
-        return scores.float()
-
-    def _score(self, inputs):
-        return self.module_(inputs["features"][:, 0])
-
-    @property
-    def _default_callbacks(self):
-        if self.early_stopping is None:
-            return super()._default_callbacks
-        patience = EarlyStopping(patience=self.early_stopping, load_best=True)
-        return [*super()._default_callbacks, ("early_stopping", patience)]

@@ -43,7 +43,7 @@ def samples(number, seconds=SECONDS):
 
 def content(n_trials=20):
     """Return the variables of one subject, whose arousal grows with the trial."""
-    ratings = [np.array([[0.1 * n, *RATINGS[1:]]]) for n in range(1, n_trials + 1)]
+    ratings = [np.array([[1 + 0.1 * n, *RATINGS[1:]]]) for n in range(1, n_trials + 1)]
     return {
         "VideoIDs": cell([f"v{n}" for n in range(n_trials)]),
         "joined_data": cell([samples(n) for n in range(1, n_trials + 1)]),
@@ -102,7 +102,7 @@ def test_a_rating_holds_for_all_windows_of_its_trial(tmp_path, seconds, duration
     windows = make_windows(recording, duration, step, labels=RatingLabels("arousal"))
     assert windows.dropped == {}
     assert windows.onset[-1] + duration > seconds - step
-    assert set(windows.y) == {0.1}
+    assert set(windows.y) == {1.1}
 
 
 def test_ratings_are_annotated_from_start_to_end_of_the_trial(folder):
@@ -114,7 +114,7 @@ def test_the_mean_rating_divides_trials_into_low_and_high(folder):
     recordings = load_amigos(folder)
     mean = np.nanmean([r.annotations["arousal"][0] for r in recordings])
     windows = make_windows(recordings, 10, labels=RatingLabels("arousal", bins=[mean]))
-    assert mean == pytest.approx(1.05)
+    assert mean == pytest.approx(2.05)
     assert windows.y.tolist() == [0] * 20 + [1] * 20
 
 
@@ -161,7 +161,8 @@ def test_nan_is_kept_for_make_windows_to_drop(tmp_path):
     variables["joined_data"][0, 0][:, 15] = np.nan
     recordings = load_amigos(write(tmp_path, variables=variables))
     assert np.isnan(recordings[0].signals["ecg"]).all()
-    assert make_windows(recordings[:2], 10).dropped == {"non-finite": 2}
+    with pytest.warns(UserWarning, match=r"2 of \d+ windows are dropped: .* gap"):
+        assert make_windows(recordings[:2], 10).dropped == {"non-finite": 2}
 
 
 def test_subjects_are_sorted_by_number_wherever_their_files_are(tmp_path):

@@ -173,7 +173,8 @@ def test_nan_is_kept_for_make_windows_to_drop(folder):
     write(folder, samples, "P02", 9)
     recordings = load_ascertain(folder, sampling_rate=RATE)
     assert np.isnan(recordings[0].signals["ecg"]).all()
-    assert make_windows(recordings, 10).dropped == {"non-finite": 2}
+    with pytest.warns(UserWarning, match=r"2 of \d+ windows are dropped: .* gap"):
+        assert make_windows(recordings, 10).dropped == {"non-finite": 2}
 
 
 def test_subject_without_clips_is_refused(folder):

@@ -10,9 +10,14 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
+from study_parts import GROUPS, SIGNALS, Encoder, Y, make_signals
 
 from physio_ssl import SSLEncoder, StageLabels, Windows, make_windows
 from physio_ssl.datasets import simulate_wristband
@@ -240,6 +245,20 @@ def test_an_embedding_joins_each_table_of_features(study, windows, encoder):
     assert scores == [r["macro_f1"] for r in by_hand.records]
 
 
+def test_features_join_the_embedding_of_the_same_windows():
+    encoder = Encoder().fit(make_signals(1), groups=np.repeat("other", 60))
+    features = np.random.default_rng(1).normal(Y == "stress")[:, np.newaxis]
+    settings = {"baselines": {"features": (LinearProbe(), features)}, "keep_predictions": True}
+    model = make_pipeline(FrozenEstimator(encoder), LogisticRegression())
+    records = leave_subjects_out({"m": model}, SIGNALS, **settings).records
+    joined = np.hstack([features, encoder.transform(SIGNALS.X)])
+    for record in (record for record in records if "added_to" in record):
+        test = GROUPS == record["subject"]
+        expected = LinearProbe((1, 3)).fit(joined[~test], Y[~test], groups=GROUPS[~test])
+        found = record["predictions"]["probability"]
+        np.testing.assert_allclose(found, expected.predict_proba(joined[test]))
+
+
 def test_only_the_models_named_join_the_features(windows, encoder):
     models = {name: probe(FrozenEstimator(encoder)) for name in ("a", "b")}
     some = {
@@ -345,6 +364,35 @@ def test_a_probe_chooses_c_on_people_held_out():
     assert LinearProbe().fit(shared, y, groups=groups).C_ > 1
 
 
+def test_a_probe_chooses_as_a_loop_by_hand():
+    rng = np.random.default_rng(0)
+    groups, y = np.repeat(np.arange(4), 12), (rng.random(48) < 0.3).astype(int)
+    X = rng.normal(size=(48, 12)) * (1 + groups[:, np.newaxis]) ** 2 + y[:, np.newaxis]
+    candidates, losses = np.logspace(-3, 2, 21), []
+    for C in candidates:
+        losses.append([])
+        for train, test in GroupKFold(4).split(X, y, groups):
+            found = LinearProbe(C=(C,)).fit(X[train], y[train]).predict_proba(X[test])
+            weight = compute_sample_weight("balanced", y[test])
+            losses[-1].append(log_loss(y[test], found, sample_weight=weight))
+    expected = candidates[np.mean(losses, axis=1).argmin()]
+    assert LinearProbe(C=tuple(candidates)).fit(X, y, groups=groups).C_ == expected
+
+
+def test_a_probe_scales_by_people_it_is_trained_on(monkeypatch):
+    class Watched(SimpleImputer):
+        def fit(self, X, y=None):
+            seen.append(set(X[:, 0]))
+            return super().fit(X, y)
+
+    monkeypatch.setattr("physio_ssl.evaluation.linear_probe.SimpleImputer", Watched)
+    groups, seen = np.repeat([0, 1, 2], 10), []
+    X = np.column_stack([groups, np.random.default_rng(0).normal(size=30)])
+    LinearProbe().fit(X, np.tile([0, 1], 15), groups=groups)
+    assert sorted(map(sorted, seen[:-1])) == [[0, 1], [0, 2], [1, 2]]
+    assert seen[-1] == {0, 1, 2}
+
+
 def test_a_probe_without_people_to_hold_out_takes_the_middle_value():
     X, y = table().X, table().y
     assert LinearProbe().fit(X, y).C_ == LinearProbe().fit(X, y, groups=np.zeros(30)).C_ == 1
@@ -364,7 +412,7 @@ def test_a_wide_block_does_not_drown_a_narrow_one():
     y = np.tile([0, 1], 60)
     X = np.column_stack([y + rng.normal(size=120), rng.normal(size=(120, 100))])
     plain, weighted = (LinearProbe(w, C=(0.1,)).fit(X, y) for w in (None, (1, 100)))
-    share = [abs(p.classifier_.coef_[0, 0]) for p in (plain, weighted)]
+    share = [abs(p.model_.coef_[0, 0]) for p in (plain, weighted)]
     scale = [1 / np.sqrt(101), 1]
     assert share[1] * scale[1] > 3 * share[0] * scale[0]
 

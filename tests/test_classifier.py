@@ -13,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 
@@ -195,6 +196,14 @@ def test_early_stopping_holds_out_subjects_and_restores_the_best_epoch():
     assert -np.log(right).mean() == pytest.approx(min(losses), rel=1e-4)
 
 
+def test_other_seeds_hold_out_other_people():
+    settings = {"early_stopping": 1, "max_epochs": 1, "min_steps": 0}
+    heads = [
+        make_head(random_state=s, **settings).fit(FEATURES, Y, groups=GROUPS) for s in range(5)
+    ]
+    assert len({GROUPS[held_out(head, FEATURES, Y)[0]] for head in heads}) > 1
+
+
 def test_several_targets_need_one_model_each():
     valence = np.random.default_rng(0).permutation(Y)
     model = MultiOutputClassifier(make_head()).fit(FEATURES, np.column_stack([Y, valence]))
@@ -208,8 +217,10 @@ def test_several_targets_need_one_model_each():
         ({"early_stopping": 3}, r"fit\(X, y, groups=groups\)"),
         ({"early_stopping": 3, "train_split": len}, "not both"),
         ({"class_weight": "heavy"}, "heavy"),
-        ({"batch_size": 0}, "batch_size must be positive"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1"),
         ({"head__width": 3}, "width"),
+        ({"head__hidden_size": (8, 4)}, r"hidden_size must be a positive .* got \(8, 4\)"),
+        ({"head__hidden_size": 0}, "hidden_size must be a positive integer, got 0"),
     ],
 )
 @both
@@ -307,6 +318,43 @@ def test_the_encoder_computes_where_the_classifier_does():
     tuned = make_classifier(device="cpu:0", linear_probe_first=True).fit(X, Y)
     assert tuned.encoder_.device == "cpu:0"
     assert FROZEN.estimator.device == "cpu"
+
+
+def test_fine_tuning_adds_to_the_people_seen():
+    encoder = FrozenEstimator(make_encoder(max_epochs=0).fit(X, groups=np.repeat("other", 60)))
+    tuned = make_classifier(encoder, max_epochs=0, min_steps=0).fit(X, Y, groups=GROUPS)
+    assert_array_equal(tuned.encoder_.groups_seen_, ["S1", "S2", "S3", "other"])
+
+
+def test_a_network_from_random_weights_has_the_rate_of_the_head():
+    model = make_classifier(mode="supervised", max_epochs=1, min_steps=0).fit(X, Y)
+    assert [group["lr"] for group in model.optimizer_.param_groups] == [SMALL["lr"]]
+
+
+class Training(Callback):
+    """Notes whether network and head are in training mode."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.modes_ = set()
+
+    def on_batch_end(self, net, **kwargs):
+        self.modes_.add((net.module_.network.training, net.module_.head.training))
+
+
+@pytest.mark.parametrize("first, expected", [(False, (True, True)), (True, (False, True))])
+def test_the_network_has_no_dropout_after_a_linear_probe(first, expected):
+    settings = {"max_epochs": 1, "min_steps": 0, "callbacks": [("modes", Training())]}
+    model = make_classifier(linear_probe_first=first, **settings)
+    # The probe has a head alone, and callbacks of its own.
+    model._warm_up = lambda *args: None
+    assert dict(model.fit(X, Y).callbacks_)["modes"].modes_ == {expected}
+
+
+def test_other_seeds_pretrain_another_encoder():
+    encoder = make_encoder(random_state=None, max_epochs=0)
+    settings = {"max_epochs": 0, "min_steps": 0}
+    one, other = (make_classifier(encoder, random_state=s, **settings).fit(X, Y) for s in (0, 1))
+    assert not torch.equal(network_weights(one), network_weights(other))
 
 
 def test_supervised_training_uses_no_weights_and_no_seed_of_the_encoder():

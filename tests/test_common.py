@@ -22,12 +22,14 @@ from physio_ssl import (
     ChannelStatistics,
     HandcraftedFeatures,
     HeadClassifier,
+    HeadRegressor,
     PerModality,
     SelectModality,
     SSLClassifier,
     SSLEncoder,
+    SSLRegressor,
 )
-from physio_ssl.evaluation import LinearProbe
+from physio_ssl.evaluation import LinearProbe, LinearProbeRegressor
 from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer, TokenNetwork
 from physio_ssl.preprocessing import (
     BandpassFilter,
@@ -107,7 +109,9 @@ INSTANCES = [
     GaussianNoise(),
     HandcraftedFeatures(sampling_rate=64, missing=0.0),
     LinearProbe(),
+    LinearProbeRegressor(),
     HeadClassifier(max_epochs=10, lr=1e-2, random_state=0),
+    HeadRegressor(max_epochs=10, lr=1e-2, random_state=0),
     HeartRateChannels(sampling_rate=64),
     LowpassFilter(0.2, sampling_rate=1, order=1),
     MagnitudeWarp(),
@@ -117,6 +121,7 @@ INSTANCES = [
     Permutation(n_pieces=1),
     Resample(2, 3),
     SSLClassifier(make_encoder(Linear, TASKS[0]), max_epochs=10, lr=1e-2, random_state=0),
+    SSLRegressor(make_encoder(Linear, TASKS[0]), max_epochs=10, lr=1e-2, random_state=0),
     *(make_encoder(network, TASKS[0]) for network in NETWORKS),
     Scaling(),
     SelectModality("signal"),
@@ -127,6 +132,8 @@ INSTANCES = [
 ]
 FAILED_BY_SKORCH = {
     "check_no_attributes_set_in_init": "skorch keeps its keyword arguments in __init__",
+    "check_sample_weight_equivalence_on_dense_data": "a repeated window is in several batches",
+    "check_sample_weight_equivalence_on_sparse_data": "sparse features are refused",
 }
 
 
@@ -256,7 +263,8 @@ def test_windows_are_treated_independently(estimator, X, y):
 @every_instance
 def test_estimators_work_in_cross_validation_by_subject(estimator, X, y):
     groups = np.repeat(["S1", "S2", "S3"], 4)
-    X = X[:, 0] if isinstance(estimator, (HeadClassifier, LinearProbe)) else X
+    takes_features = (HeadClassifier, HeadRegressor, LinearProbe, LinearProbeRegressor)
+    X = X[:, 0] if isinstance(estimator, takes_features) else X
     if hasattr(estimator, "transform"):
         flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
         estimator = make_pipeline(estimator, flatten, LogisticRegression())

@@ -4,6 +4,7 @@ import pytest
 
 from physio_ssl import Recording, SignalDict, Windows, make_windows
 from physio_ssl.evaluation import LinearProbe, audit_confounds, leave_subjects_out
+from physio_ssl.evaluation.clock import predict_left_out
 from physio_ssl.plotting import ConfoundsDisplay
 
 RATE, DURATION = 16, 20.0
@@ -44,6 +45,18 @@ def audit(windows, **kwargs):
 
 def row(report, confound):
     return report.table.set_index("confound").loc[confound]
+
+
+def test_a_clock_predicts_people_left_out():
+    rng = np.random.default_rng(0)
+    subjects, y = np.repeat(np.arange(8), 10), rng.integers(2, size=80)
+    minutes = rng.normal(size=(80, 1))
+    before = predict_left_out(minutes, y, subjects)
+    own = np.where(subjects == 3, 1 - y, y)  # one's own labels make no difference
+    after = predict_left_out(minutes, own, subjects)
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one[subjects == 3], other[subjects == 3])
+        assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(

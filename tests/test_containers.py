@@ -150,6 +150,48 @@ def test_bad_recordings_are_refused(changes, error, match):
         make_recording(**changes)
 
 
+@pytest.mark.parametrize("annotations", [None, STAGES])
+def test_annotating_gives_a_new_recording_with_all_events_by_onset(annotations):
+    recording = make_recording(annotations=annotations)
+    annotated = recording.annotate([4, 0.5], [1, 2], ["a longer name", "rest"])
+    expected = [(0.5, 2, "rest"), (1, 4, "stress"), (4, 1, "a longer name")]
+    expected = expected if annotations else [expected[0], expected[2]]
+    assert list(zip(*annotated.annotations.values(), strict=True)) == expected
+    assert annotated.signals == recording.signals
+    assert recording.annotations == make_recording(annotations=annotations).annotations
+
+
+@pytest.mark.parametrize("clock, onset", [("recording", 1), ("file", 1.75), ("unix", 101)])
+def test_onsets_count_from_the_start_of_the_clock(clock, onset):
+    recording = make_recording(annotations=None, start_time=100, start_offset=0.75)
+    copy = pickle.loads(pickle.dumps(recording))
+    assert copy.annotate(onset, 1, "tag", clock=clock).annotations["onset"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "event, settings, message",
+    [
+        ((1, 1, "tag"), {"clock": "chest"}, "clock must be one of recording, file, unix"),
+        ((1, 1, "tag"), {"clock": "unix"}, "unix, the last with a start_time, got 'unix'"),
+        ((11, 1, "tag"), {}, "overlap the recording, 0 to 10 s, got 1 outside, the first at 11 s"),
+        (([1, -9], 1, "tag"), {}, "got 1 outside, the first at -9 s"),
+        ((np.nan, 1, "tag"), {}, "got 1 outside, the first at nan s"),
+        (([1, 2], [1, 2, 3], "tag"), {}, r"equally long, .* shapes \(2,\), \(3,\), \(1,\)"),
+        (([[1, 2]], 1, "tag"), {}, r"1-D .* shapes \(1, 2\), \(1,\), \(1,\)"),
+        ((1, -1, "tag"), {}, "durations must not be negative"),
+    ],
+)
+def test_events_that_cannot_be_are_refused(event, settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_recording().annotate(*event, **settings)
+
+
+def test_events_cannot_be_added_to_ratings():
+    recording = make_recording(annotations={"time": [0, 1], "arousal": [3, 4]})
+    with pytest.raises(ValueError, match="ratings over time, got .*arousal"):
+        recording.annotate(1, 1, "tag")
+
+
 def test_a_plain_array_is_the_modality_signal():
     for X in (np.ones((5, 20)), np.ones((5, 2, 20))):
         assert list(as_modalities(X)) == ["signal"]

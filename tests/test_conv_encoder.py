@@ -127,8 +127,10 @@ def test_sizes_that_do_not_fit_are_refused():
     for kwargs, match in [
         ({"n_filters": (8, 8)}, r"n_filters .* got \(8, 8\) and \(32, 16, 8\)"),
         ({"n_filters": (), "kernel_sizes": ()}, r"n_filters .* got \(\) and \(\)"),
-        ({"kernel_sizes": (4, 0, 2)}, r"kernel_sizes .* \(4, 0, 2\)"),
-        ({"pool_size": 0}, "pool_size .* got 0 and 2"),
+        ({"kernel_sizes": (4, 0, 2)}, "kernel_sizes .* got 4, 0, 2"),
+        ({"n_filters": (1.5, 8, 8)}, "n_filters .* got 1.5, 8, 8"),
+        ({"pool_stride": 2.0}, "pool_stride .* got 2.0"),
+        ({"pool_size": 0}, "pool_size .* got 0"),
     ]:
         with pytest.raises(ValueError, match=match):
             make_network(**kwargs)

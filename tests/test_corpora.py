@@ -59,6 +59,21 @@ def assert_same(ours, theirs):
         assert getattr(ours, name) == getattr(theirs, name)
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_native_signals_are_concatenated_and_written_with_the_windows(on_disk, tmp_path):
+    rates = {"ecg": 128}
+    one, two = (
+        replace(w, native={"ecg": np.repeat(w.X["ecg"], 4, axis=-1)}, native_sampling_rate=rates)
+        for w in (ONE, TWO)
+    )
+    both = concatenate_windows({"a": one, "b": two}, tmp_path / "both" if on_disk else None)
+    assert list(both.X) == ["ecg", "eda"] and list(both.native) == ["ecg"]
+    assert_array_equal(both.native["ecg"], np.repeat(both.X["ecg"], 4, axis=-1))
+    assert both.native_sampling_rate == rates
+    with pytest.raises(ValueError, match="same native_sampling_rate"):
+        concatenate_windows({"a": one, "b": TWO})
+
+
 def test_windows_of_all_corpora_follow_each_other():
     both = concatenate_windows({"a": ONE, "b": TWO})
     for name in ("ecg", "eda"):

@@ -145,7 +145,8 @@ def test_nan_is_kept_for_make_windows_to_drop(tmp_path):
     dreamer["Data"][0, 0]["ECG"]["stimuli"][0, 0][:] = np.nan
     recordings = load_dreamer(write(tmp_path, dreamer))
     assert np.isnan(recordings[0].signals["ecg"]).all()
-    assert make_windows(recordings, 10).dropped == {"non-finite": 2}
+    with pytest.warns(UserWarning, match=r"2 of \d+ windows are dropped: .* gap"):
+        assert make_windows(recordings, 10).dropped == {"non-finite": 2}
 
 
 def test_unknown_part_is_refused(path):

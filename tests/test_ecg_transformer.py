@@ -130,6 +130,8 @@ def test_bad_arguments_are_refused():
         ({"dropout": 1.0}, "dropout .* got 1.0 and 0.0"),
         ({"kernel_sizes": (65, 32, 17)}, r"odd .* got \(65, 32, 17\)"),
         ({"kernel_sizes": (65, 33)}, r"one more .* got \(65, 33\)"),
+        ({"d_model": 16.0}, "d_model must be a positive integer, got 16.0"),
+        ({"n_filters": (64, 0)}, "n_filters must be .* got 65, 33, 17, 64, 0"),
         ({"patch_size": 16.0}, "patch_size .* not float"),
         ({"patch_size": 0}, "patch_size == 0"),
         ({"patch_size": 129}, "patch_size == 129, must be <= 128"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from physio_ssl.datasets import load_empatica, load_empatica_corpus
+from physio_ssl.datasets._empatica_csv import _parse_samples
 
 START = 1495437325
 
@@ -23,7 +24,7 @@ def _files(seconds=10):
     """Return the files of a session without any trap."""
     return {
         "BVP.csv": _export(np.arange(64 * seconds) - 100.25, 64),
-        "EDA.csv": _export(np.arange(4 * seconds) + 0.5, 4),
+        "EDA.csv": _export(np.arange(4 * seconds) / 4 + 0.5, 4),
         "TEMP.csv": _export(np.arange(4 * seconds) / 4 + 30, 4),
     }
 
@@ -62,7 +63,7 @@ def temperatures(session):
 def test_signals_are_what_the_files_hold(session):
     recording = load_empatica(session)
     np.testing.assert_array_equal(recording.signals["bvp"][0, 0], np.arange(640) - 100.25)
-    np.testing.assert_array_equal(recording.signals["eda"][0, 0], np.arange(40) + 0.5)
+    np.testing.assert_array_equal(recording.signals["eda"][0, 0], np.arange(40) / 4 + 0.5)
     np.testing.assert_array_equal(recording.signals["temp"][0, 0], np.arange(40) / 4 + 30)
     assert recording.sampling_rate == {"bvp": 64, "eda": 4, "temp": 4}
 
@@ -127,21 +128,19 @@ def test_mark_that_spreadsheets_put_first_is_ignored(session):
 
 
 def test_numbers_of_any_form_are_read(session):
-    (session / "EDA.csv").write_text(f"{START}\n4\n1\n-2.5\n3e-2\n+0.125")
-    eda = load_empatica(session, signals=["eda"]).signals["eda"]
-    np.testing.assert_allclose(eda[0, 0], [1, -2.5, 0.03, 0.125])
+    (session / "BVP.csv").write_text(f"{START}\n64\n1\n-2.5\n3e-2\n+0.125")
+    bvp = load_empatica(session, signals=["bvp"]).signals["bvp"]
+    np.testing.assert_allclose(bvp[0, 0], [1, -2.5, 0.03, 0.125])
 
 
 @given(
-    integers=st.lists(st.integers(-(10**8), 10**8), min_size=1, max_size=20).filter(any),
+    integers=st.lists(st.integers(-(10**8), 10**8), min_size=1, max_size=20),
     n_decimals=st.integers(0, 8),
 )
-def test_numbers_are_read_as_python_reads_them(tmp_path_factory, integers, n_decimals):
+def test_numbers_are_read_as_python_reads_them(integers, n_decimals):
     texts = [f"{integer / 10**n_decimals:.{n_decimals}f}" for integer in integers]
-    session = tmp_path_factory.mktemp("S1")
-    (session / "BVP.csv").write_text("\n".join([str(START), "64", *texts]) + "\n")
-    bvp = load_empatica(session, signals=["bvp"]).signals["bvp"][0, 0]
-    np.testing.assert_array_equal(bvp, np.array(list(map(float, texts)), dtype=np.float32))
+    samples = _parse_samples("\n".join([*texts, ""]).encode(), 1, "BVP.csv")
+    np.testing.assert_array_equal(samples[:, 0], list(map(float, texts)))
 
 
 def test_clock_starts_at_the_latest_start(session):
@@ -157,11 +156,11 @@ def test_signal_is_off_by_less_than_a_sample_after_a_start_between_samples(sessi
     (session / "BVP.csv").write_text(text)
     recording = load_empatica(session)
     assert recording.start_time == pytest.approx(START + 0.1, abs=1e-6)
-    assert recording.signals["eda"][0, 0, 0] == 1.5
+    assert recording.signals["eda"][0, 0, 0] == 0.75
 
 
 def test_ends_of_signals_are_left_as_they_are(session):
-    (session / "EDA.csv").write_text(_export(np.arange(48) + 0.5, 4))
+    (session / "EDA.csv").write_text(_export(np.arange(48) / 4 + 0.5, 4))
     assert load_empatica(session).signals["eda"].shape == (1, 1, 48)
 
 
@@ -197,9 +196,9 @@ def test_later_sentinels_are_refused(temperatures):
         load_empatica(session)
 
 
-@pytest.mark.parametrize("name, value", [("BVP", 0), ("EDA", 0), ("TEMP", 382.21)])
-def test_signal_without_any_measurement_is_refused(session, name, value):
-    (session / f"{name}.csv").write_text(_export([value] * 20, 4))
+@pytest.mark.parametrize("name, rate, value", [("BVP", 64, 0), ("EDA", 4, 0), ("TEMP", 4, 382.21)])
+def test_signal_without_any_measurement_is_refused(session, name, rate, value):
+    (session / f"{name}.csv").write_text(_export([value] * 20, rate))
     with pytest.raises(ValueError, match=rf"{name}\.csv must hold a measurement, got 20 samples"):
         load_empatica(session)
 
@@ -241,16 +240,24 @@ def test_files_without_content_give_no_annotations(session):
         assert len(load_empatica(_write(session, files)).annotations["onset"]) == 0
 
 
-def test_malformed_tags_are_refused(session):
-    (session / "tags.csv").write_text(f"{START}\nnoon\n")
-    with pytest.raises(ValueError, match=r"Line 2 of .*tags\.csv must be a number, got 'noon'"):
-        load_empatica(session)
+def test_tags_may_be_iso_text_in_utc(session):
+    (session / "tags.csv").write_text("2017-05-22 07:15:27.5\n2017-05-22T07:15:32Z\n")
+    assert load_empatica(session).annotations["onset"].tolist() == [2.5, 7]
 
 
-def test_several_files_of_tags_are_refused(session):
-    _write(session, {"tags.csv": "", "tags_S1.csv": ""})
-    with pytest.raises(ValueError, match=r"one file of tags at most, got tags\.csv, tags_S1"):
-        load_empatica(session)
+@pytest.mark.parametrize(
+    "files, message, onset",
+    [
+        ({"tags.csv": f"{START + 1}\nnoon\n"}, r"Line 2 of .*tags\.csv .* got 'noon'", [1]),
+        ({"tags.csv": "\x00\ufffd\n"}, r"tags\.csv must be text", []),
+        ({"tags.csv": "1\n", "tags_S1.csv": ""}, r"one file .* got tags\.csv, tags_S1", []),
+    ],
+)
+def test_bad_tags_are_a_warning_and_no_loss_of_the_session(session, files, message, onset):
+    with pytest.warns(UserWarning, match=f"Tags of .* are left out: .*{message}"):
+        recording = load_empatica(_write(session, files))
+    assert recording.duration == 10
+    assert recording.annotations["onset"].tolist() == onset
 
 
 def test_unknown_signals_are_refused(session):
@@ -283,7 +290,7 @@ def test_zip_file_of_several_sessions_is_refused(tmp_path):
 
 
 def test_file_that_is_no_zip_file_is_refused(session):
-    with pytest.raises(ValueError, match=r"BVP\.csv must be .* readable zip file"):
+    with pytest.raises(ValueError, match=r"BVP\.csv cannot be read as a zip file"):
         load_empatica(session / "BVP.csv")
 
 
@@ -359,6 +366,51 @@ def test_session_is_a_corpus_of_one(session):
     assert recording.subject == "S1"
 
 
+@pytest.fixture
+def conditions(tmp_path):
+    """Two people in two conditions, one folder for each condition."""
+    for seconds, session in enumerate(["rest/S01", "rest/S02", "stress/S01", "stress/S02"], 10):
+        _write(tmp_path / session, _files(seconds))
+    return tmp_path
+
+
+def test_subject_of_a_session_can_be_said_by_its_path(conditions):
+    recordings = load_empatica_corpus(conditions, subject=lambda path: path.parts[1])
+    found = [(recording.subject, recording.duration) for recording in recordings]
+    assert found == [("S01", 10), ("S01", 12), ("S02", 11), ("S02", 13)]
+    (rest, stress) = load_empatica_corpus(conditions, ["S02"], subject=lambda path: path.name)
+    assert (rest.duration, stress.duration) == (11, 13)
+
+
+def test_folders_that_may_be_conditions_are_named_in_a_warning(conditions):
+    with pytest.warns(UserWarning, match="taken to be rest, stress, .* sessions named S01, S02"):
+        recordings = load_empatica_corpus(conditions)
+    assert [recording.subject for recording in recordings] == ["rest", "rest", "stress", "stress"]
+
+
+def test_a_folder_of_one_name_in_each_subject_is_no_sign_of_conditions(tmp_path):
+    for subject in ("S01", "S02"):
+        _write(tmp_path / subject / "E4", _files(int(subject[1:]) + 10))
+    subjects = [recording.subject for recording in load_empatica_corpus(tmp_path)]
+    assert subjects == ["S01", "S02"]
+
+
+def test_subject_must_be_text(conditions):
+    for value in [None, "", 1]:
+        with pytest.raises(TypeError, match=f"must return a name of .*S01 as text, got {value!r}"):
+            load_empatica_corpus(conditions, subject=lambda path, value=value: value)
+
+
+def test_labels_on_the_clock_of_the_files_move_with_the_start(temperatures):
+    session = temperatures(382.21, 382.21, *range(30, 40))
+    recording = load_empatica(session)
+    assert recording.start_offset == 0.5
+    for onset, clock in [(2, "file"), (1.5, "recording"), (START + 2, "unix")]:
+        annotations = recording.annotate(onset, 1, "stress", clock=clock).annotations
+        assert annotations["onset"].tolist() == [1.5]
+    assert load_empatica(session, trim_start=False).start_offset == 0
+
+
 def test_signals_of_a_corpus_can_be_chosen(corpus):
     recordings = load_empatica_corpus(corpus, signals=["eda"])
     assert [list(recording.signals) for recording in recordings] == [["eda"]] * 3
@@ -390,7 +442,9 @@ def test_corpus_without_any_session_is_refused(tmp_path):
 
 
 def test_nurse_stress_has_76_sessions_of_15_subjects(data_folder):
-    recordings = load_empatica_corpus(data_folder / "NurseStress")
+    with pytest.warns(UserWarning, match=r"BG_1607218219\.zip.* should be written once") as caught:
+        recordings = load_empatica_corpus(data_folder / "NurseStress")
+    assert len({str(one.message).split(".zip")[0] for one in caught}) == 1
     assert len(recordings) == 76
     assert len({recording.subject for recording in recordings}) == 15
     assert sum(recording.duration for recording in recordings) / 3600 == pytest.approx(119, abs=0.5)

@@ -398,6 +398,29 @@ def test_without_weights_each_window_is_seen_once_per_epoch():
     assert_array_equal(np.sort(rows), np.tile(np.arange(len(X)), (10, 1)))
 
 
+def test_each_epoch_has_its_own_order():
+    epochs = np.reshape(drawn_by().train_, (10, len(X)))
+    assert len(np.unique(epochs, axis=0)) == 10
+
+
+def test_held_out_windows_keep_their_order():
+    split = ValidSplit([(np.arange(8, 24), np.arange(8))])
+    assert drawn_by(train_split=split).valid_ == 10 * list(range(8))
+
+
+def test_other_seeds_show_other_views(monkeypatch):
+    states, make_views = [], TransformRecognition.make_views
+
+    def note(self, signals, rng):
+        states.append(rng.bit_generator.state["state"]["state"])
+        return make_views(self, signals, rng)
+
+    monkeypatch.setattr(TransformRecognition, "make_views", note)
+    for seed in (0, 0, 1):
+        make_encoder(random_state=seed, max_epochs=1, batch_size=-1).fit(X)
+    assert states[0] == states[1] != states[2]
+
+
 def test_held_out_windows_are_not_drawn():
     weight = np.isin(np.arange(24), [3, 4, 10, 12, 20, 21])
     split = ValidSplit([(np.arange(8, 24), np.arange(8))])

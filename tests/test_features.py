@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -474,3 +475,11 @@ def test_channel_statistics_are_exact_in_every_batch_and_layout(X):
 def test_channel_statistics_refuse_other_channels_than_in_fit(X):
     with pytest.raises(ValueError, match="those of fit, .*'eda': 2.* got .*'eda': 1"):
         ChannelStatistics().fit(X).transform({**X, "eda": X["eda"][:, :1]})
+
+
+@pytest.mark.parametrize("transformer", [HandcraftedFeatures(64), ChannelStatistics()])
+def test_features_of_windows_need_no_fit(transformer):
+    bvp = np.random.default_rng(0).normal(size=(3, 1, 640))
+    expected = clone(transformer).fit(bvp).transform(bvp)
+    np.testing.assert_array_equal(transformer.transform(bvp), expected)
+    assert not hasattr(transformer, "n_channels_")

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.signal import butter, sosfiltfilt
+from scipy.stats import norm
 
 from physio_ssl.functional import (
     bandpass,
@@ -241,3 +242,10 @@ def test_detrend_equals_a_least_squares_fit(X):
     times = np.arange(X.shape[-1])
     line = np.polyval(np.polyfit(times, X[2, 1], 1), times)
     np.testing.assert_allclose(detrend(X)[2, 1], X[2, 1] - line, atol=1e-10)
+
+
+def test_normal_scores_are_the_quantiles_of_hazens_ranks():
+    order = np.random.default_rng(0).permutation(9)
+    np.testing.assert_allclose(normal_scores(order**3), norm.ppf((order + 0.5) / 9), atol=1e-12)
+    tied = normal_scores([5.0, 5.0, 6.0])  # ranks 1.5, 1.5 and 3
+    np.testing.assert_allclose(tied, norm.ppf([1 / 3, 1 / 3, 2.5 / 3]))

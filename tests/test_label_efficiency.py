@@ -63,6 +63,18 @@ def test_one_labelled_person_has_all_classes(seen):
     assert all(GROUPS[rows[0]] in SUBJECTS[3:] for rows in rows_of(seen, "fit"))
 
 
+def test_the_fewest_labelled_people_have_all_classes(seen):
+    y = np.where(np.isin(GROUPS, SUBJECTS[:3]), "rest", Y)
+    label_efficiency({"w": Watched()}, table(ROWS.X, y), n_subjects=[1, 4], n_repeats=5)
+    few = [rows for rows in rows_of(seen, "fit") if len(rows) == 12]
+    assert {GROUPS[rows[0]] for rows in few} == set(SUBJECTS[3:])
+
+
+def test_repeats_label_other_people(seen):
+    label_efficiency({"w": Watched()}, ROWS, n_subjects=[1], n_repeats=6)
+    assert len({GROUPS[rows[0]] for rows in rows_of(seen, "fit")[:6]}) > 1
+
+
 def test_a_model_without_a_seed_is_fitted_once_on_equal_labels(seen):
     results = label_efficiency({"w": Watched()}, ROWS, n_subjects=["all"], n_repeats=3)
     assert len(rows_of(seen, "fit")) == 5

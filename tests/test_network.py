@@ -112,6 +112,13 @@ def test_a_tcn_sees_the_past_only_and_as_far_as_its_receptive_field():
     assert reached.min() >= 60 - 30
 
 
+def test_the_last_step_of_a_tcn_is_a_relu():
+    for block in make_network().tokenizers["eda"].tcn:
+        x = torch.randn(2, block.conv1.weight_v.shape[1], 50)
+        h = block.conv2(block.conv1(x).relu()).relu()
+        assert_allclose(block(x).detach(), (h + block.residual(x)).relu().detach(), atol=1e-6)
+
+
 def test_token_sizes_go_by_name_not_by_order():
     network = MultimodalTransformer({"a": 1, "b": 1}, {"b": 60, "a": 300})
     assert network.token_size == {"a": 10, "b": 2}
@@ -155,6 +162,12 @@ def test_sizes_that_do_not_fit_are_refused():
         ({"n_times": 30}, "at least 31 samples, got .*'eda': 30"),
         ({"n_heads": 3}, "n_heads .* got 3 and 64"),
         ({"token_size": 0}, "token_size .* got 0"),
+        ({"token_size": 1.5}, "token_size .* got 1.5"),
+        *(
+            ({name: size}, f"{name} must be a positive integer, got {size}")
+            for name in ("d_model", "n_heads", "n_layers", "n_filters", "kernel_size", "n_blocks")
+            for size in (0, -1, 2.0)
+        ),
         ({"token_size": {"eda": 4}}, "token_size .* got .*'eda': 4"),
         ({"dropout": 1.0}, "dropout .* got 1.0"),
     ]:

@@ -12,9 +12,11 @@ from physio_ssl.preprocessing import (
     BandpassFilter,
     Clip,
     Detrend,
+    HeartRateChannels,
     LowpassFilter,
     NormalScores,
     Resample,
+    SlopeChannels,
     Standardize,
 )
 
@@ -35,6 +37,17 @@ MISTAKES = [
     (Standardize(constant="ignore"), "constant must be .* got 'ignore'"),
     (NormalScores(constant="ignore"), "constant must be .* got 'ignore'"),
     (Clip(1, -1), "low < high, got low=1 and high=-1"),
+]
+
+KEEPERS = [  # of gaps
+    BandpassFilter(0.5, 8, 64),
+    LowpassFilter(8, 64),
+    Resample(64, 24),
+    Standardize(),
+    NormalScores(),
+    Clip(-1, 1),
+    HeartRateChannels(64),
+    SlopeChannels(64, smoothing=0.5, window=2),
 ]
 
 
@@ -71,7 +84,7 @@ def test_steps_make_a_pipeline_if_they_know_their_rate(X):
 
 def test_gaps_are_an_error_unless_they_are_kept(X):
     X[1, 0, 7] = np.nan
-    for step in (BandpassFilter(0.5, 8, 64), Resample(64, 4)):
+    for step in KEEPERS:
         with pytest.raises(ValueError, match="NaN"):
             step.transform(X)
         with pytest.raises(ValueError, match="infinity"):
@@ -79,18 +92,51 @@ def test_gaps_are_an_error_unless_they_are_kept(X):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(
-    "step", [BandpassFilter(2, 20, 64, gaps="keep"), Resample(64, 24, gaps="keep")]
-)
+@pytest.mark.parametrize("step", KEEPERS)
 def test_gaps_of_other_signals_do_not_matter(step, dtype, X):
     X = X.astype(dtype)
-    expected = clone(step).set_params(gaps="error").transform(X)
+    expected = clone(step).transform(X)
     X[1, 0, 300:310] = X[2, 1] = np.nan
-    after = step.fit_transform(X)
-    assert after.dtype == dtype
-    assert np.isnan(after[2, 1]).all()
+    after = clone(step).set_params(gaps="keep").fit_transform(X)
+    assert after.dtype == dtype and after.shape == expected.shape
+    n_times = after.shape[-1]
+    # derived channels follow theirs
+    after, expected = (x.reshape(4, 2, -1, n_times) for x in (after, expected))
+    assert np.isnan(after[2, 1]).all() and np.isnan(after[1, 0]).any(axis=-1).all()
     whole = np.s_[[0, 0, 1, 2, 3], [0, 1, 1, 0, 1]]
     assert_array_equal(after[whole], expected[whole])
+
+
+@pytest.mark.parametrize("step", KEEPERS)
+def test_a_gap_stays_a_gap_and_far_from_it_nothing_changes_but_the_scale(step):
+    times = np.arange(0, 120, 1 / 64)
+    signal = np.sin(2 * np.pi * 1.2 * times) + 0.3 * np.sin(2 * np.pi * times / 30)
+    gappy = np.where(np.abs(times - 60.5) < 0.5, np.nan, signal)
+    before, after = (
+        clone(step).set_params(gaps="keep").fit_transform(x[np.newaxis, np.newaxis])[0]
+        for x in (signal, gappy)
+    )
+    times = np.arange(after.shape[-1]) * 120 / after.shape[-1]
+    assert np.isnan(after[:, np.abs(times - 60.5) < 0.4]).all()
+    far = np.abs(times - 60.5) > 10  # beyond the memory of all filters
+    assert np.isfinite(after[:, far]).all()
+    assert_allclose(after[:, far], before[:, far], atol=0.03)
+
+
+def test_a_stretch_too_short_for_the_filter_is_a_gap(noise):
+    noise[[300, 400, 700]] = np.nan  # 1.5 s and 5 s apart
+    after = LowpassFilter(1, 64, gaps="keep").fit_transform(noise[np.newaxis])[0]
+    assert np.isnan(after[300:401]).all()
+    assert np.isfinite(after[400 + 65 : 700 - 64]).all() and np.isfinite(after[: 300 - 64]).all()
+
+
+def test_scales_and_ranks_are_those_of_the_samples_that_are_there(noise):
+    known = np.arange(1200) % 7 > 0
+    gappy = np.where(known, noise, np.nan)
+    for step in (Standardize(), NormalScores(), Clip(-1, 1)):
+        after = clone(step).set_params(gaps="keep").fit_transform(gappy[np.newaxis])[0]
+        assert_array_equal(after[known], step.fit_transform(noise[np.newaxis, known])[0])
+        assert np.isnan(after[~known]).all()
 
 
 def test_stretches_between_gaps_are_filtered_one_by_one_without_their_ends():
@@ -115,13 +161,14 @@ def test_what_is_kept_near_a_gap_is_nearly_as_without_the_gap(draw_ecg):
 
 
 @pytest.mark.parametrize("new", [24, 64, 150])
-def test_resampling_makes_gaps_of_what_touches_a_gap(new):
+def test_resampling_makes_gaps_of_the_new_samples_next_to_a_gap(new):
     signal = np.random.default_rng(0).normal(size=(1, 640))
     gappy = signal.copy()
     gappy[:, 320:330] = np.nan
     after = Resample(64, new, gaps="keep").fit_transform(gappy)[0]
     times = np.arange(len(after)) / new
-    assert_array_equal(np.isnan(after), (times > 319 / 64) & (times < 330 / 64))
+    reach = 1 / min(64, new)
+    assert_array_equal(np.isnan(after), (times > 5 - reach) & (times < 329 / 64 + reach))
     far = np.abs(times - 5) > 1  # the filter's memory has ended there
     assert_allclose(after[far], functional.resample(signal, 64, new)[0, far], atol=0.02)
 

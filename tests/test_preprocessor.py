@@ -203,6 +203,50 @@ def test_a_signal_that_is_too_slow_is_an_error(preprocessor):
         preprocessor.transform([record(), record("S2", bvp=32, eda=4, temp=4)])
 
 
+@pytest.mark.parametrize("rate", [20, 32])
+def test_a_slow_signal_is_resampled_from_the_lowest_rate_on(rate, preprocessor):
+    preprocessor.set_params(lowest_sampling_rate={"bvp": 20, "eda": None, "temp": 1})
+    whole, slow = (
+        preprocessor.transform(record(bvp=r, eda=4, temp=t)).signals
+        for r, t in ((64, 4), (rate, 1))
+    )
+    for name in ("bvp", "temp"):
+        assert slow[name].shape == whole[name].shape
+        # but for the ends, which filters do not see both sides of
+        assert_allclose(slow[name][..., 60:-60], whole[name][..., 60:-60], atol=0.05)
+    for too_slow in ({"bvp": 19, "eda": 4, "temp": 4}, {"bvp": 64, "eda": 2, "temp": 4}):
+        with pytest.raises(ValueError, match="at least (20|4) Hz, got (19|2) Hz"):
+            preprocessor.transform(record(**too_slow))
+
+
+@pytest.mark.parametrize("name", ["ppg", "BVP"])
+def test_a_modality_under_another_name_is_not_left_out_in_silence(name, preprocessor):
+    with pytest.warns(UserWarning, match=rf"lack \['bvp'\], .* \['{name}'\] are left out"):
+        preprocessor.make_windows(record(**{name: 64, "eda": 4, "temp": 4}))
+    with pytest.raises(ValueError, match=f"modalities .*'bvp'.* got .*'{name}'"):
+        preprocessor.make_windows(record(**{name: 64}))
+    preprocessor.transform(record(acc=32, bvp=64, eda=4, temp=4))  # lacks none
+
+
+def test_native_windows_are_those_of_the_recordings_in_the_same_rows(preprocessor):
+    recordings = [record("S1"), record("S2")]
+    recordings[0].signals["eda"][..., 100] = np.nan
+    labels = StageLabels({"rest": 0, "stress": 1})
+    preprocessor.set_params(steps={**preprocessor.steps, "eda": [Standardize(gaps="keep")]})
+    with pytest.warns(UserWarning, match="2 of 44 windows are dropped"):
+        windows = preprocessor.make_windows(recordings, 5, labels=labels, keep_native=True)
+    assert windows.native_sampling_rate == {"bvp": 64, "eda": 4, "temp": 4}
+    assert np.isfinite(windows.native["eda"]).all() and windows.native.shape == (42,)
+    for some in (windows, windows.select([31, 3, 20]), windows.select(windows.groups == "S2")):
+        for name, rate in some.native_sampling_rate.items():
+            for row, number, onset in zip(
+                some.native[name], some.recording, some.onset, strict=True
+            ):
+                start = round(onset * rate)
+                signal = recordings[number].signals[name][0, :, start : start + int(10 * rate)]
+                assert_array_equal(row, signal.astype(np.float32))
+
+
 @pytest.mark.parametrize(
     "recordings, error, rule",
     [
@@ -383,7 +427,8 @@ def test_gaps_of_an_ecg_stay_gaps_and_cost_only_their_windows(rate):
     # 1.25 s on each side, one period of 0.8 Hz, are missing too
     assert np.flatnonzero(gap)[[0, -1]] == pytest.approx([19.75 * 128, 24.25 * 128], abs=1)
     assert gap.sum() == pytest.approx(4.5 * 128, abs=2)
-    windows = preprocessor.make_windows(record_ecg(gappy, rate))
+    with pytest.warns(UserWarning, match=r"2 of \d+ windows are dropped: .* gap"):
+        windows = preprocessor.make_windows(record_ecg(gappy, rate))
     assert_array_equal(windows.onset, [0, 30, 40, 50])
     assert windows.dropped == {"non-finite": 2}
     late = np.s_[0, 0, 30 * 128 :]  # the filter's memory has ended there

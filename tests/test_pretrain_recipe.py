@@ -18,6 +18,7 @@ from physio_ssl import Recording, StageLabels, load_encoder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATES = {"bvp": 64, "eda": 4, "temp": 4}
+MIDDLES = {"bvp": 0, "eda": 5, "temp": 30}
 SMALL = {"module__d_model": 8, "module__n_layers": 1, "batch_size": 16, "max_epochs": 20}
 # Runs the recipe with a small network, in a process that can be killed.
 DRIVER = """
@@ -46,7 +47,7 @@ def corpus(folder):
         path = folder / "NurseStress" / session
         path.mkdir(parents=True)
         for name, rate in RATES.items():
-            values = 30 + rng.normal(size=240 * rate).cumsum() / 100
+            values = MIDDLES[name] + rng.normal(size=240 * rate).cumsum() / 100
             rows = ["1594238057.0", f"{rate}.0", *(f"{value:.2f}" for value in values)]
             (path / f"{name.upper()}.csv").write_text("\n".join(rows))
     return folder / "NurseStress"

@@ -128,7 +128,8 @@ def test_nan_is_kept_for_make_windows_to_drop(tmp_path):
     recording["data"][:1000] = np.nan
     recordings = load_pspm(write(tmp_path / "a.mat", [recording]))
     assert np.isnan(recordings[0].signals["ecg"][..., :1000]).all()
-    assert make_windows(recordings, 10).dropped == {"non-finite": 1}
+    with pytest.warns(UserWarning, match="1 of . windows are dropped: .* gap"):
+        assert make_windows(recordings, 10).dropped == {"non-finite": 1}
 
 
 def test_malformed_channel_is_refused(tmp_path):

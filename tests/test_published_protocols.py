@@ -3,12 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from study_parts import Watched
 
 from physio_ssl import HeadClassifier, Windows
 from physio_ssl.evaluation import leave_subjects_out
+from physio_ssl.evaluation.fold import derive_seed
 from physio_ssl.evaluation.metrics import score
 
 SUBJECTS = [f"S{i}" for i in range(4)]
@@ -67,12 +72,22 @@ def test_shuffled_windows_share_subjects_and_say_so(protocols, noise):
     assert study.protocol["protocol"] == "shuffled_windows"
 
 
-def test_a_shuffled_fold_is_scored_as_a_whole(protocols, noise):
-    model = LogisticRegression()
-    study = protocols.shuffled_windows({"linear": model}, noise)
-    folds = protocols.KFold(10, shuffle=True, random_state=0).split(noise.y)
-    for record, (train, test) in zip(study.records, folds, strict=True):
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("model", [LogisticRegression(), DummyClassifier(strategy="stratified")])
+def test_shuffled_folds_are_drawn_by_their_seed_and_scored_as_a_whole(
+    protocols, noise, model, seed
+):
+    study = protocols.shuffled_windows({"model": model}, noise, random_state=seed)
+    folds = KFold(10, shuffle=True, random_state=seed).split(noise.y)
+    for fold, (record, (train, test)) in enumerate(zip(study.records, folds, strict=True)):
+        model = clone(model).set_params(random_state=derive_seed(seed, fold, 0))
         model.fit(noise.X[train], noise.y[train])
         probability = model.predict_proba(noise.X[test])
         expected = score(noise.y[test], model.predict(noise.X[test]), probability, [0, 1])
         assert {name: record[name] for name in expected} == expected
+
+
+def test_a_model_without_scores_has_no_auroc_when_shuffled(protocols, noise):
+    study = protocols.shuffled_windows({"watched": Watched()}, noise)
+    assert len(study.records) == 10
+    assert all(record["auroc"] is None for record in study.records)

@@ -53,7 +53,7 @@ def write_stress_predict(folder):
 
 def write_wesad(folder):
     for subject in ("S2", "S10"):
-        test_wesad._write_pickle(folder / subject, test_wesad._pickled())
+        test_wesad._write_pickle(folder / subject, test_wesad._pickled(subject=subject))
 
 
 READERS = {  # how to write the files of a data set, its subjects, and what else a reader needs

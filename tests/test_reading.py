@@ -1,5 +1,6 @@
 """Tests of what readers of recordings need, for users' own readers too."""
 
+import os
 import zipfile
 from pathlib import PurePosixPath
 
@@ -7,11 +8,20 @@ import numpy as np
 import pytest
 
 from physio_ssl import Recording
-from physio_ssl.datasets._common import check_finite_rows, open_file, open_files
+from physio_ssl.datasets._common import (
+    check_finite_rows,
+    decode_text,
+    open_file,
+    open_files,
+    parse_number,
+    parse_rate,
+    read_file,
+)
 from physio_ssl.datasets.reading import (
     annotate_events,
     annotate_ratings,
     choose_signals,
+    file_limits,
     find_paths,
     read_subjects,
 )
@@ -205,7 +215,7 @@ def test_zip_file_that_is_cut_off_is_refused(tmp_path):
     for n_bytes in [0, 30, 150]:
         path = write_zip(tmp_path / "a.zip", FILES)
         path.write_bytes(path.read_bytes()[:n_bytes])
-        with pytest.raises(ValueError, match=r"a\.zip must be .* readable zip file"):
+        with pytest.raises(ValueError, match=r"a\.zip cannot be read as a zip file"):
             open_files(path).__enter__()
 
 
@@ -213,7 +223,7 @@ def test_damaged_member_of_a_zip_file_is_refused(tmp_path):
     path = write_zip(tmp_path / "a.zip", {"a.csv": b"31.25"})
     path.write_bytes(path.read_bytes().replace(b"31.25", b"39.25"))
     with (
-        pytest.raises(ValueError, match=r"a\.zip must be .*CRC"),
+        pytest.raises(ValueError, match=r"a\.zip.a\.csv cannot be read as .*CRC"),
         open_files(path) as (files, read),
     ):
         read(files[0])
@@ -242,3 +252,131 @@ def test_rows_that_are_not_finite_are_named_by_their_line():
     samples = np.array([[1.0], [np.nan], [np.inf]])
     with pytest.raises(ValueError, match=r"a\.csv must be finite, got 2 bad row.* line 4"):
         check_finite_rows(samples, "a.csv", first_line=3)
+
+
+def test_any_error_of_a_source_becomes_one_that_names_it():
+    for error in (KeyError("ecg"), ZeroDivisionError(), TypeError("no"), ValueError("no")):
+
+        def load(subject, path, error=error):
+            raise error
+
+        with pytest.raises(ValueError, match=r"a/1\.csv cannot be read") as caught:
+            read_subjects(load, {"A": "a/1.csv"}, place="a")
+        assert caught.value.__cause__ is error
+        with pytest.raises(ValueError, match=r"a must hold .*, got none: a/1\.csv cannot"):
+            read_subjects(load, {"A": "a/1.csv"}, place="a", strict=False)
+
+
+def test_lack_of_memory_is_not_the_file_s_fault():
+    def load(subject, path):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        read_subjects(load, {"A": "1.csv"}, place="a", strict=False)
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "whole").write_bytes(b"1")
+    (tmp_path / "link").symlink_to(tmp_path / "whole")
+    for name, kind in [("folder", "a folder"), ("pipe", "a device or a pipe"), ("device", "a dev")]:
+        with pytest.raises(ValueError, match=f"{name} must be a regular file, got {kind}"):
+            open_file(tmp_path / name)
+    with pytest.raises(OSError, match="symbolic links: .*loop"):
+        open_file(tmp_path / "loop")
+    assert read_file(tmp_path / "link") == b"1"
+
+
+def test_pipe_is_no_zip_file(tmp_path):
+    os.mkfifo(tmp_path / "a.zip")
+    with pytest.raises(ValueError, match=r"a\.zip must be a regular file"):
+        open_files(tmp_path / "a.zip").__enter__()
+
+
+def read_zip(path):
+    with open_files(path) as (files, read):
+        return {str(file): read(file) for file in files}
+
+
+def write_bomb(path, n_bytes=17 * 2**20):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", bytes(n_bytes // 2))
+        archive.writestr("b.csv", bytes(n_bytes // 2))
+    return path
+
+
+def test_zip_file_that_expands_a_hundredfold_is_refused_unless_the_limit_is_raised(tmp_path):
+    path = write_bomb(tmp_path / "a.zip")
+    with pytest.raises(ValueError, match=r"a\.zip must expand to at most 16777216 bytes"):
+        read_zip(path)
+    with file_limits(max_ratio=2000):
+        assert len(read_zip(path)) == 2
+    with pytest.raises(ValueError, match="at most"):  # the limit is the former again
+        read_zip(path)
+
+
+def test_size_is_counted_while_it_is_decompressed(tmp_path):
+    path = write_bomb(tmp_path / "a.zip")
+    data = bytearray(path.read_bytes())
+    start = data.rindex(b"PK\1\2") + 24  # what the directory says of the size of the last file
+    data[start : start + 4] = (10).to_bytes(4, "little")
+    path.write_bytes(data)
+    with file_limits(max_ratio=2000), pytest.raises(ValueError, match=r"b\.csv cannot be read"):
+        read_zip(path)
+
+
+def test_large_files_and_many_members_are_refused_unless_the_limit_is_raised(tmp_path):
+    (tmp_path / "a.csv").write_bytes(bytes(200))
+    path = write_zip(tmp_path / "a.zip", FILES)
+    with file_limits(max_bytes=100, max_members=1):
+        with pytest.raises(ValueError, match=r"a\.csv must have at most 100 bytes, got 200"):
+            read_file(tmp_path / "a.csv")
+        with file_limits(max_bytes=1000):
+            assert len(read_file(tmp_path / "a.csv")) == 200
+            with pytest.raises(ValueError, match="at most 1 files, got 2"):
+                read_zip(path)
+    with (
+        pytest.raises(ValueError, match="must be positive, got .'max_ratio': -1"),
+        file_limits(max_ratio=-1),
+    ):
+        pass
+
+
+def test_members_that_are_encrypted_or_compressed_otherwise_are_refused(tmp_path):
+    path = tmp_path / "a.zip"
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("a.csv", b"1" * 99)
+        with pytest.raises(ValueError, match=r"a\.csv cannot .* must be stored or deflated"):
+            read_zip(path)
+    write_zip(path, FILES)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.zip.a\.csv cannot be read .* encrypted"):
+        read_zip(path)
+
+
+def test_text_is_utf_8_with_or_without_a_mark():
+    for data in ("µV".encode(), "µV".encode("utf-8-sig")):
+        assert decode_text(data, "a.csv") == "µV"
+    for data, found in [
+        ("1".encode("utf-16"), "NUL bytes: it is binary or UTF-16"),
+        ("1 µV".encode("latin-1"), r"b'\\xb5V' at byte 2"),
+    ]:
+        with pytest.raises(ValueError, match=rf"a\.csv must be text in UTF-8, got {found}"):
+            decode_text(data, "a.csv")
+
+
+def test_numbers_and_rates_are_those_that_devices_have():
+    assert parse_rate("0.001", "rate") == 0.001
+    for text in ("5e-324", "1e-4", "2e6", "1e308", "9" * 5000, "nan", "0", "-4"):
+        with pytest.raises(ValueError, match="rate must be .* got"):
+            parse_rate(text, "rate")
+    for kind in (int, float):
+        for text in ("9" * 5000, "-" + "9" * 40, "x"):
+            with pytest.raises(ValueError, match="length must be a number.*got .{,70}$"):
+                parse_number(text, "length", kind)

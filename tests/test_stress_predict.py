@@ -20,8 +20,9 @@ def _write_subject(folder, subject, zeros=0):
     """Write an E4 export, whose EDA begins with zeros, with tags of a wrong clock."""
     session = folder / "Raw_data" / subject
     session.mkdir(parents=True)
-    for name, rate in [("BVP", 64), ("EDA", 4), ("TEMP", 4)]:
-        samples = 1 + np.arange(rate * SECONDS) % 30
+    rng = np.random.default_rng(0)
+    for name, rate, middle in [("BVP", 64, 0), ("EDA", 4, 10), ("TEMP", 4, 30)]:
+        samples = middle + rng.integers(-5, 6, rate * SECONDS)
         samples[: zeros * (name == "EDA")] = 0
         rows = [f"{START}.00", f"{rate}.00", *map(str, samples)]
         (session / f"{name}.csv").write_text("\n".join(rows) + "\n")

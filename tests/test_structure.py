@@ -23,7 +23,7 @@ LEVELS = [
     {"training"},
     {"encoder", "head_classifier"},
     {"classifier", "persistence", "published"},
-    {"leakage"},
+    {"leakage", "regressor"},
     {"evaluation"},
     {"plotting"},
 ]

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import itertools
 import json
 import os
 import signal
@@ -18,8 +19,8 @@ from sklearn import config_context
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import f1_score, make_scorer, recall_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
@@ -41,8 +42,15 @@ from study_parts import (
     table,
 )
 
-from physio_ssl import HeadClassifier, SSLClassifier, SSLEncoder, Windows, evaluation
-from physio_ssl.evaluation.fold import find_unset_seeds, set_seeds
+from physio_ssl import (
+    HandcraftedFeatures,
+    HeadClassifier,
+    SSLClassifier,
+    SSLEncoder,
+    Windows,
+    evaluation,
+)
+from physio_ssl.evaluation.fold import derive_seed, find_unset_seeds, set_seeds
 from physio_ssl.evaluation.study import StudySettings
 from physio_ssl.leakage import LeakageError
 
@@ -126,6 +134,16 @@ def test_a_class_missing_for_a_subject_makes_its_scores_missing_not_zero():
 def test_a_subject_may_have_a_single_window():
     results = leave_subjects_out(linear(), FEATURES.select(np.arange(49)))
     assert results.records[-1]["n_windows"] == 1
+
+
+def test_a_decision_function_gives_the_auroc_of_its_second_class():
+    for record, subject in zip(
+        leave_subjects_out(RidgeClassifier(), FEATURES).records, SUBJECTS, strict=True
+    ):
+        test = GROUPS == subject
+        model = RidgeClassifier().fit(FEATURES.X[~test], Y[~test])
+        expected = roc_auc_score(Y[test] == "stress", model.decision_function(FEATURES.X[test]))
+        assert record["auroc"] == pytest.approx(expected)
 
 
 def test_a_class_no_training_subject_has_gets_probability_zero():
@@ -227,6 +245,46 @@ def test_another_seed_gives_other_numbers():
     assert numbers(first) != numbers(other)
 
 
+class Seeded(DummyClassifier):
+    seeds = []
+
+    def fit(self, X, y):
+        Seeded.seeds.append(self.random_state)
+        return super().fit(X, y)
+
+
+class SeededEncoder(Encoder):
+    seeds = []
+
+    def __init__(self, size=3, random_state=None):
+        super().__init__(size)
+        self.random_state = random_state
+
+    def fit(self, X, y=None, groups=None):
+        SeededEncoder.seeds.append(self.random_state)
+        return super().fit(X, y, groups)
+
+
+@pytest.fixture
+def seeds():
+    for kind in (Seeded, SeededEncoder):
+        kind.seeds.clear()
+    return Seeded.seeds
+
+
+def test_each_fold_and_repeat_has_its_own_seed(seeds):
+    leave_subjects_out(make_pipeline(SeededEncoder(), Seeded()), SIGNALS)
+    for kind in (Seeded, SeededEncoder):
+        assert len(set(kind.seeds)) == len(kind.seeds) == 5
+    derived = {derive_seed(*numbers) for numbers in itertools.product(range(3), repeat=3)}
+    assert len(derived) == 27
+
+
+def test_each_of_several_seeds_of_a_model_is_another(seeds):
+    leave_subjects_out({"several": [Seeded(), Seeded()]}, FEATURES)
+    assert len(set(seeds)) == len(seeds) == 10
+
+
 def test_a_models_own_seed_is_kept():
     model = RandomForestClassifier(3, random_state=7)
     first, other = (leave_subjects_out(model, FEATURES, random_state=seed) for seed in (0, 1))
@@ -264,12 +322,33 @@ def test_a_search_sees_the_training_subjects_only(seen):
 
 
 def test_inner_folds_are_split_by_subject(seen):
-    leave_subjects_out({"watched": Watched()}, ROWS, search={"watched": {"guess": [0]}}, inner_cv=2)
+    mixed = ROWS.select(np.random.default_rng(0).permutation(60))
+    search = {"watched": {"guess": [0]}}
+    leave_subjects_out({"watched": Watched()}, mixed, search=search, inner_cv=2)
     kinds = [kind for kind, _ in seen]
     fits = [i for i, kind in enumerate(kinds[:-1]) if (kind, kinds[i + 1]) == ("fit", "predict")]
     assert len(fits) == 5 * 3  # two inner folds, and all training subjects
     for i in fits:
         assert not set(GROUPS[seen[i][1]]) & set(GROUPS[seen[i + 1][1]])
+
+
+@pytest.mark.parametrize("inner_cv, n_folds", [(2, 2), (3, 3), (9, 4)])
+def test_there_are_as_many_inner_folds_as_asked_for(inner_cv, n_folds, seen):
+    search = {"watched": {"guess": [0]}}
+    leave_subjects_out({"watched": Watched()}, ROWS, search=search, inner_cv=inner_cv)
+    assert [kind for kind, _ in seen].count("fit") == 5 * (n_folds + 1)
+
+
+def test_a_search_maximises_what_it_is_told_to():
+    models, search = (
+        {"d": DummyClassifier(strategy="constant")},
+        {"d": {"constant": ["rest", "stress"]}},
+    )
+    recall = make_scorer(recall_score, pos_label="stress")
+    for scoring, expected in [("accuracy", "rest"), (recall, "stress")]:
+        results = leave_subjects_out(models, FEATURES, search=search, scoring=scoring)
+        found = {record["best_params"]["constant"] for record in results.records}
+        assert found == {expected}
 
 
 def test_the_search_finds_what_a_nested_loop_finds():
@@ -299,6 +378,23 @@ def test_a_frozen_encoder_embeds_each_window_once_for_a_whole_study(wrap, frozen
     grid = GRID if wrap(model) is model else {f"pipeline__{k}": v for k, v in GRID.items()}
     leave_subjects_out({"frozen": wrap(model)}, SIGNALS, search={"frozen": grid})
     assert Encoder.embedded == [60]
+
+
+def test_features_are_computed_once_for_a_whole_study(monkeypatch):
+    computed, compute = [], HandcraftedFeatures._compute
+    monkeypatch.setattr(
+        HandcraftedFeatures,
+        "_compute",
+        lambda self, signals: computed.append(len(signals)) or compute(self, signals),
+    )
+    features = HandcraftedFeatures({"bvp": 64, "eda": 4}, specific=())
+    models = {name: make_pipeline(features, StandardScaler(), linear()) for name in "ab"}
+    results = leave_subjects_out(models, SIGNALS, search={"a": GRID}, keep_predictions=True)
+    assert computed == [60, 3]  # all windows, and a few by themselves
+    for record, subject in zip(results.records[5:], SUBJECTS, strict=True):
+        train = GROUPS != subject
+        by_hand = models["b"].fit(SIGNALS.X[train], Y[train]).predict_proba(SIGNALS.X[~train])
+        np.testing.assert_allclose(record["predictions"]["probability"], by_hand)
 
 
 def test_models_share_one_embedding(frozen):
@@ -531,8 +627,8 @@ def test_an_encoder_that_saw_test_subjects_stops_the_study_unless_declared():
     model = {"m": make_pipeline(encoder, linear())}
     with pytest.raises(LeakageError, match="S0"):
         leave_subjects_out(model, SIGNALS)
-    study = leave_subjects_out(model, SIGNALS, transductive=True)
-    assert study.protocol["transductive"] is True
+    study = leave_subjects_out(model, SIGNALS, pretrained_on_test_subjects=True)
+    assert study.protocol["pretrained_on_test_subjects"] is True
     assert study.protocol["audit"]["ok"]
     assert any("S0" in line for line in study.protocol["audit"]["declared"])
 

@@ -23,6 +23,9 @@ from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 
 from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, SSLEncoder
+from physio_ssl.pretext import TransformRecognition
+from physio_ssl.training import measure_scale
+from physio_ssl.training.models import Scaler
 
 RNG = np.random.default_rng(0)
 Y, GROUPS = np.tile(["rest", "stress"], 12), np.repeat([0, 1, 2], 8)
@@ -109,6 +112,13 @@ def test_a_bad_warmup_is_refused(warmup):
 
 
 @both_nets
+def test_the_rate_may_fall_as_half_a_cosine(make_net):
+    net = make_net(callbacks=with_rates(), lr=0.6, callbacks__lr_schedule__decay="cosine")
+    expected = 0.3 * (1 + np.cos(np.pi * np.arange(6) / 6))
+    assert_allclose(rates_of(net.fit(X, Y))[:, 0], expected)
+
+
+@both_nets
 def test_a_scheduler_lowers_the_rate_of_all_parameters_in_steps(make_net):
     step = LRScheduler(policy="StepLR", step_size=2, gamma=0.65)
     net = make_net(callbacks=with_rates(("step", step)))
@@ -169,6 +179,60 @@ def test_windows_of_held_out_subjects_are_not_trained_on(make_net):
         array[held_out] = array[held_out][::-1]
     again = make_net(train_split=ValidSplit(GroupKFold(3))).fit(changed, Y, groups=GROUPS)
     assert_allclose(weights(again), weights(net), atol=1e-6)
+
+
+class Modes(Callback):
+    """Notes which batches are of training, and whether the module was then."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.modes_ = set()
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        self.modes_.add((training, net.module_.training, net.module_.network.training))
+
+
+@both_nets
+def test_dropout_is_on_in_training_and_off_in_validation(make_net):
+    split = ValidSplit(GroupKFold(3))
+    net = make_net(train_split=split, callbacks=[("modes", Modes())]).fit(X, Y, groups=GROUPS)
+    assert dict(net.callbacks_)["modes"].modes_ == {(True,) * 3, (False,) * 3}
+
+
+def test_the_accuracy_of_an_epoch_is_that_of_its_windows():
+    encoder = make_encoder(batch_size=7, pretext__n_views=1).fit(X[:23])
+    for epoch in encoder.history_:
+        size, right = np.array(
+            [
+                (row["train_batch_size"], row["train_batch_size"] * row["train_accuracy_bvp"])
+                for row in epoch["batches"]
+            ]
+        ).T
+        assert len(set(size)) == 2
+        assert epoch["train_accuracy_bvp"] == pytest.approx(right.sum() / 23)
+
+
+class Watching(TransformRecognition):
+    seen = []
+
+    def make_views(self, signals, rng):
+        Watching.seen.append(signals)
+        return super().make_views(signals, rng)
+
+
+def test_training_sees_scaled_windows():
+    Watching.seen.clear()
+    make_encoder(pretext=Watching, batch_size=-1).fit(X)
+    for signals in Watching.seen:
+        for x in signals.values():
+            assert_allclose(torch.std_mean(x, correction=0), (1, 0), atol=1e-5)
+
+
+def test_a_scaler_undoes_what_it_does():
+    scaler = Scaler({name: 1 for name in X})
+    scaler.set_scale(measure_scale(X))
+    signals = {name: torch.from_numpy(x) for name, x in X.items()}
+    for name, x in scaler.inverse(scaler(signals)).items():
+        assert_allclose(x, X[name], rtol=1e-5, atol=1e-4)
 
 
 def test_an_epoch_is_evaluated_on_windows_set_aside_before():

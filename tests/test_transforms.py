@@ -128,6 +128,20 @@ def test_magnitude_warp_is_the_cubic_spline_through_the_anchors():
     assert_allclose(warped[:, 0], X[:, 0] * curves)
 
 
+def test_a_magnitude_warp_has_its_knots_between_two_ends():
+    X = make_windows((5, 1, 97))
+    for n_knots in (0, 3):
+        anchors = np.random.default_rng(1).normal(1, 0.3, (5, n_knots + 2))
+        drawn = tf.magnitude_warp(X, n_knots, 0.3, rng=np.random.default_rng(1))
+        assert_array_equal(drawn, tf.magnitude_warp(X, anchors=anchors))
+
+
+def test_every_piece_may_be_kept():
+    steps = np.tile(np.repeat(np.arange(4.0), 10), (200, 1, 1))  # constant in each piece
+    kept = tf.crop_resize(steps, 4, rng=np.random.default_rng(0)).mean(axis=-1)
+    assert_allclose(np.bincount(np.rint(kept.ravel()).astype(int)), 50, atol=20)
+
+
 @pytest.mark.parametrize("n_pieces, n_times", [(10, 240), (7, 100), (100, 100), (1, 9)])
 def test_permutation_shuffles_the_pieces_of_array_split(n_pieces, n_times):
     X = make_windows((6, 1, n_times))

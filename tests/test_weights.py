@@ -1,12 +1,14 @@
 """The encoders that come with the package."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import physio_ssl
-from physio_ssl import Recording, SignalDict, load_encoder
+from physio_ssl import Recording, SignalDict, functional, load_encoder
 from physio_ssl.datasets import simulate_wristband
 
 
@@ -18,6 +20,23 @@ def encoder():
 @pytest.fixture(scope="module")
 def recording():
     return simulate_wristband(1, n_blocks=1, stage_duration=150, random_state=0)[0]
+
+
+@pytest.fixture(scope="module")
+def long():
+    return simulate_wristband(1, n_blocks=2, stage_duration=150, random_state=0)[0]
+
+
+def resample(recording, **rates):
+    signals = {
+        name: functional.resample(recording.signals[name], recording.sampling_rate[name], rate)
+        for name, rate in rates.items()
+    }
+    return replace(
+        recording,
+        signals={**recording.signals, **signals},
+        sampling_rate={**recording.sampling_rate, **rates},
+    )
 
 
 def without(recording, modality):
@@ -59,13 +78,39 @@ def test_a_missing_modality_has_no_influence(encoder, recording):
 
 
 def test_a_rate_that_is_too_low_is_refused(encoder, recording):
-    slow = Recording(
-        {**recording.signals, "bvp": recording.signals["bvp"][..., ::2]},
-        {**recording.sampling_rate, "bvp": 32},
-        "S1",
+    for name, rate, lowest in (("bvp", 16, 20), ("eda", 0.5, 1), ("temp", 0.8, 1)):
+        with pytest.raises(ValueError, match=f"'{name}' .* at least {lowest} Hz, got {rate} Hz"):
+            encoder.preprocessor_.make_windows(resample(recording, **{name: rate}))
+
+
+def test_the_embedding_of_a_slow_device_is_nearly_the_same(encoder, recording):
+    slow = resample(recording, bvp=20, eda=1, temp=1)
+    Z, expected = (
+        encoder.transform(encoder.preprocessor_.make_windows(r, step=15).X)
+        for r in (slow, recording)
     )
-    with pytest.raises(ValueError, match="'bvp' .* 64 Hz, got 32 Hz"):
-        encoder.preprocessor_.make_windows(slow)
+    varies = expected.std(axis=0) > 1e-4
+    scale = expected[:, varies].std(axis=0)
+    assert (np.abs(Z - expected)[:, varies] / scale).mean() < 0.25
+
+
+@pytest.mark.parametrize("name, at", [("bvp", 9600 + 1), ("eda", 600), ("temp", 600)])
+def test_a_gap_costs_the_windows_near_it_and_changes_the_others_little(encoder, long, name, at):
+    gappy = {**long.signals, name: long.signals[name].copy()}
+    gappy[name][..., at] = np.nan
+    with pytest.warns(UserWarning, match=r"\d of \d+ windows are dropped: .* gap"):
+        windows = encoder.preprocessor_.make_windows(replace(long, signals=gappy), step=15)
+    expected = encoder.preprocessor_.make_windows(long, step=15)
+    # the gap is at 150 s, and filters widen it by at most 30 s
+    lost = np.setdiff1d(expected.onset, windows.onset)
+    assert set(np.arange(105, 150, 15)) <= set(lost)
+    assert ((lost + 60 > 120) & (lost <= 180)).all()
+    assert windows.dropped == {"non-finite": len(lost)}
+    kept = expected.select(np.isin(expected.onset, windows.onset))
+    for modality, x in windows.X.items():
+        assert np.isfinite(x).all()
+        # scales and ranks lack what the gap takes away, up to a tenth of eleven minutes
+        assert_allclose(x, kept.X[modality], atol=0.1)
 
 
 def test_windows_of_another_length_are_refused(encoder, recording):

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from numpy._core.multiarray import _reconstruct
 
 from physio_ssl.datasets import load_empatica, load_wesad
 
@@ -20,16 +21,17 @@ QUEST = """# Subj;S2;;;;
 ;;;;;;;;
 # PANAS;1;1;3;2;1;3;1;1
 """
+_MEANS = {"EDA": 10, "TEMP": 30}  # of the wrist, in microsiemens and degrees Celsius
 DESCRIPTIONS = ["baseline", "stress", "meditation", "amusement", "meditation"]
 
 
 def _write_export(folder, start=E4_START, quest=QUEST, seconds=SECONDS):
-    """Write an E4 export whose values count the samples, and a questionnaire."""
-    subject = folder.name
+    """Write an E4 export of noise, and a questionnaire."""
+    subject, rng = folder.name, np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / f"{subject}_E4_Data.zip", "w") as archive:
-        for name, rate in [("BVP", 64), ("EDA", 4), ("TEMP", 4)]:
-            samples = 1 + np.arange(rate * seconds) % 50
+        for name, rate, middle in [("BVP", 64, 0), ("EDA", 4, 10), ("TEMP", 4, 30)]:
+            samples = middle + rng.integers(-5, 6, rate * seconds)
             rows = [f"{start}.00", f"{rate}.00", *map(str, samples)]
             archive.writestr(f"{name}.csv", "\n".join(rows) + "\n")
     if quest:
@@ -37,20 +39,20 @@ def _write_export(folder, start=E4_START, quest=QUEST, seconds=SECONDS):
     return folder
 
 
-def _pickled(seconds=30):
+def _pickled(seconds=30, subject="S2"):
     """Return the content of an official pickle."""
     rng = np.random.default_rng(0)
     wrist = {"ACC": (3, 32), "BVP": (1, 64), "EDA": (1, 4), "TEMP": (1, 4)}
     chest = {"ACC": 3, "ECG": 1, "EMG": 1, "EDA": 1, "Temp": 1, "Resp": 1}
     signal = {
         "wrist": {
-            name: rng.normal(size=(seconds * rate, n_channels))
+            name: rng.normal(_MEANS.get(name, 0), size=(seconds * rate, n_channels))
             for name, (n_channels, rate) in wrist.items()
         },
         "chest": {name: rng.normal(size=(seconds * 700, n)) for name, n in chest.items()},
     }
     label = np.repeat([0, 1, 0, 2, 5, 6, 3, 7, 4, 0], seconds * 70)
-    return {"signal": signal, "label": label.astype(np.int32), "subject": "S2"}
+    return {"signal": signal, "label": label.astype(np.int32), "subject": subject}
 
 
 def _write_pickle(folder, content):
@@ -187,6 +189,55 @@ def test_pickle_that_runs_code_is_refused_and_not_run(tmp_path, function, name):
     assert not trace.exists()
 
 
+class _Array:
+    """Pickled as an array, with any state."""
+
+    def __init__(self, *state):
+        self.state = state
+
+    def __reduce__(self):
+        return _reconstruct, (np.ndarray, (0,), b"b"), self.state
+
+
+class _Type:
+    """Pickled as the dtype of 8 bytes, with any state."""
+
+    def __init__(self, *state):
+        self.state = state
+
+    def __reduce__(self):
+        return np.dtype, ("V8", False, True), self.state
+
+
+def test_array_that_reads_beyond_its_bytes_is_refused(tmp_path):
+    outside = _Type(3, "|", None, ("x",), {"x": (np.dtype("f8"), 2**20)}, 8, 1, 16)
+    for array in [
+        _Array(1, (1,), outside, False, bytes(8)),
+        _Array(1, (1000,), np.dtype("f8"), False, bytes(8)),
+        _Array(1, (-1,), np.dtype("f8"), False, bytes(8)),
+        np.array([{}], object),
+        np.zeros(3, "f8,i4"),
+    ]:
+        _write_pickle(tmp_path / "S2", {**_pickled(), "label": array})
+        with pytest.raises(ValueError, match=r"S2\.pkl cannot be read as a pickle of WESAD"):
+            load_wesad(tmp_path)
+
+
+def test_pickle_that_asks_for_memory_is_refused(tmp_path):
+    huge = (2**40).to_bytes(8, "little")
+    for code in (b"\x96" + huge, b"\x8e" + huge, b"Nr\xff\xff\xff\x7f0", b"\x8d" + huge):
+        _write_pickle(tmp_path / "S2", b"\x80\x05" + code + b".")
+        with pytest.raises(ValueError, match=r"S2\.pkl cannot be read as a pickle of WESAD"):
+            load_wesad(tmp_path)
+
+
+def test_fields_of_a_pickle_that_are_none_are_refused(tmp_path):
+    for change in ({"label": None}, {"label": 3}, {"signal": None}):
+        _write_pickle(tmp_path / "S2", {**_pickled(), **change})
+        with pytest.raises(ValueError, match=r"S2.*\.pkl|S2 cannot be read"):
+            load_wesad(tmp_path)
+
+
 def test_file_that_is_no_whole_pickle_is_refused(tmp_path):
     for content in [b"", b"no pickle", pickle.dumps(_pickled(), 2)[:-500]]:
         _write_pickle(tmp_path / "S2", content)
@@ -243,7 +294,7 @@ def test_malformed_questionnaire_is_refused(tmp_path):
         ("# ORDER;Base\n# START;1.75\n# END;3\n", r"like 50\.3 for 50 min 30 s, got '1\.75'"),
         ("# ORDER;Base\n# START;1.123\n# END;3\n", r"got '1\.123'"),
         ("# ORDER;Base\n# START;soon\n# END;3\n", "got 'soon'"),
-        ("# ORDER;Base\n# START;1\n# END;1.2\n", r"longer than 20 s, .* from 1 to 1\.2"),
+        ("# ORDER;Base\n# START;1\n# END;1.2\n", r"longer than 20 s, .* from 60 to 80 s"),
         (
             "# ORDER;Base\n# START;1\n# END;60\n",
             "within 0 to 1700.0 s, got baseline from",

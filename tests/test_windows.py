@@ -47,7 +47,7 @@ def test_a_start_between_samples_takes_the_nearest():
 
 def test_windows_end_where_the_shortest_signal_ends():
     recording = Recording(
-        {"bvp": np.zeros(64 * 59), "eda": np.zeros(4 * 65)}, {"bvp": 64, "eda": 4}, "S1"
+        {"bvp": np.zeros(64 * 59), "eda": np.zeros(4 * 62)}, {"bvp": 64, "eda": 4}, "S1"
     )
     assert_array_equal(make_windows(recording, 30, 29).onset, [0, 29])
 
@@ -60,6 +60,7 @@ def test_a_window_across_two_stages_is_dropped_and_counted():
     assert "class 0: 3, class 1: 3; dropped 1 unlabelled" in repr(windows)
 
 
+@pytest.mark.filterwarnings("ignore:1 of 2 stages are shorter")
 @pytest.mark.parametrize("min_coverage, expected", [(0.75, [0, 0, 0, 0, 1, 1]), (0.9, [0, 0, 0])])
 def test_the_class_that_covers_enough_of_a_window_labels_it(min_coverage, expected):
     recording = make_recording(annotations={**STAGES, "duration": [60, 30]})
@@ -153,9 +154,11 @@ def test_nan_and_out_of_range_windows_are_dropped_and_counted():
     eda = np.ones(480)
     eda[10], eda[300] = np.nan, 99
     recording = Recording({"eda": eda}, {"eda": 4}, "S1")
-    windows = make_windows(recording, 30, valid_range={"eda": (0, 40)})
+    with pytest.warns(UserWarning, match=r"1 of \d+ windows are dropped: .* gap"):
+        windows = make_windows(recording, 30, valid_range={"eda": (0, 40)})
     assert_array_equal(windows.onset, [30, 90])
     assert windows.dropped == {"non-finite": 1, "out of range": 1}
+    assert "dropped 1 non-finite, 1 out of range" in repr(windows)
 
 
 class OfWrongLength:
@@ -286,6 +289,12 @@ def test_pickling_keeps_windows():
         ({"X": {"eda": np.ones((3, 8))}, "sampling_rate": {"ecg": 4}}, ValueError, "eda, .*'ecg'"),
         ({"X": 3}, ValueError, r"shape \(\)"),
         ({"scaling": "window"}, ValueError, "scaling .* 'past', got 'window'"),
+        (
+            {"native": {"eda": np.ones((2, 8))}, "native_sampling_rate": {"eda": 4}},
+            ValueError,
+            r"row per window of \(3, 3\) .*\(2 windows",
+        ),
+        ({"native": {"eda": np.ones((3, 8))}}, ValueError, "native_sampling_rate its modalities"),
     ],
 )
 def test_windows_that_do_not_fit_their_table_are_refused(changes, error, match):

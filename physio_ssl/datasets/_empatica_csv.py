@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ._common import check_finite_rows, parse_rate
+from ._plausible import check_e4_rate, check_samples
 
 ACC_UNITS_PER_G = 64
 
@@ -79,17 +80,17 @@ def _parse_samples(body, n_channels, file):
     return samples
 
 
-def _parse_start(text, file):
-    """Return the unix time of a start that is written as such, or as ISO text in UTC."""
-    start = math.nan
+def parse_time(text, place):
+    """Return the unix time that is written as such, or as ISO text in UTC."""
+    time = math.nan
     with suppress(ValueError):
         date = datetime.fromisoformat(text)
-        start = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        time = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     with suppress(ValueError):  # last, as digits alone may be read as a date too
-        start = float(text)
-    if not math.isfinite(start):
-        raise ValueError(f"Line 1 of {file} must be unix time or ISO text in UTC, got {text!r}.")
-    return start
+        time = float(text)
+    if not math.isfinite(time):
+        raise ValueError(f"{place} must be unix time or ISO text in UTC, got {text[:60]!r}.")
+    return time
 
 
 def _parse_header(row, number, file):
@@ -111,9 +112,12 @@ def parse_signal(data, name, file):
     if not body or body.isspace():
         n_rows = len(data.splitlines())
         raise ValueError(f"{file} must hold start, sampling rate and samples, got {n_rows} row(s).")
-    start = _parse_start(_parse_header(start, 1, file), file)
+    start = parse_time(_parse_header(start, 1, file), f"Line 1 of {file}")
     rate = parse_rate(_parse_header(rate, 2, file), f"The sampling rate in line 2 of {file}")
+    check_e4_rate(rate, name, file)
     samples = _parse_samples(body, 3 if name == "acc" else 1, file)
     if name == "acc":
         samples /= ACC_UNITS_PER_G
-    return start, rate, samples.T.astype(np.float32)
+    samples = samples.T.astype(np.float32)
+    check_samples(samples, name, file)
+    return start, rate, samples

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
-from ._common import list_names, open_file
+from ._common import Expansion, explain_errors, list_names, read_file
+from ._mat5 import decode_mat5
 
 _HDF5 = (b"\x89HDF", b"MATLAB 7.3")
 
@@ -92,20 +92,14 @@ def load_mat(path, names=()):
     This runs no code: a MATLAB file holds arrays, cells and structs only.
     """
     path = Path(path)
-    with open_file(path) as file:
-        if file.read(16).startswith(_HDF5):
-            raise ValueError(
-                f"{path} must not be of MATLAB's version 7.3 (HDF5). Convert it in MATLAB: "
-                f"content = load('{path.name}'); save('{path.name}', '-struct', 'content', '-v7')."
-            )
-        file.seek(0)
-        try:
-            content = loadmat(file)
-        except Exception as error:  # SciPy documents none, and a cut or random file raises many
-            raise ValueError(
-                f"{path} cannot be read as a MATLAB file: {error or type(error).__name__}."
-            ) from error
-    content = {name: value for name, value in content.items() if not name.startswith("__")}
+    data = read_file(path)
+    if data.startswith(_HDF5):
+        raise ValueError(
+            f"{path} must not be of MATLAB's version 7.3 (HDF5). Convert it in MATLAB: "
+            f"content = load('{path.name}'); save('{path.name}', '-struct', 'content', '-v7')."
+        )
+    with explain_errors(path, "a MATLAB file"):
+        content = decode_mat5(data, Expansion(path).inflate)
     if not set(names) <= content.keys():
         raise ValueError(
             f"{path} must hold the variable(s) {', '.join(names)}, got {list_names(content)}."

@@ -1,11 +1,14 @@
 """Strict parser of WFDB headers: what a record's .hea file says of its signals."""
 
 import re
+import warnings
 from dataclasses import dataclass
 
-from ._common import parse_number, parse_rate
+from ._common import decode_text, parse_number, parse_rate
 
+_LOWEST_GAIN, _HIGHEST_GAIN = 1e-12, 1e12  # from picovolts to values of 64 bits
 _MILLIVOLT, _UNITS_PER_MILLIVOLT = "mV", 200.0  # what WFDB takes where a header does not say
+_TOO_MANY_DIGITS = r"\d{31}"
 _RECORD = re.compile(
     r"""(?P<record>[\w-]+) (?P<segments>/\d+)? \s+ (?P<n_signals>\d+)
     (?: \s+ (?P<rate>[-+.\deE]+) (?:/\S*)?      # the rate of the counter is of no use
@@ -15,12 +18,12 @@ _RECORD = re.compile(
 _SIGNAL = re.compile(
     r"""(?P<file>[\w-]+(?:\.\w+)?)              # without any path
     \s+ (?P<format>\d+) (?:x(?P<samples_per_frame>[1-9]\d*))?
-    (?::(?P<skew>\d+))? (?:\+(?P<offset>\d+))?
+    (?::(?P<skew>\d{1,4}))? (?:\+(?P<offset>\d+))?
     (?: \s+ (?P<gain>[-+.\deE]+) (?:\((?P<baseline>-?\d+)\))? (?:/(?P<unit>\S+))?
     (?: \s+ \d+                                 # resolution, in bits
     (?: \s+ (?P<zero>-?\d+)
-    (?: \s+ -?\d+                               # first sample
-    (?: \s+ -?\d+                               # checksum
+    (?: \s+ (?P<first>-?\d+)                    # first sample
+    (?: \s+ (?P<checksum>-?\d+)
     (?: \s+ \d+                                 # block size
     (?: \s+ (?P<name>\S.*) )? )? )? )? )? )? )?""",
     re.ASCII | re.VERBOSE,
@@ -40,6 +43,8 @@ class SignalLine:
     calibrated: bool
     baseline: int  # digital value of 0
     unit: str
+    first: int | None  # digital value of the first sample
+    checksum: int | None  # sum of all digital values, modulo 65536; None where it is not stated
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,15 @@ def _parse_signal_line(place, line, default_name):
     if not match:
         raise ValueError(f"{place} must hold file (no path), format, gain, got {line[:60]!r}.")
     gain = parse_number(match["gain"] or "0", f"{place}: the gain")
+    if gain and not _LOWEST_GAIN <= gain <= _HIGHEST_GAIN:
+        raise ValueError(
+            f"{place}: the gain must be from {_LOWEST_GAIN:g} to {_HIGHEST_GAIN:g}, or 0 if it is "
+            f"not known, got {match['gain']}."
+        )
+    # Headers of published sets hold 0 where nobody computed a checksum, and then first samples
+    # that are not right either. A skewed signal is not read from its first sample on.
+    checksum = int(match["checksum"] or 0)
+    is_stated = checksum and not int(match["skew"] or 0)
     return SignalLine(
         name=match["name"] or default_name,
         file=match["file"],
@@ -79,14 +93,20 @@ def _parse_signal_line(place, line, default_name):
         calibrated=bool(gain),
         baseline=int(match["baseline"] or match["zero"] or 0),
         unit=match["unit"] or _MILLIVOLT,
+        first=int(match["first"] or 0) if is_stated else None,
+        checksum=checksum if is_stated else None,
     )
 
 
 def parse_header(data, path):
     """Parse the bytes of a header, of one segment, that was read from ``path``."""
-    lines = enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1)
+    text = decode_text(data, path, errors="replace")  # comments and units may be in Latin-1
+    lines = enumerate(text.splitlines(), start=1)
     lines = [(f"Line {number} of {path}", line.strip()) for number, line in lines]
     lines = [(place, line) for place, line in lines if line and not line.startswith("#")]
+    for place, line in lines:
+        if re.search(_TOO_MANY_DIGITS, line):
+            raise ValueError(f"{place} must hold numbers of at most 30 digits, got {line[:60]!r}.")
     first, *rest = lines or [(f"Line 1 of {path}", "")]
     n_signals, rate, n_frames = _parse_record_line(*first, path)
     signals = [
@@ -95,4 +115,6 @@ def parse_header(data, path):
     ]
     if not signals or len(signals) != n_signals:
         raise ValueError(f"{path} must have lines of {n_signals} signals, got {len(signals)}.")
+    if not data.endswith((b"\n", b"\r")):
+        warnings.warn(f"{path} must end with a whole line: it may be cut off.", stacklevel=3)
     return Header(rate, n_frames, tuple(signals))

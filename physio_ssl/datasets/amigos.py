@@ -7,6 +7,7 @@ import numpy as np
 from ..containers import Recording
 from ._common import list_names
 from ._matlab import load_mat
+from ._plausible import warn_of_ratings
 from .reading import annotate_ratings, choose_signals, find_paths, read_subjects
 
 _RATE = 128
@@ -15,6 +16,7 @@ _RATINGS = (  # arousal comes first: others have read it as valence, and valence
     *("arousal", "valence", "dominance", "liking", "familiarity"),
     *("neutral", "disgust", "happiness", "surprise", "anger", "fear", "sadness"),
 )
+_SCALES = dict.fromkeys(_RATINGS[:5], (1, 9)) | dict.fromkeys(_RATINGS[5:], (0, 1))
 _TRIALS = {"all": range(1, 21), "short": range(1, 17), "long": range(17, 21)}
 
 
@@ -37,6 +39,7 @@ def _load_subject(subject, path, signals, numbers):
         matrix, label = trials[number - 1].matrix(n_columns=17), labels[number - 1]
         ratings = [np.nan] * len(_RATINGS) if label.is_empty else label.vector(len(_RATINGS))
         ratings = dict(zip(_RATINGS, ratings, strict=True)) | {"trial": number}
+        warn_of_ratings(ratings, _SCALES, f"trial {number} of {path}")
         samples = {name: matrix.T[_SIGNALS[name]].astype(np.float32, order="C") for name in signals}
         annotations = annotate_ratings(len(matrix) / _RATE, ratings)
         recordings.append(Recording(samples, rates, subject, annotations))
@@ -77,6 +80,11 @@ def load_amigos(path, subjects=None, signals=None, *, trials="all", n_jobs=None)
     ------
     FileNotFoundError, ValueError
         If a file is missing or malformed, a choice is unknown, or no trial has signals.
+
+    Warns
+    -----
+    UserWarning
+        If a trial is left out, or a rating is outside its scale.
 
     References
     ----------

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..containers import Recording
-from ._common import check_finite_rows, name_modalities, open_file, parse_rate
+from ._common import check_finite_rows, decode_text, name_modalities, parse_rate, read_file
 from .reading import choose_signals
 
 _FIRST_LINE = "# Simple Text Format"
@@ -42,9 +42,7 @@ def _name_columns(labels, path):
 
 def _read_file(path):
     """Return the signals of a file, each of shape (n_channels, n_times), and their rate."""
-    with open_file(path) as file:
-        text = file.read().decode("utf-8-sig", errors="replace")
-    header, rows, first_line = _split_header(text, path)
+    header, rows, first_line = _split_header(decode_text(read_file(path), path), path)
     rate = parse_rate(header[_RATE], f"The {_RATE} in {path}")
     labels = [label.strip() for label in header[_LABELS].split("\t")]
     try:
@@ -85,7 +83,7 @@ def load_biosppy(path, signals=None, *, subject=None):
         in several folders and ``subject`` is not given.
     """
     paths = [Path(one) for one in ([path] if isinstance(path, (str, os.PathLike)) else path)]
-    folders = {one.resolve().parent for one in paths}
+    folders = {Path(os.path.realpath(one)).parent for one in paths}  # resolve fails in loops
     if not paths or (subject is None and len(folders) > 1):
         found = ", ".join(map(str, paths)) or "none"
         raise ValueError(f"path must name files, of one folder or with a subject, got {found}.")

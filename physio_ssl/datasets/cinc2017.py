@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..containers import Recording
-from ._common import open_files
+from ._common import decode_text, open_files
 from ._wfdb_header import parse_header
 from .reading import choose_signals, read_subjects
 
@@ -24,7 +24,7 @@ def _read_labels(files, read, path, reference):
     found = [name for name in references if name in files]
     if not found:
         raise ValueError(f"{path} must hold the labels, {references}, found none.")
-    lines = read(files[found[0]]).decode(errors="replace").splitlines()
+    lines = decode_text(read(files[found[0]]), path / found[0]).splitlines()
     labels = {}
     for number, row in enumerate(csv.reader(lines), start=1):
         if len(row) != 2 or row[1] not in _LABELS or row[0] in labels:

@@ -4,9 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from .._check import check_sampling_rate
 from ..containers import Recording
+from ._common import check_device_rate
 from ._matlab import load_mat
+from ._plausible import warn_of_ratings
 from .reading import annotate_ratings, choose_signals, read_subjects
 
 _SIGNALS = {  # field, number of its columns, columns to read
@@ -16,6 +17,7 @@ _SIGNALS = {  # field, number of its columns, columns to read
 }
 _RATES = {"ECG": 256, "EEG": 128}
 _RATINGS = {"arousal": "ScoreArousal", "valence": "ScoreValence", "dominance": "ScoreDominance"}
+_SCALES = dict.fromkeys(_RATINGS, (1, 5))
 _PARTS = ("stimuli", "baseline")
 
 
@@ -25,7 +27,7 @@ def _read_rate(dreamer, field):
     if name not in dreamer.fields():
         return _RATES[field]
     rate = dreamer.field(name)
-    return check_sampling_rate(rate.number(), f"{rate.name} in {rate.path}")
+    return check_device_rate(rate.number(), f"{rate.name} in {rate.path}")
 
 
 def _load_subject(name, subject, signals, rates, part):
@@ -51,6 +53,7 @@ def _load_subject(name, subject, signals, rates, part):
             samples[key] = matrix[:, columns].T.astype(np.float32, order="C")
         duration = max(samples[key].shape[1] / rates[key] for key in signals)
         values = {key: column[number - 1] for key, column in ratings.items()}
+        warn_of_ratings(values, _SCALES, f"clip {number} of {name} in {subject.path}")
         values = {**(values if part == "stimuli" else {}), "clip": number}
         recordings.append(Recording(samples, rates, name, annotate_ratings(duration, values)))
     return recordings
@@ -86,7 +89,13 @@ def load_dreamer(path, subjects=None, signals=None, *, part="stimuli", n_jobs=No
     Raises
     ------
     FileNotFoundError, ValueError
-        If the file is missing or malformed, a choice is unknown, or no clip has signals.
+        If the file is missing or malformed, a choice is unknown, no clip has signals, or there are
+        not as many subjects as ``noOfSubjects`` in the file says.
+
+    Warns
+    -----
+    UserWarning
+        If a clip is left out, or a rating is outside its scale.
 
     See Also
     --------
@@ -102,6 +111,9 @@ def load_dreamer(path, subjects=None, signals=None, *, part="stimuli", n_jobs=No
         raise ValueError(f"part must be {' or '.join(_PARTS)}, got {part!r}.")
     dreamer = load_mat(path, ("DREAMER",))["DREAMER"]
     people = dreamer.field("Data").cells()
+    stated = dreamer.fields().get("noOfSubjects")
+    if stated is not None and stated.number() != len(people):
+        raise ValueError(f"{path} must hold {stated.number():g} subjects, got {len(people)}.")
     found = {f"S{number:02d}": person for number, person in enumerate(people, start=1)}
     rates = {key: _read_rate(dreamer, _SIGNALS[key][0]) for key in signals}
     load = partial(_load_subject, signals=signals, rates=rates, part=part)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .._check import check_sampling_rate
 from ..containers import Recording
-from ._common import import_library, open_file, parse_number
+from ._common import check_device_rate, explain_errors, import_library, parse_number, read_file
 from .reading import choose_signals, find_paths, read_subjects
 
 _CONDITIONS = {"1": "rest", "2": "arithmetic"}  # by the number at the end of a file's name
@@ -27,12 +26,18 @@ def _check_length(data, path):
         field = data[start : start + length].decode(errors="replace").strip()
         return parse_number(field, f"The {what} in the header of {path}", kind)
 
+    n_header = read(184, 8, "size of the header")
     n_signals, n_records = read(252, 4, "number of signals"), read(236, 8, "number of data records")
     duration = read(244, 8, "duration of a data record", float)
     if n_signals < 1 or n_records < 1 or not (np.isfinite(duration) and duration > 0):
         raise ValueError(
             f"{path} must have signals and data records of more than 0 s, got {n_signals} signals "
             f"and {n_records} data records of {duration:g} s."
+        )
+    if n_header != _HEADER * (n_signals + 1):
+        raise ValueError(
+            f"The header of {path} must have {_HEADER * (n_signals + 1)} bytes for {n_signals} "
+            f"signals, got {n_header}."
         )
     starts = range(_HEADER + 216 * n_signals, _HEADER + 224 * n_signals, 8)
     counts = [read(start, 8, "number of samples") for start in starts]
@@ -47,10 +52,9 @@ def _check_length(data, path):
 def _read_ecg(path):
     """Return the ECG of a file, in mV, and its sampling rate."""
     edfio = import_library("edfio")
-    with open_file(path) as file:
-        data = file.read()
+    data = read_file(path)
     _check_length(data, path)
-    try:
+    with explain_errors(path, "a file of EEGMAT"):
         signals = edfio.read_edf(data).signals
         found = [signal for signal in signals if "ECG" in signal.label.upper()]
         if len(found) != 1:
@@ -63,10 +67,11 @@ def _read_ecg(path):
         unit = signal.physical_dimension
         if unit not in _PER_MILLIVOLT:
             raise ValueError(f"the ECG must be in {', '.join(_PER_MILLIVOLT)}, got {unit!r}")
-        rate = check_sampling_rate(signal.sampling_frequency, "the sampling rate of the ECG")
+        rate = check_device_rate(signal.sampling_frequency, "the sampling rate of the ECG")
+        low, high = signal.digital_range
+        if signal.digital.min() < low or signal.digital.max() > high:
+            raise ValueError(f"the digital values of the ECG must lie within {low} to {high}")
         ecg = signal.data / _PER_MILLIVOLT[unit]
-    except (ValueError, ArithmeticError, LookupError, NameError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read as a file of EEGMAT: {error}.") from error
     return ecg.astype(np.float32), rate
 
 

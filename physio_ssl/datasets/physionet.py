@@ -2,20 +2,20 @@
 
 import warnings
 from collections.abc import Mapping
-from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 
 from ..containers import Recording
-from ._common import import_library, name_modalities, open_file
+from ._common import explain_errors, import_library, name_modalities, open_file, read_file
 from ._wfdb_header import parse_header
 from .reading import choose_signals, find_paths, read_subjects
 
-_BITS = {  # of one sample in each of WFDB's formats; None where it is compressed
-    **{"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12},
-    **{"310": Fraction(32, 3), "311": Fraction(32, 3), "508": None, "516": None, "524": None},
+_PACKED = {  # samples and bytes of one unit in each of WFDB's formats; None if it is compressed
+    **{"8": (1, 1), "16": (1, 2), "24": (1, 3), "32": (1, 4), "61": (1, 2), "80": (1, 1)},
+    **{"160": (1, 2), "212": (2, 3), "310": (3, 4), "311": (3, 4)},
+    **{"508": None, "516": None, "524": None},
 }
 _DRIVEDB = {
     **{"ecg": "ECG", "emg": "EMG", "eda_foot": "foot GSR", "eda_hand": "hand GSR"},
@@ -46,48 +46,68 @@ def _choose_channels(header, signals, path):
 
 
 def _check_files(header, path):
-    """Raise if the files of the samples are missing, or shorter than the header says."""
+    """Raise if the files of the samples are missing, or not as long as the header says."""
     for name in dict.fromkeys(signal.file for signal in header.signals):
         file, lines = path.with_name(name), [line for line in header.signals if line.file == name]
         formats = {line.format for line in lines}
-        if len(formats) > 1 or not formats <= _BITS.keys():
+        if len(formats) > 1 or not formats <= _PACKED.keys():
             raise ValueError(
-                f"{name} of {path} must have one format of {[*_BITS]}, got {sorted(formats)}."
+                f"{name} of {path} must have one format of {[*_PACKED]}, got {sorted(formats)}."
             )
-        if not file.is_file():
+        if not file.exists():
             raise ValueError(f"{path.parent} must hold {name}, which {path.name} names.")
-        bits = _BITS[formats.pop()]
-        if not bits:
+        open_file(file).close()  # wfdb would wait for a pipe
+        unit = _PACKED[formats.pop()]
+        if not unit:
             continue  # wfdb checks the length of compressed samples
-        bits *= sum(line.samples_per_frame for line in lines)
-        n_bytes = file.stat().st_size - lines[0].offset
-        n_frames = header.n_frames or max(1, int(n_bytes * 8 // bits))
-        expected = ceil(n_frames * bits / 8)
-        if n_bytes < expected or (n_bytes > expected and not header.n_frames):
+        per_frame, n_bytes = sum(line.samples_per_frame for line in lines), file.stat().st_size
+        n_bytes -= lines[0].offset
+        n_frames = header.n_frames or max(1, n_bytes * unit[0] // (unit[1] * per_frame))
+        fewest = ceil(n_frames * per_frame * unit[1] / unit[0])
+        most = ceil(n_frames * per_frame / unit[0]) * unit[1]  # the last unit may be whole
+        if not fewest <= n_bytes <= most:
             raise ValueError(
-                f"{file} must have {expected} bytes for {n_frames} frames, got {n_bytes}: cut off."
+                f"{file} must have {fewest} bytes for {n_frames} frames, got {n_bytes}: it is cut "
+                f"off, written twice, or of another header."
             )
+
+
+def _check_digital(samples, line, path):
+    """Raise if digital samples contradict the first sample and checksum in the header."""
+    total = int(samples.sum(dtype=np.int64))
+    # Before format 8, which holds differences, the first sample is another.
+    wrong_start = line.format != "8" and samples[0] != line.first
+    if wrong_start or (total - line.checksum) % 2**16:
+        raise ValueError(
+            f"Samples of {line.name!r} must fit their first value and checksum in {path}, "
+            f"{line.first} and {line.checksum % 2**16}, got {samples[0]} and {total % 2**16}: file "
+            "or header were changed."
+        )
 
 
 def _read_samples(header, indices, path):
     """Map the indices of signals to their samples, in physical units."""
     wfdb, name = import_library("wfdb"), str(path.with_suffix("").absolute())
-    try:
-        record = wfdb.rdrecord(name, channels=indices, smooth_frames=False, return_res=32)
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as a WFDB record: {error}.") from error
     lines = [header.signals[index] for index in indices]
+    with explain_errors(path, "a WFDB record"):
+        record = wfdb.rdrecord(
+            name, channels=indices, smooth_frames=False, physical=False, return_res=32
+        )
+        physical = record.dac(expanded=True, return_res=32)
     read = list(zip(record.adc_gain, record.baseline, strict=True))
     stated = [(line.gain, line.baseline) for line in lines]
     if read != stated:  # wfdb skips what it cannot parse
         raise ValueError(
             f"{path} must state gains and baselines as wfdb reads them, {read}, got {stated}."
         )
-    for line in lines:
+    for line, digital, samples in zip(lines, record.e_d_signal, physical, strict=True):
+        # Packed formats mark an invalid sample by another value than the checksum counts.
+        if line.checksum is not None and (line.format == "16" or np.isfinite(samples).all()):
+            _check_digital(digital, line, path)
         if not line.calibrated:
             message = f"not calibrated: WFDB takes {line.gain:g} digital units per {line.unit}"
             warnings.warn(f"{line.name!r} of {path} is {message}.", stacklevel=3)
-    return dict(zip(indices, record.e_p_signal, strict=True))
+    return dict(zip(indices, physical, strict=True))
 
 
 def load_wfdb(path, signals=None, *, subject=None):
@@ -115,13 +135,19 @@ def load_wfdb(path, signals=None, *, subject=None):
     Raises
     ------
     FileNotFoundError, ImportError, ValueError
-        If a file is missing, cut off, malformed, of several segments or outside the header's
-        folder, if there is no such signal, or if wfdb is not installed.
+        If a file is missing, cut off, longer than the header says, malformed, of several segments
+        or outside the header's folder, if samples contradict a checksum or first sample in the
+        header (a checksum of 0 counts as none), if there is no such signal, or if wfdb is not
+        installed.
+
+    Warns
+    -----
+    UserWarning
+        If a signal has no gain, or the header does not end with a whole line.
     """
     path = Path(path)
     path = path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea")
-    with open_file(path) as file:
-        header = parse_header(file.read(), path)
+    header = parse_header(read_file(path), path)
     chosen = _choose_channels(header, signals, path)
     _check_files(header, path)
     samples = _read_samples(header, sorted({index for i in chosen.values() for index in i}), path)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .._check import check_sampling_rate
 from ..containers import Recording
-from ._common import list_names
+from ._common import check_device_rate, list_names
 from ._matlab import load_mat
 from .reading import annotate_events, choose_signals, find_paths, read_subjects
 
@@ -33,7 +32,7 @@ def _read_data(channel, of_events=False):
 def _read_signal(channel, duration):
     """Return the samples of a channel, and its sampling rate."""
     data, rate = _read_data(channel), channel.field("header").field("sr")
-    rate = check_sampling_rate(rate.number(), f"{rate.name} in {rate.path}")
+    rate = check_device_rate(rate.number(), f"{rate.name} in {rate.path}")
     samples = data.vector()
     if not samples.size or abs(len(samples) - duration * rate) > _SLACK:
         raise ValueError(

@@ -1,5 +1,6 @@
 """What a reader of recordings needs, for readers of your own too."""
 
+import os
 import re
 import warnings
 from functools import partial
@@ -8,9 +9,16 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
-from ._common import list_names
+from ._common import explain_errors, file_limits, list_names
 
-__all__ = ["annotate_events", "annotate_ratings", "choose_signals", "find_paths", "read_subjects"]
+__all__ = [
+    "annotate_events",
+    "annotate_ratings",
+    "choose_signals",
+    "file_limits",
+    "find_paths",
+    "read_subjects",
+]
 
 
 def choose_signals(signals, known, default=None):
@@ -87,11 +95,14 @@ def _choose_subjects(subjects, found, place):
     return {name: item for name, item in found.items() if name in set(subjects)}
 
 
-def _load_or_explain(load, subject, source):
-    """Return what a source holds, or say in words why it cannot be used."""
+def _load_source(load, subject, source, place, strict):
+    """Return what a source holds, or if not strict, say in words why it cannot be used."""
     try:
-        return load(subject, source)
-    except (FileNotFoundError, ValueError) as error:
+        with explain_errors(source if isinstance(source, (str, os.PathLike)) else place):
+            return load(subject, source)
+    except (OSError, ValueError) as error:
+        if strict:
+            raise
         return str(error)
 
 
@@ -130,7 +141,8 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
     Raises
     ------
     ValueError
-        If a subject was not found, ``load`` raises one, or no recording is left.
+        If a subject was not found, ``load`` raises any error but OSError, or no recording is left.
+        The message names the source, and the first error is the cause.
 
     See Also
     --------
@@ -142,7 +154,7 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
         for subject, item in _choose_subjects(subjects, found, place).items()
         for source in (item if isinstance(item, list) else [item])
     ]
-    load_one = delayed(load if strict else partial(_load_or_explain, load))
+    load_one = delayed(partial(_load_source, load, place=place, strict=strict))
     # Threads: most of the time goes to reading, unpacking and NumPy, which release the lock.
     results = Parallel(n_jobs=n_jobs, prefer="threads")(load_one(*source) for source in sources)
     recordings, reasons = [], []

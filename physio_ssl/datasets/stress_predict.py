@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._common import list_names, open_file
+from ._common import decode_text, list_names, read_file
 from .empatica import read_session
 from .reading import find_paths, read_subjects
 
@@ -22,7 +22,7 @@ _TOLERANCE = 10  # s; labels start 9 s after the signals and end within 5 s of a
 def _read_labels(path):
     """Return the rows of each subject: the unix time of a second, and its label."""
     rows = {}
-    with io.TextIOWrapper(open_file(path), encoding="utf-8-sig", newline="") as file:
+    with io.StringIO(decode_text(read_file(path), path), newline="") as file:
         reader = csv.DictReader(file)
         if not set(_COLUMNS) <= set(reader.fieldnames or []):
             raise ValueError(f"{path} must have columns {_COLUMNS}, got {reader.fieldnames}.")

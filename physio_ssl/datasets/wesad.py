@@ -1,17 +1,20 @@
 """Reader of WESAD, from its pickles or from the exports of its E4 wristbands."""
 
-import pickle
 import re
+from collections import Counter
 from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from ..containers import Recording
-from ._common import open_file
+from ._array_pickle import load_array_pickle
+from ._common import decode_text, read_file
 from ._empatica_csv import ACC_UNITS_PER_G
+from ._plausible import check_samples
 from .empatica import WRIST_SIGNALS, read_session
 from .reading import choose_signals, find_paths, read_subjects
 
@@ -26,43 +29,22 @@ _SIGNALS = {  # device, name in the pickle, sampling rate in Hz
         for key in ("ACC", "ECG", "EDA", "EMG", "Resp", "Temp")
     },
 }
+_LABEL_VALUES = range(8)  # 0, 5, 6 and 7 are of no condition
 _LABELS = {1: "baseline", 2: "stress", 3: "amusement", 4: "meditation"}
 _CONDITIONS = {"Base": "baseline", "TSST": "stress", "Fun": "amusement"}
 _CONDITIONS |= {"Medi 1": "meditation", "Medi 2": "meditation"}
 _READING = ("bRead", "fRead", "sRead")
 _SHRINKAGE = 10  # s, by which the official labels shrink a condition at both ends
-_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")  # NumPy 1 and 2
-_ADMITTED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),  # bytes written by Python 3 for Python 2
-    *((module, name) for module in _MODULES for name in ("_reconstruct", "scalar")),
-}
-# What Python documents for pickles that are cut off or no pickles at all.
-_PICKLE_ERRORS = (AttributeError, EOFError, ImportError, LookupError, TypeError, ValueError)
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickle arrays, strings, numbers and their containers; refuse all that runs code."""
-
-    def find_class(self, module, name):
-        if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(f"it must hold plain data, got {module}.{name}")
-        return super().find_class(module, name)
-
-
-def _load_pickle(path):
-    """Load a Python-2 pickle of arrays without running any code in it."""
-    try:
-        with open_file(path) as file:
-            return _ArrayUnpickler(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, *_PICKLE_ERRORS) as error:
-        raise ValueError(f"{path} cannot be read as a pickle of WESAD: {error}.") from error
-
-
-def _annotate(intervals):
+def _annotate(intervals, path):
     """Return intervals, of onset, duration and description, as sorted annotations."""
     onset, duration, description = zip(*sorted(intervals), strict=True)
+    counts = Counter(description)
+    if twice := sorted(name for name in counts if counts[name] > 1 + (name == "meditation")):
+        raise ValueError(
+            f"{path} must have each condition once, meditation twice, got {', '.join(twice)} again."
+        )
     return {"onset": onset, "duration": duration, "description": description}
 
 
@@ -81,17 +63,24 @@ def _read_pickled_signal(content, name, path):
         )
     if not np.isfinite(samples).all():
         raise ValueError(f"{path} must hold finite samples, got NaN or infinity in {name!r}.")
-    return samples / ACC_UNITS_PER_G if name == "acc" else samples
+    samples = samples / ACC_UNITS_PER_G if name == "acc" else samples
+    if device == "wrist":
+        check_samples(samples, name, path)
+    return samples
 
 
 def _load_pickled(folder, signals):
     """Read one subject from the official pickle, whose labels are on the signals' clock."""
     path = folder / f"{folder.name}.pkl"
-    content = _load_pickle(path)
+    content = load_array_pickle(path, "a pickle of WESAD")
     if not isinstance(content, dict) or not {"signal", "label"} <= content.keys():
         found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
         raise ValueError(f"{path} must hold a dict with signal and label, got {found}.")
+    if (subject := str(content.get("subject", folder.name))) != folder.name:
+        raise ValueError(f"{path} must be of the subject {folder.name}, got {subject!r} in it.")
     label = np.ravel(content["label"])
+    if unknown := set(np.unique(label).tolist()) - {*_LABEL_VALUES}:
+        raise ValueError(f"Labels in {path} must be whole numbers from 0 to 7, got {unknown}.")
     edges = np.flatnonzero(np.diff(label, prepend=np.nan, append=np.nan))
     intervals = [
         (start / _LABEL_RATE, (end - start) / _LABEL_RATE, _LABELS[label[start]])
@@ -103,7 +92,7 @@ def _load_pickled(folder, signals):
         raise ValueError(f"The labels of {path} must mark the conditions {_LABELS}, got {found}.")
     samples = {name: _read_pickled_signal(content, name, path) for name in signals}
     rates = {name: _SIGNALS[name][2] for name in signals}
-    return Recording(samples, rates, folder.name, _annotate(intervals))
+    return Recording(samples, rates, folder.name, _annotate(intervals, path))
 
 
 @cache
@@ -121,14 +110,16 @@ def _parse_minutes(text, path):
     return 60 * int(match[1]) + int((match[2] or "0").ljust(2, "0"))
 
 
-def _read_questionnaire(path):
-    """Return the onset, duration and description of conditions, on the chest's clock."""
+def _read_blocks(path):
+    """Return the start, end and name of conditions, in order, on the chest's clock."""
     rows = {}
-    with open_file(path) as file:
-        lines = file.read().decode("utf-8").splitlines()
+    lines = decode_text(read_file(path), path).splitlines()
     for line in lines:
         key, *cells = (cell.strip() for cell in line.lstrip("# ").split(";"))
-        rows.setdefault(key, [cell for cell in cells if cell])
+        rows.setdefault(key.rstrip(":"), [cell for cell in cells if cell])
+    subject = path.name.removesuffix("_quest.csv")
+    if rows.get("Subj", [subject]) != [subject]:
+        raise ValueError(f"{path} must be of the subject {subject}, got {rows['Subj']} in it.")
     order, starts, ends = (rows.get(key, []) for key in ("ORDER", "START", "END"))
     if not len(order) == len(starts) == len(ends) > 0:
         counts = [len(order), len(starts), len(ends)]
@@ -136,18 +127,32 @@ def _read_questionnaire(path):
     known = (*_CONDITIONS, *_READING)
     if unknown := [condition for condition in order if condition not in known]:
         raise ValueError(f"Conditions in {path} must be of {', '.join(known)}, got {unknown}.")
+    if twice := sorted(condition for condition in {*order} if order.count(condition) > 1):
+        raise ValueError(f"{path} must hold each condition once, got {', '.join(twice)} again.")
+    times = [[_parse_minutes(text, path) for text in row] for row in (starts, ends)]
+    blocks = sorted(zip(*times, order, strict=True))
+    for (_, end, first), (start, _, second) in pairwise(blocks):
+        if start < end:
+            raise ValueError(
+                f"Conditions in {path} must not overlap, got {second} from {start} s on, before "
+                f"the end of {first} at {end} s."
+            )
+    return blocks
+
+
+def _read_questionnaire(path):
+    """Return the onset, duration and description of conditions, on the chest's clock."""
     intervals = []
-    for condition, start, end in zip(order, starts, ends, strict=True):
+    for start, end, condition in _read_blocks(path):
         if condition in _READING:
             continue
-        onset = _parse_minutes(start, path) + _SHRINKAGE
-        duration = _parse_minutes(end, path) - _SHRINKAGE - onset
+        duration = end - start - 2 * _SHRINKAGE
         if duration <= 0:
             raise ValueError(
                 f"Conditions in {path} must last longer than {2 * _SHRINKAGE} s, got {condition!r} "
-                f"from {start} to {end}."
+                f"from {start} to {end} s."
             )
-        intervals.append((onset, duration, _CONDITIONS[condition]))
+        intervals.append((start + _SHRINKAGE, duration, _CONDITIONS[condition]))
     return intervals
 
 
@@ -168,7 +173,7 @@ def _load_exported(folder, signals):
                 f"Conditions in {quest} must lie within 0 to {recording.duration:.1f} s, got "
                 f"{description} from {onset:.1f} to {onset + duration:.1f} s."
             )
-    return replace(recording, annotations=_annotate(intervals))
+    return replace(recording, annotations=_annotate(intervals, quest))
 
 
 _SOURCES = {"pkl": ("{}.pkl", _load_pickled), "e4": ("{}_E4_Data.zip", _load_exported)}
@@ -219,7 +224,10 @@ def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None)
     Raises
     ------
     FileNotFoundError, ValueError
-        If a file is missing or malformed, or a choice is unknown.
+        If a file is missing or malformed, or a choice is unknown; if a file is of another subject
+        than its folder; if a condition is there twice (meditation: three times), conditions overlap
+        or a label is not of 0 to 7; if the wristband cannot have measured a value, as in
+        :func:`load_empatica`.
 
     References
     ----------

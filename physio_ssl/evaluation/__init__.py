@@ -5,7 +5,7 @@ from .confound_report import ConfoundReport
 from .confounds import audit_confounds
 from .label_efficiency import label_efficiency
 from .leave_datasets_out import leave_datasets_out
-from .linear_probe import LinearProbe
+from .linear_probe import LinearProbe, LinearProbeRegressor
 from .pooling import pool_studies
 from .position import position_matched_auroc
 from .reconstruction import Reconstruction, reconstruct_masked
@@ -15,6 +15,7 @@ from .study import leave_subjects_out
 __all__ = [
     "ConfoundReport",
     "LinearProbe",
+    "LinearProbeRegressor",
     "Reconstruction",
     "StudyResults",
     "audit_confounds",

@@ -5,8 +5,8 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -17,9 +17,9 @@ from ..containers import SignalDict
 from ..functional import check_choice
 from ..leakage.audit import require_windows
 from ..windows import cut_from_recordings
-from .candidates import list_candidates
+from .candidates import list_candidates, predict_numbers
 from .embedding import find_encoder
-from .linear_probe import LinearProbe
+from .linear_probe import LinearProbe, LinearProbeRegressor
 
 _SCALINGS = (None, "recording", "subject", "past")
 
@@ -39,6 +39,7 @@ def make_baselines(
         rates: heart rate needs the pulse at 32 Hz or more. None takes the windows' signals.
     models : mapping or estimator, default=None
         Models of the study. Those that begin with an encoder are repeated with random weights.
+        If they are regressors, so are the baselines.
     scaling : {"same", None, "recording", "subject", "past"}, default="same"
         Whether hand-crafted features are z-scored over the windows of each recording or subject,
         or of each recording up to the window, as the signals that a model sees often are; "same"
@@ -53,7 +54,7 @@ def make_baselines(
     dict
         What ``leave_subjects_out`` takes as models:
 
-        - ``"majority class"``;
+        - ``"majority class"``, or for regressors ``"training mean"``;
         - ``"clock"`` and ``"clock, forest"``, which see the minutes since the recording began and
           nothing else; not for windows without onsets;
         - ``"hand-crafted"`` and ``"hand-crafted, forest"``: ``HandcraftedFeatures``, not for
@@ -63,7 +64,8 @@ def make_baselines(
         - ``"..., untrained"``: a model with the random weights of ``n_seeds`` seeds, for the first
           model with each encoder.
 
-        Those without "forest" are ``LinearProbe``, the clock with powers up to the third.
+        Those without "forest" are ``LinearProbe`` or ``LinearProbeRegressor``, the clock with
+        powers up to the third.
 
     Raises
     ------
@@ -99,13 +101,18 @@ def make_baselines(
         kind = type(windows.X).__name__
         raise TypeError(f"With recordings, windows must hold signals by modality, got {kind}.")
     scaling = windows.scaling if scaling == "same" else scaling
-    baselines = {"majority class": DummyClassifier()}
-    forest = RandomForestClassifier(
-        100, min_samples_leaf=3, class_weight="balanced", random_state=random_state
-    )
+    # not "if models": an unfitted forest has no length
+    candidates = [] if models is None else list_candidates(models, len(windows))
+    how = {"min_samples_leaf": 3, "random_state": random_state}
+    if predict_numbers(candidates):
+        baselines, probe = {"training mean": DummyRegressor()}, LinearProbeRegressor()
+        forest = RandomForestRegressor(100, **how)
+    else:
+        baselines, probe = {"majority class": DummyClassifier()}, LinearProbe()
+        forest = RandomForestClassifier(100, class_weight="balanced", **how)
     if windows.onset is not None:
         minutes = windows.onset[:, np.newaxis] / 60
-        cubic = make_pipeline(PolynomialFeatures(3, include_bias=False), LinearProbe())
+        cubic = make_pipeline(PolynomialFeatures(3, include_bias=False), clone(probe))
         baselines |= {"clock": (cubic, minutes), "clock, forest": (forest, minutes)}
     features = {}
     if isinstance(windows.X, SignalDict) and (recordings is not None or windows.sampling_rate):
@@ -116,14 +123,14 @@ def make_baselines(
     if statistics is not None:
         features["channel statistics"] = statistics
     for name, X in features.items():
-        baselines[name] = LinearProbe(), X
+        baselines[name] = clone(probe), X
         if name == "hand-crafted":
             baselines["hand-crafted, forest"] = forest, X
     if len(features) == 2:
         widths = tuple(X.shape[1] for X in features.values())
         joined = np.hstack(list(features.values()))
-        baselines[" + ".join(features)] = LinearProbe(widths), joined
-    return baselines | _repeat_untrained(models, windows, n_seeds)
+        baselines[" + ".join(features)] = clone(probe).set_params(widths=widths), joined
+    return baselines | _repeat_untrained(candidates, n_seeds)
 
 
 def _compute_features(windows, recordings):
@@ -194,11 +201,10 @@ def _scale(features, windows, scaling):
     return scaled
 
 
-def _repeat_untrained(models, windows, n_seeds):
+def _repeat_untrained(candidates, n_seeds):
     """Return each model that begins with an encoder, with random weights of several seeds."""
     untrained, seen = {}, set()
-    # not "if models": an unfitted forest has no length
-    for candidate in [] if models is None else list_candidates(models, len(windows)):
+    for candidate in candidates:
         place = find_encoder(candidate.estimator)
         if place is None:
             continue

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils.validation import _num_samples
 
 from .._check import has_modalities
@@ -26,8 +26,8 @@ class Candidate:
 def list_candidates(models, n_windows):
     """Return the candidates of a study as a list, or raise if the models do not fit.
 
-    ``models`` holds, by name, classifiers; pairs of a classifier and its own input; or lists of
-    these, which are one model with several seeds.
+    ``models`` holds, by name, classifiers or regressors; pairs of one and its own input; or lists
+    of these, which are one model with several seeds.
     """
     if is_estimator(models):
         models = {type(models).__name__.lower(): models}
@@ -53,3 +53,16 @@ def list_candidates(models, n_windows):
                     )
             candidates.append(Candidate(name, estimator, X, seed, len(several)))
     return candidates
+
+
+def predict_numbers(candidates):
+    """Return whether the models are regressors, or raise if only some of them are."""
+    kinds = {one.name: is_regressor(one.estimator) for one in candidates}
+    if len(set(kinds.values())) > 1:
+        some = ", ".join(name for name, is_one in kinds.items() if is_one)
+        others = ", ".join(name for name, is_one in kinds.items() if not is_one)
+        raise TypeError(
+            f"Models must be all classifiers or all regressors, got the regressors {some} and "
+            f"the classifiers {others}."
+        )
+    return any(kinds.values())

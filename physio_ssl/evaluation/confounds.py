@@ -7,7 +7,7 @@ from scipy.stats import ttest_1samp
 from sklearn.linear_model import RidgeClassifier, RidgeCV
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from ..leakage.audit import require_windows
 from .clock import predict_left_out
@@ -148,6 +148,11 @@ def _check_classes(windows):
     y = windows.y
     if y is None:
         raise ValueError("An audit of confounds needs labels, but the windows have none.")
+    if type_of_target(y) == "continuous":
+        raise ValueError(
+            "An audit of confounds needs classes, but the labels are continuous: give them bins, "
+            "as RatingLabels does."
+        )
     check_classification_targets(y)
     n_classes, n_people = len(np.unique(y)), len(np.unique(windows.groups))
     if n_classes < 2 or n_people < 2:

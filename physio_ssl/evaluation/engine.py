@@ -10,19 +10,22 @@ from importlib.metadata import version
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.multiclass import check_classification_targets
 from tqdm.auto import tqdm
 
 from .. import __version__
-from .._files import replace_file
+from .._check import check_weight
+from .._files import make_folder, replace_file
 from ..leakage import audit_leakage
 from ..leakage.audit import require_windows, split_windows
+from ..leakage.report import write_verdict
 from .baselines import make_baselines
-from .candidates import list_candidates
+from .candidates import list_candidates, predict_numbers
 from .embedding import embed_once, find_encoder
 from .fingerprint import fingerprint
-from .fold import Fold, Trial, derive_seed, run_fold
-from .linear_probe import LinearProbe
+from .fold import Fold, Trial, derive_seed, find_weight_argument, run_fold
+from .linear_probe import LinearProbe, LinearProbeRegressor
 from .records import check_name
 from .results import StudyResults
 
@@ -49,19 +52,26 @@ def run_study(models, windows, settings, draw_labels):
         baselines = make_baselines(windows, settings.recordings, models=models, scaling=scaling)
     known = {name: model for name, model in (baselines or {}).items() if name not in own}
     candidates += list_candidates(known, len(windows)) if known else []
+    continuous = predict_numbers(candidates)
+    if settings.scoring is None:
+        scoring = "neg_mean_absolute_error" if continuous else "f1_macro"
+        settings = replace(settings, scoring=scoring)
+    weight = _check_weight(settings.sample_weight, candidates, len(windows))
     added = own if settings.added_value is True else settings.added_value or ()
     for name in added:
         check_name(name, own, "model")
     features = _find_features(known)
     if settings.folder is not None:
-        settings.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.folder)
     verdicts, tasks, embedded = [], [], {}
-    for target, labelled in _choose_targets(windows, settings.targets).items():
+    for target, labelled in _choose_targets(windows, settings.targets, continuous).items():
         splits = split_windows(settings.cv, labelled)
         verdicts += _audit(labelled, splits, candidates, own, target, settings)
         folds = []
+        # Draws of few labels cover all classes; a continuous target has none.
+        drawn = replace(windows, info=windows.info.assign(label=0)) if continuous else labelled
         for i, (train, test) in enumerate(splits):
-            draws = draw_labels(labelled, train, test, i, settings.random_state)
+            draws = draw_labels(drawn, train, test, i, settings.random_state)
             folds.append(Fold(i, train, test, derive_seed(settings.random_state, i, 0), draws))
         for one in candidates:
             chosen = [_choose_draws(fold, one) for fold in folds]
@@ -85,6 +95,7 @@ def run_study(models, windows, settings, draw_labels):
                 keep_predictions=settings.keep_predictions,
                 time={"onset": labelled.onset, "recording": labelled.recording},
                 added=features if is_added else {},
+                sample_weight=weight,
             )
             paths = _name_files(trial, chosen, settings.folder)
             tasks += [(trial, *task) for task in zip(chosen, paths, strict=True)]
@@ -105,16 +116,28 @@ def _check_models(models, windows, settings):
     return candidates
 
 
+def _check_weight(sample_weight, candidates, n_windows):
+    """Return the weights as an array or None, or raise if a model takes none."""
+    weight = check_weight(sample_weight, n_windows, "sample_weight")
+    for one in candidates if weight is not None else ():
+        if find_weight_argument(one.estimator) is None:
+            raise TypeError(
+                f"With sample_weight, fit of each model must take it, but {one.name!r} does not: "
+                f"{one.estimator!r}."
+            )
+    return weight
+
+
 def _find_features(baselines):
-    """Return the tables of features, and their blocks, that a LinearProbe takes alone.
+    """Return the tables of features that a linear probe takes alone, and the probe.
 
     Embeddings join them as one more block.
     """
     pairs = {name: pair for name, pair in baselines.items() if isinstance(pair, tuple)}
     return {
-        name: (X, model.widths or (X.shape[1],))
+        name: (X, model)
         for name, (model, X) in pairs.items()
-        if isinstance(model, LinearProbe)
+        if isinstance(model, (LinearProbe, LinearProbeRegressor))
     }
 
 
@@ -125,8 +148,11 @@ def _audit(windows, splits, candidates, own, target, settings):
         is_own = one.X is not None and one.name in own
         X = one.X if is_own else windows.X
         name = one.name if one.n_seeds == 1 else f"{one.name}, seed {one.seed}"
-        inputs.setdefault(id(X), (X, {}))[1][name] = one.estimator
-    rules = {"transductive": settings.transductive, "on_leak": settings.on_leak}
+        grid = settings.search.get(one.name)
+        model = GridSearchCV(one.estimator, grid) if grid else one.estimator
+        inputs.setdefault(id(X), (X, {}))[1][name] = model
+    names = ("transductive", "pretrained_on_test_subjects", "on_leak")
+    rules = {name: getattr(settings, name) for name in names}
     verdicts = []
     for X, models in inputs.values():
         seen = windows if X is windows.X else replace(windows, X=X, sampling_rate=None)
@@ -154,7 +180,7 @@ def _choose_draws(fold, candidate):
     return replace(fold, draws=draws)
 
 
-def _choose_targets(windows, targets):
+def _choose_targets(windows, targets, continuous):
     """Return, by target, windows whose column "label" holds its labels."""
     subjects = np.unique(windows.groups)
     if len(subjects) < 2:
@@ -167,11 +193,23 @@ def _choose_targets(windows, targets):
         if labels.isna().any():
             raise ValueError(f"Labels are missing in {labels.isna().sum()} of column {column!r}.")
         y = np.asarray(labels.tolist())  # no objects
-        check_classification_targets(y)
-        if len(np.unique(y)) < 2:
-            raise ValueError(f"{column!r} must hold at least two classes, got {np.unique(y)}.")
+        y = _check_labels(y, column, continuous)
         labelled[target] = replace(windows, info=windows.info.assign(label=y))
     return labelled
+
+
+def _check_labels(y, column, continuous):
+    """Return the labels, a continuous target as floats, or raise if a model cannot learn them."""
+    if continuous:
+        if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
+            raise ValueError(f"Regressors need finite numbers, but {column!r} holds {y[:3]}....")
+        y = y.astype(float)
+    else:
+        check_classification_targets(y)
+    if len(np.unique(y)) < 2:
+        what = "values" if continuous else "classes"
+        raise ValueError(f"{column!r} must hold at least two {what}, got {np.unique(y)}.")
+    return y
 
 
 def _name_files(trial, folds, folder):
@@ -207,7 +245,7 @@ def _read(path):
     """Return the records of a fold that has been done, or None."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))["records"] if path else None
-    except (FileNotFoundError, ValueError, KeyError):  # not there, or damaged
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # not there, or damaged
         return None
 
 
@@ -220,17 +258,21 @@ def _join(verdicts):
     ]
     lists = {
         name: list(dict.fromkeys(item for _, some in verdicts for item in some[name]))
-        for name in ("declared", "notes", "looked_at", "not_seen")
+        for name in ("declared", "unknown", "notes", "looked_at", "not_seen")
     }
-    return {"ok": not leaks, "leaks": leaks, **lists}
+    texts = [verdict["verdict"] for _, verdict in verdicts if not verdict["ok"]]
+    text = "\n".join(dict.fromkeys(texts)) or write_verdict([], lists["unknown"])
+    return {"ok": not leaks, "verdict": text, "leaks": leaks, **lists}
 
 
 def _describe(candidates, windows, settings, verdict):
     """Return how the scores came about, in plain values."""
     search, scoring = settings.search.items(), settings.scoring
+    known = "no_leak_found" if verdict["unknown"] else "leak_free"
     return {
-        "protocol": "leak_free" if verdict["ok"] else "with_leaks",
+        "protocol": known if verdict["ok"] else "with_leaks",
         "transductive": settings.transductive,
+        "pretrained_on_test_subjects": settings.pretrained_on_test_subjects,
         "audit": verdict,
         "random_state": settings.random_state,
         "n_windows": len(windows),
@@ -239,6 +281,7 @@ def _describe(candidates, windows, settings, verdict):
         "search": {name: {k: repr(v) for k, v in grid.items()} for name, grid in search},
         "inner_cv": settings.inner_cv,
         "scoring": scoring if isinstance(scoring, str) else repr(scoring),
+        "weighted": settings.sample_weight is not None,
         "estimators": {one.name: repr(one.estimator) for one in candidates},
         "date": date.today().isoformat(),
         "versions": _VERSIONS,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as take
@@ -13,8 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from .embedding import EMPTY, embed_once, has_pretrain, needs_pretraining, pretrain
-from .linear_probe import LinearProbe
-from .metrics import score
+from .metrics import score, score_numbers
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class Trial:
     scoring: object
     keep_predictions: bool
     time: dict  # onset and recording of each window, or None
-    added: dict  # features that join the model's embedding, and widths of their blocks, by name
+    added: dict  # features that join the model's embedding, and the probe that takes them, by name
+    sample_weight: np.ndarray | None = None
 
 
 def run_fold(trial, fold):
@@ -91,8 +91,9 @@ def _run_draws(trial, fold):
     place[rows] = np.arange(len(rows))
     variants = [(model, X, trial.grid, {})]
     is_table = isinstance(X, np.ndarray) and X.ndim == 2
-    for name, (features, widths) in trial.added.items() if is_table else ():
-        probe = LinearProbe((*widths, X.shape[1]))
+    for name, (features, probe) in trial.added.items() if is_table else ():
+        widths = probe.widths or (features.shape[1],)
+        probe = clone(probe).set_params(widths=(*widths, X.shape[1]))
         variants.append((probe, np.hstack([features[rows], X]), None, {"added_to": name}))
     records, done = [], {}
     for draw in fold.draws:
@@ -141,7 +142,8 @@ def set_seeds(model, names, seed):
     Pre-training and embedding replace encoders by frozen ones, which keep their seed.
     """
     known = model.get_params(deep=True)
-    return model.set_params(**{name: seed for name in names if name in known})
+    model.set_params(**{name: seed for name in names if name in known})
+    return model  # FrozenEstimator.set_params returns None
 
 
 def route_groups(model, groups, prefix=""):
@@ -160,6 +162,16 @@ def route_groups(model, groups, prefix=""):
     return routed
 
 
+def find_weight_argument(model, prefix=""):
+    """Return the argument of ``fit`` that gives weights to what learns labels, or None."""
+    if hasattr(model, "refit") and hasattr(model, "estimator"):  # a search
+        return find_weight_argument(model.estimator, prefix)
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        return find_weight_argument(last, f"{prefix}{name}__")
+    return f"{prefix}sample_weight" if has_fit_parameter(model, "sample_weight") else None
+
+
 def _fit(trial, model, grid, X, rows):
     """Return a copy of the model, or a search over it, fitted on ``X``, which are these rows."""
     subjects = trial.groups[rows]
@@ -176,12 +188,17 @@ def _fit(trial, model, grid, X, rows):
             cv=list(inner.split(subjects, groups=subjects)),
             error_score="raise",
         )
-    return model.fit(X, trial.y[rows], **route_groups(model, subjects))
+    routed = route_groups(model, subjects)
+    if trial.sample_weight is not None:
+        routed[find_weight_argument(model)] = trial.sample_weight[rows]
+    return model.fit(X, trial.y[rows], **routed)
 
 
 def _predict(trial, model, X, rows):
     """Return predictions, and scores of all classes of the study or None; trained on ``rows``."""
     predicted = model.predict(X)
+    if is_regressor(model):
+        return predicted, None
     if hasattr(model, "predict_proba"):
         scores = model.predict_proba(X)
     elif hasattr(model, "decision_function"):
@@ -198,7 +215,7 @@ def _predict(trial, model, X, rows):
 
 
 def _score_subjects(trial, fold, test, condition, predicted, scores, extra):
-    records, subjects, classes = [], trial.groups[test], np.unique(trial.y)
+    records, subjects = [], trial.groups[test]
     for subject in dict.fromkeys(subjects.tolist()):
         chosen = np.flatnonzero(subjects == subject)
         chosen_scores = None if scores is None else scores[chosen]
@@ -208,7 +225,7 @@ def _score_subjects(trial, fold, test, condition, predicted, scores, extra):
             **condition,
             "fold": fold.number,
             "subject": str(subject),
-            **score(trial.y[test][chosen], predicted[chosen], chosen_scores, classes),
+            **_score(trial, trial.y[test][chosen], predicted[chosen], chosen_scores),
             **extra,
         }
         if trial.keep_predictions:
@@ -222,6 +239,12 @@ def _score_subjects(trial, fold, test, condition, predicted, scores, extra):
             }
         records.append(record)
     return records
+
+
+def _score(trial, true, predicted, scores):
+    if is_regressor(trial.model):
+        return score_numbers(true, predicted)
+    return score(true, predicted, scores, np.unique(trial.y))
 
 
 def _to_plain(value):

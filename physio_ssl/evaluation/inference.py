@@ -4,15 +4,12 @@ import numpy as np
 from scipy.stats import rankdata, wilcoxon
 from scipy.stats import t as student
 
+from .metrics import ERRORS, score_limits
+
 _UNBOUNDED = (-np.inf, np.inf)
 # A resample of few or tied values can have hardly any spread: its t would have no bound. With
 # 0.4 the coverage in benchmarks/interval_coverage.py came closest to nominal.
 _LEAST_ERROR = 0.4
-
-
-def score_limits(metric):
-    """Return the lowest and the highest value that a metric can have."""
-    return (-1, 1) if metric == "kappa" else (0, 1)
 
 
 def summarise(scores, limits, confidence, n_resamples, random_state):
@@ -49,12 +46,15 @@ def summarise_repeats(scores):
 def compare_pairs(pairs, metric, confidence, n_resamples, random_state, strata=None):
     """Return the mean difference of two models with its interval, test and counts.
 
+    It is positive where the first one is better, also if the metric is an error.
+
     ``pairs`` has a row per subject and the columns ``score`` and ``other``, and one of strata if
     their name is given. Without any subject who has both scores, the values are NaN.
     """
     defined = pairs.dropna()
     # Means over repeats that are equal except for rounding must tie.
     differences = (defined["score"] - defined["other"]).to_numpy().round(12)
+    differences = -differences if metric in ERRORS else differences
     n_subjects = len(differences)
     low, high = score_limits(metric)
     limits = low - high, high - low

@@ -38,8 +38,9 @@ def label_efficiency(
         As in ``leave_subjects_out``.
     n_subjects : sequence of int or "all", default=(1, 2, 4, 8, "all")
         Numbers of training subjects whose windows are all labelled. The subjects drawn together
-        have windows of all classes. "all" is recorded as the number of training subjects;
-        numbers that are not smaller are then left out, and without "all" they may be no larger.
+        have windows of all classes, if there are classes. "all" is recorded as the number of
+        training subjects; numbers that are not smaller are then left out, and without "all" they
+        may be no larger.
     fractions : sequence of float, default=None
         Instead: fractions of the training windows that are labelled, above 0 and at most 1,
         drawn within each subject and class, at least one window of each.
@@ -57,9 +58,10 @@ def label_efficiency(
         anew, and more labels hold the fewer ones.
     **settings
         Those of ``leave_subjects_out``, with the same defaults: ``targets``, ``cv``, ``search``,
-        ``inner_cv``, ``scoring``, ``transductive``, ``on_leak``, ``n_jobs``, ``random_state``,
-        ``folder``, ``baselines``, ``recordings`` and ``verbose``; but ``keep_predictions`` and
-        ``added_value`` are False unless set.
+        ``inner_cv``, ``scoring``, ``sample_weight``, ``transductive``,
+        ``pretrained_on_test_subjects``, ``on_leak``, ``n_jobs``, ``random_state``, ``folder``,
+        ``baselines``, ``recordings`` and ``verbose``; but
+        ``keep_predictions`` and ``added_value`` are False unless set.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from sklearn.model_selection import PredefinedSplit
 from ..containers import as_recordings
 from ..leakage.audit import require_windows
 from ..windows import concatenate_windows
+from .candidates import list_candidates, predict_numbers
 from .engine import run_study
 from .fold import Draw, derive_seed
 from .study import StudySettings
@@ -26,8 +27,8 @@ def leave_datasets_out(models, datasets, *, recordings=None, **settings):
         one after the other.
     datasets : mapping from str to Windows
         Windows of each data set, at least two, with the same modalities, channels, rates,
-        duration, scaling and classes. Rename the labels of each first, so that one name means
-        the same in all.
+        duration, scaling and, for classifiers, classes. Rename the labels of each first, so that
+        one name means the same in all.
     recordings : mapping from str to list of Recording, default=None
         The recordings of each data set as read, by the same names, for the hand-crafted
         features among the baselines, as in ``make_baselines``. None takes the windows' signals.
@@ -81,7 +82,8 @@ def leave_datasets_out(models, datasets, *, recordings=None, **settings):
         recordings = _join_recordings(datasets, recordings)
     held_out = PredefinedSplit([place[name] for name in names])
     settings = StudySettings(cv=held_out, recordings=recordings, **settings)
-    _check_classes(datasets, settings.targets or ["label"])
+    if not predict_numbers(list_candidates(models, len(windows))):
+        _check_classes(datasets, settings.targets or ["label"])
 
     def draw_labels(windows, train, test, fold, random_state):
         return [Draw(train, {"dataset": names[test[0]]}, derive_seed(random_state, fold, 0))]

@@ -1,9 +1,17 @@
-"""Score the predictions for one subject."""
+"""Score the predictions for one subject, of classes or of numbers."""
 
 import numpy as np
 from scipy.stats import rankdata
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "kappa")
+REGRESSION_METRICS = ("mae", "r2", "ccc")
+ERRORS = ("mae",)  # the lower, the better
+_LIMITS = {"kappa": (-1, 1), "mae": (0, np.inf), "r2": (-np.inf, 1), "ccc": (-1, 1)}
+
+
+def score_limits(metric):
+    """Return the lowest and the highest value that a metric can have."""
+    return _LIMITS.get(metric, (0, 1))
 
 
 def score(y_true, y_pred, probability, classes):
@@ -42,6 +50,26 @@ def score(y_true, y_pred, probability, classes):
         "confusion": confusion.tolist(),
         **scores,
     }
+
+
+def score_numbers(y_true, y_pred):
+    """Return the count and ``REGRESSION_METRICS`` of one subject's windows, in plain values.
+
+    R2 and concordance (Lin 1989, Biometrics 45) are None where the true values are all equal.
+    """
+    true, predicted = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
+    if true.shape != predicted.shape or not len(true) or not np.isfinite(predicted).all():
+        raise ValueError(
+            f"Predictions must be a finite number for each of {len(true)} windows, got {predicted}."
+        )
+    errors = predicted - true
+    scores = {"mae": float(np.abs(errors).mean()), "r2": None, "ccc": None}
+    if np.ptp(true) > 0:
+        scores["r2"] = float(1 - np.mean(errors**2) / true.var())
+        together = np.mean((true - true.mean()) * (predicted - predicted.mean()))
+        spread = true.var() + predicted.var() + errors.mean() ** 2
+        scores["ccc"] = float(2 * together / spread)
+    return {"n_windows": len(true), **scores}
 
 
 def _encode(labels, classes):

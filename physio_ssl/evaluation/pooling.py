@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from .inference import compare_pairs
-from .records import check_name, name_models, pair_scores
+from .records import check_name, choose_metric, name_models, pair_scores
 from .results import StudyResults
 
 
@@ -15,7 +15,7 @@ def pool_studies(
     other=None,
     *,
     over=None,
-    metric="macro_f1",
+    metric=None,
     confidence=0.95,
     n_resamples=10_000,
     random_state=0,
@@ -39,8 +39,8 @@ def pool_studies(
     over : str, default=None
         Name of a baseline, to pool the added value of ``estimator`` over its features instead, as
         in ``StudyResults.added_value``. Give either ``other`` or ``over``.
-    metric : str, default="macro_f1"
-        Which metric.
+    metric : str, default=None
+        Which metric, as in ``StudyResults.compare``.
     confidence, n_resamples : float, default=0.95, and int, default=10_000
         Coverage of the intervals, and number of bootstrap samples.
     random_state : int, Generator or None, default=0
@@ -91,6 +91,7 @@ def pool_studies(
     models = (
         ((estimator, None), (other, None)) if over is None else ((estimator, over), (over, None))
     )
+    metric = choose_metric(next(iter(studies.values())).records, metric)
     how, rows, tables = (confidence, n_resamples, random_state), {}, []
     for study, results in studies.items():
         for name, added_to in models:

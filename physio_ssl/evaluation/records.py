@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from .metrics import METRICS
+from .metrics import METRICS, REGRESSION_METRICS
 
 CONDITIONS = (  # what a study may vary
     "target",
@@ -17,19 +17,21 @@ CONDITIONS = (  # what a study may vary
     "calibration_order",
 )
 UNIQUE = ("estimator", "added_to", *CONDITIONS, "repeat", "fold", "subject")
-_NEEDED = ("estimator", "fold", "subject", "n_windows", "class_counts", "confusion", *METRICS)
+_NEEDED = ("estimator", "fold", "subject", "n_windows")
+_OF_CLASSES = ("class_counts", "confusion", *METRICS)
 
 
 def check_records(records):
     """Raise if records lack a key, hold a score that is no finite number, or are repeated."""
     if not isinstance(records, list) or not records:
         raise ValueError(f"records must be a list of at least one dict, got {records!r}.")
-    seen = set()
+    seen, metrics = set(), list_metrics(records)
+    needed = _NEEDED + (metrics if metrics == REGRESSION_METRICS else _OF_CLASSES)
     for number, record in enumerate(records):
         where = f"Record {number}"
         if not isinstance(record, dict):
             raise TypeError(f"{where} must be a dict, got {record!r}.")
-        missing = [name for name in _NEEDED if name not in record]
+        missing = [name for name in needed if name not in record]
         if missing:
             raise ValueError(f"{where} lacks {', '.join(missing)}.")
         names = record["estimator"], record["subject"]
@@ -37,17 +39,34 @@ def check_records(records):
             raise TypeError(f"{where} must name estimator and subject as str, got {names}.")
         if not isinstance(record.get("added_to"), str | None):
             raise TypeError(f"{where} must name added_to as str, got {record['added_to']!r}.")
-        for name in METRICS:
+        for name in metrics:
             value = record[name]
             if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
                 raise ValueError(f"{where} must have a finite {name} or None, got {value!r}.")
-        n_classes, shape = len(record["class_counts"]), np.shape(record["confusion"])
-        if shape != (n_classes, n_classes):
+        n_classes, shape = (
+            len(record.get("class_counts", ())),
+            np.shape(record.get("confusion", ())),
+        )
+        if n_classes and shape != (n_classes, n_classes):
             raise ValueError(f"{where} has {n_classes} classes, but a confusion of shape {shape}.")
         key = tuple(record.get(name) for name in UNIQUE)
         if key in seen:
             raise ValueError(f"{where} repeats another one: {names} in fold {record['fold']}.")
         seen.add(key)
+
+
+def list_metrics(records):
+    """Return the metrics that records hold: those of classes, or of continuous targets."""
+    return REGRESSION_METRICS if "mae" in records[0] else METRICS
+
+
+def choose_metric(records, metric=None):
+    """Return a metric that records hold; None means macro-F1, or MAE of continuous targets."""
+    known = list_metrics(records)
+    if metric is None:
+        return "mae" if "mae" in known else "macro_f1"
+    check_name(metric, known, "metric")
+    return metric
 
 
 def check_name(name, known, what):
@@ -78,7 +97,7 @@ def average_repeats(records, metric, added_to=None, more=()):
     With ``added_to``, the scores are those of this baseline's features with each estimator's
     embedding. ``more`` names further values that belong to the condition.
     """
-    check_name(metric, METRICS, "metric")
+    check_name(metric, list_metrics(records), "metric")
     names, scores = [*find_conditions(records), *more], {}
     for record in records:
         if record.get("added_to") != added_to:

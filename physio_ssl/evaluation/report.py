@@ -1,12 +1,17 @@
 """The text that a study prints: scores, and what the embeddings add to the baselines."""
 
+from .metrics import REGRESSION_METRICS
+from .records import choose_metric, list_metrics
+
 _METRICS = ["balanced_accuracy", "macro_f1", "auroc"]
 
 
 def describe(results):
     """Yield the blocks of text that describe the scores of a study."""
     baselines, conditions = results.protocol.get("baselines") or [], list(results.conditions)
-    table = results.summary(_METRICS)
+    known, default = list_metrics(results.records), choose_metric(results.records)
+    metrics = list(known) if known == REGRESSION_METRICS else _METRICS
+    table = results.summary(metrics)
     table["score"] = _show_intervals(table, "mean", "{:.3f}")
     table["estimator"] = [
         name
@@ -17,19 +22,23 @@ def describe(results):
     rows = table.pivot(index=["estimator", *conditions], columns="metric", values="score")
     order = table.drop_duplicates(["estimator", *conditions])[["estimator", *conditions]]
     yield "mean over subjects [interval]"
-    yield _write(order.merge(rows[_METRICS].reset_index()))
+    yield _write(order.merge(rows[metrics].reset_index()))
     if any(record.get("added_to") for record in results.records):
         added = results.added_value(over=None)
         added["added"] = _show_intervals(added, "difference", "{:+.3f}")
         columns = ["estimator", *conditions, "features", "with_embedding", "added"]
         for name, rows in added.groupby("over", sort=False):
-            yield f"\nwhat an embedding adds to {name}, macro_f1, paired by subject"
+            yield f"\nwhat an embedding adds to {name}, {default}, paired by subject"
             yield _write(rows[columns])
     missing = [name for name in ("clock", "hand-crafted") if name not in baselines]
     if baselines and missing:
         yield f"baselines that did not run: {', '.join(missing)}"
     if not baselines:
         yield "No baselines were run: the scores have nothing to be compared with."
+    audit = results.protocol.get("audit", {})
+    if "verdict" in audit:
+        yield f"Leak audit: {audit['verdict']}"
+        yield f"No audit can see {'; '.join(audit['not_seen'])}."
 
 
 def _show_intervals(table, name, form):

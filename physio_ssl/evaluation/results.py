@@ -10,16 +10,18 @@ import pandas as pd
 
 from .._files import replace_file
 from .comparisons import compare_models, measure_added_value
-from .inference import score_limits, summarise, summarise_repeats
-from .metrics import METRICS
+from .inference import summarise, summarise_repeats
+from .metrics import score_limits
 from .position import tabulate_positions
 from .records import (
     UNIQUE,
     average_repeats,
     check_name,
     check_records,
+    choose_metric,
     distinct,
     find_conditions,
+    list_metrics,
     name_models,
     split_repeats,
 )
@@ -42,6 +44,9 @@ class StudyResults:
           class of the study; and true classes in rows, predicted ones in columns.
         - ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``auroc``, ``kappa``: None where
           undefined, as balanced accuracy is for a subject who lacks a class.
+        - ``mae``, ``r2``, ``ccc``, in place of counts and scores of classes, for a continuous
+          target: mean absolute error, R2 and Lin's concordance within the subject. The last two
+          are None for a subject whose target is constant.
         - ``target``, ``label_fraction``, ``n_labelled_subjects``, ``repeat``: the conditions and
           the repetition, where there are several; and anything else, e.g. ``predictions``.
         - ``added_to``: the baseline whose features were joined with the embedding of
@@ -70,7 +75,11 @@ class StudyResults:
         for name, values in self.conditions.items():
             text += f", {name}: {', '.join(map(str, values))}"
         text += f"; {protocol}" if protocol else ""
+        unknown = self.protocol.get("audit", {}).get("unknown")
+        text += f" ({len(unknown)} not known)" if unknown else ""
         text += ", transductive" if self.protocol.get("transductive") else ""
+        if self.protocol.get("pretrained_on_test_subjects"):
+            text += ", pre-trained on test subjects"
         return f"StudyResults({text})"
 
     def __str__(self):
@@ -103,12 +112,13 @@ class StudyResults:
             the model, and is missing in the rows of the model itself.
         """
         given = [name for name in UNIQUE if any(name in record for record in self.records)]
-        rows = []
+        rows, metrics = [], list_metrics(self.records)
         for record in self.records:
             row = {name: record.get(name) for name in given}
             row["n_windows"] = record["n_windows"]
-            row |= {f"n_class_{name}": n for name, n in record["class_counts"].items()}
-            rows += [{**row, "metric": name, "value": record[name]} for name in METRICS]
+            counts = record.get("class_counts", {})
+            row |= {f"n_class_{name}": n for name, n in counts.items()}
+            rows += [{**row, "metric": name, "value": record[name]} for name in metrics]
         frame = pd.DataFrame(rows).astype({"value": float})  # None becomes NaN
         last = ["metric", "value"]  # also where later records bring other classes
         return frame[[*frame.columns.drop(last), *last]]
@@ -144,11 +154,11 @@ class StudyResults:
         ValueError
             If a metric is unknown, or the settings of the bootstrap do not fit.
         """
-        metrics = METRICS if metric is None else [metric] if isinstance(metric, str) else metric
+        metrics = list_metrics(self.records) if metric is None else np.atleast_1d(metric).tolist()
         scores = {name: average_repeats(self.records, name) for name in metrics}
         repeats = {name: split_repeats(self.records, name) for name in metrics}
         known, rows = self.conditions, []
-        for estimator, condition in average_repeats(self.records, METRICS[0]):
+        for estimator, condition in average_repeats(self.records, choose_metric(self.records)):
             key = {"estimator": estimator, **dict(zip(known, condition, strict=True))}
             for name in metrics:
                 of_subjects = scores[name][estimator, condition]
@@ -162,7 +172,7 @@ class StudyResults:
         self,
         estimator,
         other=None,
-        metric="macro_f1",
+        metric=None,
         *,
         confidence=0.95,
         n_resamples=10_000,
@@ -179,8 +189,8 @@ class StudyResults:
             Name of a model.
         other : str or list of str, default=None
             Which models to compare it with; None means all others.
-        metric : str, default="macro_f1"
-            Which metric.
+        metric : str, default=None
+            Which metric; None means macro-F1, or MAE of a continuous target.
         confidence, n_resamples, random_state
             As in ``summary``.
         **conditions
@@ -191,8 +201,9 @@ class StudyResults:
         DataFrame
             A row per other model and condition under which both were tested:
 
-            - ``difference``: mean over subjects, positive where ``estimator`` is better, with
-              its interval ``low`` to ``high``, as in ``summary`` (NaN for one subject);
+            - ``difference``: mean over subjects, positive where ``estimator`` is better (of
+              MAE: by how much its error is lower), with its interval ``low`` to ``high``, as in
+              ``summary`` (NaN for one subject);
             - ``n_subjects`` on whom both scores are defined, and ``n_missing``;
             - ``p_value`` of the two-sided Wilcoxon signed-rank test, 1 where all scores tie;
             - ``effect_size``: matched-pairs rank-biserial correlation, from -1 to 1;
@@ -206,14 +217,14 @@ class StudyResults:
             If a name or condition is unknown, there is no other model, or two models have no
             condition, or no subject with both scores, in common.
         """
-        how = confidence, n_resamples, random_state
+        how, metric = (confidence, n_resamples, random_state), choose_metric(self.records, metric)
         return compare_models(self.records, estimator, other, metric, how, conditions)
 
     def added_value(
         self,
         estimator=None,
         over="hand-crafted",
-        metric="macro_f1",
+        metric=None,
         *,
         confidence=0.95,
         n_resamples=10_000,
@@ -222,8 +233,9 @@ class StudyResults:
     ):
         """Return what an embedding adds to the features of a baseline.
 
-        This is the score of a linear classifier on the features and the embedding together,
-        minus that of the same classifier on the features alone, on the same subjects.
+        This is the score of a linear model on the features and the embedding together, minus
+        that of the same model on the features alone, on the same subjects. Of an error, such as
+        MAE, it is how much lower the error is.
 
         Parameters
         ----------
@@ -231,8 +243,8 @@ class StudyResults:
             Names of models; None means all whose embedding was added to the features.
         over : str or list of str or None, default="hand-crafted"
             Names of baselines; None means all whose features were joined with an embedding.
-        metric : str, default="macro_f1"
-            Which metric.
+        metric : str, default=None
+            As in ``compare``.
         confidence, n_resamples, random_state
             As in ``summary``.
         **conditions
@@ -251,7 +263,7 @@ class StudyResults:
             If the study has no baselines with features, a model has no embedding that was added
             to them, or a name is unknown.
         """
-        how = confidence, n_resamples, random_state
+        how, metric = (confidence, n_resamples, random_state), choose_metric(self.records, metric)
         return measure_added_value(self.records, estimator, over, metric, how, conditions)
 
     def position_matched(
@@ -287,8 +299,13 @@ class StudyResults:
         Raises
         ------
         ValueError
-            If a name is unknown, or the records hold no predictions or onsets.
+            If a name is unknown, the target is continuous, or the records hold no predictions or
+            onsets.
         """
+        if "auroc" not in list_metrics(self.records):
+            raise ValueError(
+                "Position-matched scores are of classes, but the target is continuous."
+            )
         for name in [] if estimator is None else np.atleast_1d(estimator).tolist():
             check_name(name, self.estimators, "estimator")
         options = tolerance, confidence, n_resamples, random_state

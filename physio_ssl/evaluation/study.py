@@ -20,8 +20,10 @@ class StudySettings:
     cv: object = None
     search: dict | None = None
     inner_cv: int = 5
-    scoring: object = "f1_macro"
+    scoring: object = None
+    sample_weight: object = None
     transductive: bool | str = False
+    pretrained_on_test_subjects: bool | str = False
     on_leak: str = "raise"
     n_jobs: int | None = None
     random_state: int | None = 0
@@ -33,7 +35,7 @@ class StudySettings:
     verbose: int = 0
 
     def __post_init__(self):
-        """Check the values; afterwards only ``targets``, ``cv`` and ``folder`` may be None."""
+        """Check the values, and fill in a seed."""
         check_scalar(self.inner_cv, "inner_cv", Integral, min_val=2)
         if self.targets is not None:
             self.targets = [self.targets] if isinstance(self.targets, str) else list(self.targets)
@@ -62,8 +64,10 @@ def leave_subjects_out(
     cv=None,
     search=None,
     inner_cv=5,
-    scoring="f1_macro",
+    scoring=None,
+    sample_weight=None,
     transductive=False,
+    pretrained_on_test_subjects=False,
     on_leak="raise",
     n_jobs=None,
     random_state=0,
@@ -84,11 +88,13 @@ def leave_subjects_out(
     Parameters
     ----------
     models : mapping from str to estimator, or estimator
-        Classifiers, by the names that they have in the results. A pair ``(classifier, X)`` has
-        its own input, with a row per window, instead of ``windows.X``. A list of classifiers, or
-        of pairs, is one model with several seeds, whose scores are averaged as repeats.
+        Classifiers, or regressors for a continuous target, by the names that they have in the
+        results. A pair ``(model, X)`` has its own input, with a row per window, instead of
+        ``windows.X``. A list of models, or of pairs, is one model with several seeds, whose
+        scores are averaged as repeats.
     windows : Windows
-        Windows, or features, with subjects and labels (integers or strings).
+        Windows, or features, with subjects and labels: integers or strings, or numbers for
+        regressors.
     targets : str or list of str, default=None
         Columns of ``windows.info`` with labels. Each gets a model of its own, and the results a
         condition ``target``; None is the column "label", without that condition.
@@ -98,10 +104,15 @@ def leave_subjects_out(
         Grid of parameters, by the model's name, for a search on each fold's training subjects.
     inner_cv : int, default=5
         Number of folds of the search, by subject; at most the number of training subjects.
-    scoring : str or callable, default="f1_macro"
-        What the search maximises.
+    scoring : str or callable, default=None
+        What the search maximises. None means macro-F1, or of regressors the negative MAE.
+    sample_weight : array-like of shape (n_windows,), default=None
+        Weight of each window in the training. Each model's ``fit`` must take ``sample_weight``.
+        Scores count each window alike.
     transductive : bool or str, default=False
-        Whether, or how, test subjects' data are used without labels, as in ``audit_leakage``.
+        Whether, or how, signals are scaled over each test subject's unlabelled windows.
+    pretrained_on_test_subjects : bool or str, default=False
+        Whether, or why, encoders were pre-trained on test subjects; as in ``audit_leakage``.
     on_leak : {"raise", "record"}, default="raise"
         Whether a leak that ``audit_leakage`` finds is an error, or only recorded in the results.
     n_jobs : int, default=None
@@ -166,7 +177,9 @@ def leave_subjects_out(
         search=search,
         inner_cv=inner_cv,
         scoring=scoring,
+        sample_weight=sample_weight,
         transductive=transductive,
+        pretrained_on_test_subjects=pretrained_on_test_subjects,
         on_leak=on_leak,
         n_jobs=n_jobs,
         random_state=random_state,

@@ -1,7 +1,7 @@
 """What all features of windows have in common."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
@@ -31,6 +31,9 @@ class ChannelFeatures(TransformerMixin, BaseEstimator):
     Subclasses define ``_name_features(modality)``, a tuple of names, and
     ``_compute_features(signal, modality)``, from (n_windows, n_channels, n_times) to
     (n_windows, n_channels, n_features). Their ``fit`` calls ``_learn_channels``.
+
+    The features of a window depend on no other window, so ``transform`` needs no ``fit``, which
+    only fixes the modalities and channels that later windows must have.
     """
 
     def _learn_channels(self, X):
@@ -55,9 +58,10 @@ class ChannelFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If modalities or numbers of channels are not those of ``fit``.
+            If modalities or numbers of channels are not those of ``fit``, if it was called.
         """
-        check_is_fitted(self)
+        if not hasattr(self, "n_channels_"):
+            return clone(self).fit(X).transform(X)
         signals = SignalDict(as_modalities(X, self, check=True))
         received = {name: signal.shape[1] for name, signal in signals.items()}
         if received != self.n_channels_:
@@ -92,4 +96,5 @@ class ChannelFeatures(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.requires_fit = False
         return tags

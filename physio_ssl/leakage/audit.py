@@ -9,27 +9,50 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from .._check import check_duration
 from ..windows import Windows
-from .overlap import encode, find_duplicates, find_overlaps, find_subjects, hash_windows
-from .pretrained import find_pretrained, find_validation_windows
+from .columns import find_columns
+from .duplicates import find_duplicates
+from .overlap import encode, find_overlaps, find_subjects, hash_windows
+from .pretrained import find_numbers, find_pretrained, find_validation_windows
 from .report import LeakageError, LeakageReport
 from .scaling import find_frozen_scalers, find_scaled_windows
+from .shared_runs import find_shared_runs
 from .traversal import is_estimator, walk
 
 
-def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak="raise"):
+def audit_leakage(
+    windows,
+    cv=None,
+    models=None,
+    *,
+    transductive=False,
+    pretrained_on_test_subjects=False,
+    on_leak="raise",
+):
     """Look for test subjects' data that reach training, and fail loudly.
 
     The audit looks for
 
     - a subject on both sides of a split;
-    - windows on both sides that overlap (needs their onset and duration) or have equal samples;
+    - windows on both sides that overlap, by their onset and duration or, where these are not
+      known, by runs of equal samples;
+    - windows on both sides with equal samples, and recordings under two names that are nearly
+      copies (scaled, shifted by some samples, with noise, rounded, resampled), where windows
+      carry enough information to tell;
+    - single features, or channels that are constant in each window, that hold the label or
+      the time. A table of nothing but time is a clock, which is noted and allowed;
     - a frozen encoder that was pre-trained, with ``groups``, on test subjects;
     - scaling outside the fold: a frozen scaler that was fitted on all rows, or windows that
-      are standardised (or scaled to 0 to 1) over all rows, or over each subject;
+      are standardised (by mean or median, or scaled to 0 to 1) over all rows, each subject or
+      each test fold;
     - test windows in ``train_split`` or a callback of a model, where they choose the epoch.
 
-    Models are searched through their parameters, nested estimators, containers, and what
-    functions and other objects in parameters hold.
+    Models are searched through their parameters, nested estimators and containers; through what
+    functions and other objects in parameters hold; and through the attributes and methods of
+    your own classes, with the global variables that these name.
+
+    Where nobody can know on whom something was fitted, there is no leak, but the verdict says
+    what is not known: e.g. an encoder that was fitted without ``groups``, or that has seen people
+    whose names are not of the form "data set/subject", or a scaler that was fitted before.
 
     Parameters
     ----------
@@ -41,8 +64,11 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
         What the study compares. Those that predict are fitted in each fold, so only what is
         frozen in them counts as fitted; one that only transforms is used as it is.
     transductive : bool or str, default=False
-        Whether, or a text how, the study uses *unlabelled* data of its test subjects. An
-        encoder pre-trained on them, or scaling over each subject, is then declared, not a leak.
+        Whether, or a text how, signals are scaled over the *unlabelled* windows of each subject.
+        Such scaling is then declared, not a leak.
+    pretrained_on_test_subjects : bool or str, default=False
+        Whether, or a text why, encoders were pre-trained on test subjects, without labels. That
+        is then declared, not a leak.
     on_leak : {"raise", "record"}, default="raise"
         Whether leaks are raised or only reported.
 
@@ -77,8 +103,13 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     """
     if on_leak not in ("raise", "record"):
         raise ValueError(f"on_leak must be 'raise' or 'record', got {on_leak!r}.")
-    if not isinstance(transductive, (bool, str)) or transductive == "":
-        raise TypeError(f"transductive must be True, False or a text, got {transductive!r}.")
+    declared = {
+        "transductive": transductive,
+        "pretrained_on_test_subjects": pretrained_on_test_subjects,
+    }
+    for name, value in declared.items():
+        if not isinstance(value, (bool, str)) or value == "":
+            raise TypeError(f"{name} must be True, False or a text, got {value!r}.")
     folds, models = split_windows(cv, windows), name_models(models)
     if windows.onset is not None and not np.isfinite(windows.onset).all():
         raise ValueError("onset must be finite, in seconds, got infinity.")
@@ -87,15 +118,18 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
     arrays = _get_arrays(windows.X)
     digests = {name: hash_windows(array) for name, array in arrays.items()}
 
-    report = LeakageReport(transductive)
+    report = LeakageReport(**declared)
     if getattr(cv, "shuffle", True) and not isinstance(getattr(cv, "random_state", 0), Integral):
         name = type(cv).__name__
         report.add_note(f"{name} draws other splits at each call: give it a random_state.")
     names, codes = encode(windows.groups)
     find_subjects(report, folds, names, codes)
     find_overlaps(report, folds, windows)
-    find_duplicates(report, folds, digests)
-    find_scaled_windows(report, arrays, codes)
+    if windows.onset is None or windows.duration is None:
+        find_shared_runs(report, folds, arrays)
+    find_duplicates(report, folds, arrays, digests, names, codes)
+    find_scaled_windows(report, arrays, codes, folds)
+    find_columns(report, arrays, windows, codes)
     for name, model in models.items():
         parts = list(walk(name, model))
         report.looked_at.append(
@@ -104,9 +138,10 @@ def audit_leakage(windows, cv=None, models=None, *, transductive=False, on_leak=
         )
         find_pretrained(report, parts, windows.groups, folds)
         find_frozen_scalers(report, parts, model, windows.X, windows.y, folds)
+        find_numbers(report, parts)
         find_validation_windows(report, parts, digests, folds)
     if not models:
-        report.add_note("Encoders, frozen scalers and choice of epochs: no models were given.")
+        report.add_unknown("what the models have seen, as none were given")
     if not report.ok and on_leak == "raise":
         raise LeakageError(report)
     return report

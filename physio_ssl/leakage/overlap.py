@@ -1,11 +1,18 @@
 """Subjects, times and samples that lie on both sides of a split."""
 
+import re
+from collections import Counter
 from hashlib import blake2b
 
 import numpy as np
 
 from ..functional import is_constant
 from .report import LeakKind, show
+
+# A name that ends in a number, and what marks a session: S1_a, S1b, sub-01_ses-2.
+_SESSION = re.compile(
+    r"(.*\d)(?:[ _.-]*(?:ses|session|visit|day|run)[ _.-]?\w+|[ _.-]\w|[a-z])", re.I
+)
 
 
 def encode(labels):
@@ -28,29 +35,23 @@ def find_subjects(report, folds, names, codes):
     """Look for subjects that are both trained and tested on."""
     report.looked_at.append(f"subjects on both sides: {len(folds)} folds, {len(names)} subjects")
     for fold, (train, test) in enumerate(folds):
-        train_rows, test_rows = _on_both_sides(codes, train, test)
+        train_rows, test_rows = on_both_sides(codes, train, test)
         if len(test_rows):
             subjects = show(dict.fromkeys(names[code] for code in codes[test_rows]))
             message = f"windows of {subjects} are both trained and tested on"
-            _add(report, LeakKind.SUBJECT, message, fold, train_rows, test_rows)
+            add_rows(report, LeakKind.SUBJECT, message, fold, train_rows, test_rows)
+    _note_sessions(report, names)
 
 
-def find_duplicates(report, folds, digests):
-    """Look for test windows with the samples of a training window, by each modality's digests."""
-    report.looked_at.append(f"equal windows on both sides, by the samples of {', '.join(digests)}")
-    of_windows = list(zip(*digests.values(), strict=True))
-    _, codes = encode(of_windows)
-    # A sensor at rest gives the same window again and again, whoever wears it.
-    flat = np.flatnonzero([not any(digest) for digest in of_windows])
-    codes[flat] = len(codes) + flat
-    if len(flat):
-        report.add_note(f"{len(flat)} of {len(codes)} windows are constant and were not compared.")
-    for fold, (train, test) in enumerate(folds):
-        train_rows, test_rows = _on_both_sides(codes, train, test)
-        if len(test_rows):
-            twin = train_rows[codes[train_rows] == codes[test_rows[0]]][0]
-            message = f"test row {test_rows[0]} has the samples of train row {twin}"
-            _add(report, LeakKind.DUPLICATE, message, fold, train_rows, test_rows)
+def _note_sessions(report, names):
+    """Note subjects whose names look like those of several sessions of one person."""
+    sessions = {name: match[1] for name in map(str, names) if (match := _SESSION.fullmatch(name))}
+    n_sessions = Counter(sessions.values())
+    repeated = [name for name, person in sessions.items() if n_sessions[person] > 1]
+    if repeated and len(n_sessions) > 1:
+        report.add_note(
+            f"{show(repeated)} may be sessions of one person: subject must name the person."
+        )
 
 
 def find_overlaps(report, folds, windows):
@@ -80,7 +81,7 @@ def find_overlaps(report, folds, windows):
             f"windows of {duration:g} s start {apart.min():g} s apart, e.g. train row {other} of "
             f"{groups[other]} and test row {row} of {groups[row]} in {clock} {names[codes[row]]}"
         )
-        _add(report, LeakKind.OVERLAP, message, fold, train_rows, test_rows)
+        add_rows(report, LeakKind.OVERLAP, message, fold, train_rows, test_rows)
 
 
 def _is_near(times, others, gap):
@@ -91,12 +92,13 @@ def _is_near(times, others, gap):
     return np.abs(nearest - times).min(axis=0) < gap
 
 
-def _on_both_sides(codes, train, test):
+def on_both_sides(codes, train, test):
     """Return the rows of train and of test whose code is on the other side, too."""
     common = np.intersect1d(codes[train], codes[test])
     return train[np.isin(codes[train], common)], test[np.isin(codes[test], common)]
 
 
-def _add(report, kind, message, fold, train_rows, test_rows):
+def add_rows(report, kind, message, fold, train_rows, test_rows):
+    """Append a leak of these rows."""
     message += f"; train rows {show(train_rows)}; test rows {show(test_rows)}"
     report.add_leak(kind, message, fold, train_rows, test_rows)

@@ -15,22 +15,29 @@ class LeakKind(Enum):
     SCALED = "scaler fitted outside the fold"
     SCALED_BY_SUBJECT = "subject standardised over its own windows"
     EPOCHS = "epochs chosen on the test subject"
+    LABEL = "label as a feature"
+    TIME = "time as a feature"
 
     def __str__(self):
         return self.value
 
     @property
-    def is_transductive(self):
-        """Whether only unlabelled data leak, which a study may use if it declares that."""
-        return self in (LeakKind.PRETRAINED, LeakKind.SCALED_BY_SUBJECT)
+    def declared_by(self):
+        """The argument that declares it, as only unlabelled data leak; None for other kinds."""
+        declarations = {
+            LeakKind.PRETRAINED: "pretrained_on_test_subjects",
+            LeakKind.SCALED_BY_SUBJECT: "transductive",
+        }
+        return declarations.get(self)
 
 
 _NOT_SEEN = (
-    "files and global variables that a model reads, and the code of functions",
-    "how windows and features were made, e.g. features selected by the labels of all subjects",
-    "scaling other than to mean 0 and standard deviation 1, or to minimum 0 and maximum 1",
-    "one person under two names, unless windows are equal",
-    "data that a parameter holds more than four objects deep",
+    "how windows and features were made, e.g. selected by the labels of all subjects",
+    "features made from labels that do no better than a measurement could",
+    "what code and files do, or objects more than four deep in a model",
+    "untrue names given to fit, or one person under two names unless a recording is copied",
+    "copies of windows that are too short, or rounded too coarsely, to tell people apart",
+    "scaling by other numbers than mean, median or extremes, or inside a model over a test batch",
 )
 
 
@@ -64,34 +71,43 @@ class Leak:
         }
 
 
-@dataclass
+@dataclass(repr=False)
 class LeakageReport:
     """What an audit has found.
 
     Attributes
     ----------
-    transductive : bool or str
-        Whether, or how, the study declares to use unlabelled data of its test subjects.
+    transductive, pretrained_on_test_subjects : bool or str
+        Whether, or how, the study declares to scale over windows of its test subjects, and to use
+        encoders that were pre-trained on these subjects.
     leaks, declared : list of Leak
-        What is wrong, and what would be if ``transductive`` did not declare it.
+        What is wrong, and what would be if the study did not declare it.
+    unknown : list of str
+        What may leak and cannot be checked; the verdict names it.
     notes : list of str
-        What could not be checked and why, and what is worth knowing.
+        What else was not checked and why, and what is worth knowing.
     looked_at, not_seen : list of str
         What the audit looked at, and what no audit can see.
     """
 
     transductive: bool | str = False
+    pretrained_on_test_subjects: bool | str = False
     leaks: list = field(default_factory=list)
     declared: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     looked_at: list = field(default_factory=list)
     not_seen: list = field(default_factory=lambda: list(_NOT_SEEN))
+    _unknown: dict = field(default_factory=dict)
 
     def add_leak(self, kind, message, fold=None, train_rows=(), test_rows=()):
         """Append a leak; one that the study declares goes to ``declared``."""
         rows = (tuple(map(int, rows)) for rows in (train_rows, test_rows))
-        is_declared = self.transductive and kind.is_transductive
+        is_declared = kind.declared_by and getattr(self, kind.declared_by)
         (self.declared if is_declared else self.leaks).append(Leak(kind, message, fold, *rows))
+
+    def add_unknown(self, what, place=None):
+        """Add what is not known, and a place in a model to which that applies."""
+        self._unknown.setdefault(what, []).extend([] if place is None else [str(place)])
 
     def add_note(self, note):
         """Append a note, once."""
@@ -104,16 +120,21 @@ class LeakageReport:
         return not self.leaks
 
     @property
+    def unknown(self):
+        """What may leak and cannot be checked, a line each."""
+        return [f"{what} ({show(at)})" if at else what for what, at in self._unknown.items()]
+
+    @property
     def verdict(self):
-        """The leaks as text, a line for each kind."""
-        if self.ok:
-            return "No leak found."
-        return "\n- ".join(["Test subjects' data reach training:", *_describe(self.leaks)])
+        """The leaks as text, a line for each kind, and what is not known."""
+        return write_verdict(_describe(self.leaks), self.unknown)
+
+    def __repr__(self):
+        return f"LeakageReport({self.verdict})"
 
     def __str__(self):
-        text = f" ({self.transductive})" if isinstance(self.transductive, str) else ""
         sections = {
-            f"Declared as transductive{text}:": _describe(self.declared),
+            **self._describe_declared(),
             "Notes:": self.notes,
             "Looked at:": self.looked_at,
             "Cannot be seen:": self.not_seen,
@@ -121,12 +142,24 @@ class LeakageReport:
         listed = ("\n- ".join([title, *items]) for title, items in sections.items() if items)
         return "\n".join([self.verdict, *listed])
 
+    def _describe_declared(self):
+        """Return the declared leaks as lines, by a title with the declaration."""
+        sections = {}
+        for name in ("transductive", "pretrained_on_test_subjects"):
+            value = getattr(self, name)
+            text = f" ({value})" if isinstance(value, str) else ""
+            some = [leak for leak in self.declared if leak.kind.declared_by == name]
+            sections[f"Declared as {name}{text}:"] = _describe(some)
+        return sections
+
     def to_dict(self, n_rows=20):
         """Return plain lists and dicts for JSON, with the first ``n_rows`` rows of each leak."""
         return {
             "ok": self.ok,
+            "verdict": self.verdict,
             "leaks": [leak.to_dict(n_rows) for leak in self.leaks],
             "declared": _describe(self.declared),
+            "unknown": self.unknown,
             "notes": self.notes,
             "looked_at": self.looked_at,
             "not_seen": self.not_seen,
@@ -143,6 +176,13 @@ class LeakageError(ValueError):
 
     def __str__(self):
         return self.report.verdict
+
+
+def write_verdict(leaks, unknown):
+    """Return the text of a verdict, from a line for each leak and each thing not known."""
+    found = "\n- ".join(["Test subjects' data reach training:", *leaks]) + "\n"
+    found = found if leaks else "No leak found. "
+    return (found + (f"Not known: {'; '.join(unknown)}." if unknown else "")).strip()
 
 
 def show(values, n_shown=3):

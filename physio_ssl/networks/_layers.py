@@ -1,10 +1,18 @@
-"""Transformer layers, and a dropout that is fast on CPUs."""
+"""Transformer layers, a dropout that is fast on CPUs, and a check of sizes."""
+
+from numbers import Integral
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 _TOKENS_AT_ONCE = 12_000
+
+
+def check_size(name, *sizes):
+    """Raise unless a size, or each of several under one name, is a positive integer."""
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise ValueError(f"{name} must be a positive integer, got {', '.join(map(repr, sizes))}.")
 
 
 def fast_dropout(x, p, training):
@@ -63,6 +71,9 @@ class TransformerLayer(nn.Module):
 
 def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
     """Return the layers of a transformer, after a check of their sizes."""
+    check_size("n_layers", n_layers)
+    check_size("n_heads", n_heads)
+    check_size("dim_feedforward", dim_feedforward)
     if d_model % n_heads:
         raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
     if not (0 <= dropout < 1 and 0 <= attention_dropout < 1):

@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from ._layers import check_size
+
 
 class ClassificationHead(nn.Module):
     """Turn embeddings into class scores: linear, batch norm, ReLU, dropout, linear.
@@ -18,6 +20,11 @@ class ClassificationHead(nn.Module):
         Whether batch norm first centres and scales each feature, because features of a
         pre-trained encoder vary little compared with their means. The paper does not do this.
 
+    Raises
+    ------
+    ValueError
+        If ``hidden_size`` is neither None nor a positive integer.
+
     See Also
     --------
     MultimodalTransformer : The network of the same paper, with reference.
@@ -29,6 +36,7 @@ class ClassificationHead(nn.Module):
         if hidden_size is None:
             self.layers = nn.Sequential(first, nn.Linear(n_features, n_classes))
             return
+        check_size("hidden_size", hidden_size)
         self.layers = nn.Sequential(
             first,
             nn.Linear(n_features, hidden_size),

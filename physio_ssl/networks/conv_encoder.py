@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ._layers import check_size
 from .base import TokenNetwork
 
 
@@ -95,14 +96,15 @@ class ConvEncoder(TokenNetwork):
         pool_stride=2,
     ):
         super().__init__(n_channels, n_times)
-        if len(n_filters) != len(kernel_sizes) or min([*n_filters, *kernel_sizes], default=0) < 1:
+        if len(n_filters) != len(kernel_sizes) or not n_filters:
             raise ValueError(
-                "n_filters and kernel_sizes must have one positive number for each stage, got "
+                "n_filters and kernel_sizes must have one number for each stage, got "
                 f"{n_filters} and {kernel_sizes}."
             )
-        if min(pool_size, pool_stride) < 1:
-            sizes = f"{pool_size} and {pool_stride}"
-            raise ValueError(f"pool_size and pool_stride must be positive, got {sizes}.")
+        check_size("each of n_filters", *n_filters)
+        check_size("each of kernel_sizes", *kernel_sizes)
+        check_size("pool_size", pool_size)
+        check_size("pool_stride", pool_stride)
         shortest = 1
         for _ in n_filters[1:]:
             shortest = pool_size + (shortest - 1) * pool_stride

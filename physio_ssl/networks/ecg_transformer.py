@@ -6,7 +6,7 @@ import torch
 from sklearn.utils import check_scalar
 from torch import nn
 
-from ._layers import apply_layers, fast_dropout, make_layers
+from ._layers import apply_layers, check_size, fast_dropout, make_layers
 from .base import TokenNetwork
 
 _EMBEDDINGS = {  # of tokens, (batch, 1 + n_tokens, d_model)
@@ -121,6 +121,8 @@ class ECGTransformer(TokenNetwork):
                 "kernel_sizes must be odd numbers, one more than n_filters has, got "
                 f"{tuple(kernel_sizes)} and {tuple(n_filters)}."
             )
+        check_size("d_model", d_model)
+        check_size("each of kernel_sizes and n_filters", *kernel_sizes, *n_filters)
         check_scalar(patch_size, "patch_size", Integral, min_val=1, max_val=n_times[self.name])
         self.token_width = {self.name: d_model}
         self.token_size = {self.name: patch_size}

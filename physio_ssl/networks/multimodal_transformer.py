@@ -1,12 +1,12 @@
 """The encoder of Wu, Daoudi & Amad: a TCN per modality, then one transformer."""
 
-from numbers import Integral
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ._layers import apply_layers, fast_dropout, make_layers
+from ._layers import apply_layers, check_size, fast_dropout, make_layers
 from .base import TokenNetwork
 
 
@@ -161,6 +161,10 @@ class MultimodalTransformer(TokenNetwork):
         modality_dropout=0.0,
     ):
         super().__init__(n_channels, n_times)
+        sizes = {"d_model": d_model, "n_filters": n_filters}
+        sizes |= {"kernel_size": kernel_size, "n_blocks": n_blocks}
+        for name, size in sizes.items():
+            check_size(name, size)
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**n_blocks - 1)
         self._check_length(self.receptive_field, "module__kernel_size or module__n_blocks")
         if not 0 <= modality_dropout < 1:
@@ -237,10 +241,9 @@ def _token_sizes(token_size, n_times):
     """Return the token size of each modality."""
     if token_size is None:
         return {name: -(-n // 30) for name, n in n_times.items()}
-    sizes = dict.fromkeys(n_times, token_size) if isinstance(token_size, Integral) else token_size
-    if set(sizes) != set(n_times) or min(sizes.values()) < 1:
-        raise ValueError(
-            "token_size must be a positive number of samples, or one for each of "
-            f"{', '.join(n_times)}, got {token_size}."
-        )
+    sizes = token_size if isinstance(token_size, Mapping) else dict.fromkeys(n_times, token_size)
+    if set(sizes) != set(n_times):
+        names = ", ".join(n_times)
+        raise ValueError(f"token_size must be one number or one each of {names}, got {token_size}.")
+    check_size("token_size of each modality", *sizes.values())
     return {name: sizes[name] for name in n_times}

@@ -153,6 +153,7 @@ def load_encoder(path, classes=()):
         raise ValueError(f"No encoder can be built from {path}: {error}.") from error
     load_state(encoder.module_, tensors, path)
     encoder.module_.eval()
+    encoder.loaded_from_ = path.stem
     return encoder
 
 

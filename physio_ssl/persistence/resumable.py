@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import physio_ssl
 
-from .._files import replace_file
+from .._files import make_folder, replace_file
 from ..encoder import SSLEncoder
 from ._plain_json import from_json, to_json
 from ._tensor_file import load_state, read_file, restore_history, summarize_history, write_file
@@ -105,10 +105,10 @@ class _Checkpoint(Callback):
         self.path_ = self.folder / "checkpoint.safetensors"
         self.settings_, self.windows_ = _describe(net), _digest(X, *self.columns)
         self.generators_, self.rows_ = None, []
+        make_folder(self.folder)
         if self.path_.exists():
             self._read(net)
             self._write_metrics()  # the run may have been killed just before
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     def _read(self, net):
         tensors, content = read_file(self.path_, _FORMAT, _VERSION, _NEEDED)

@@ -10,6 +10,9 @@ METRIC_NAMES = {
     "macro_f1": "macro-F1",
     "auroc": "AUROC",
     "kappa": "Cohen's kappa",
+    "mae": "mean absolute error",
+    "r2": "R²",
+    "ccc": "concordance",
 }
 
 

@@ -69,6 +69,8 @@ class SubjectConfusionDisplay:
         """
         records = select_results(results, estimator, conditions)[0].records
         subjects = natural_order(record["subject"] for record in records)
+        if "class_counts" not in records[0]:
+            raise ValueError("Confusion is of classes, but the target of the study is continuous.")
         classes = list(records[0]["class_counts"])
         confusion = np.zeros((len(subjects), len(classes), len(classes)), dtype=int)
         for record in records:

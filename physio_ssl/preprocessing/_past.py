@@ -14,7 +14,7 @@ def make_windows_of_pasts(transform, recordings, rates, duration, history, step,
     ``transform`` maps a list of recordings to new ones, with the modalities and at the rates of
     ``rates``. A window is left out if it raises a ValueError for its past.
     """
-    recordings = [_select(recording, rates) for recording in recordings]
+    recordings = [select_modalities(recording, rates) for recording in recordings]
 
     def cut(number, onset, n_times):
         recording, made, parts = recordings[number], np.zeros(len(onset), dtype=bool), []
@@ -36,7 +36,7 @@ def make_windows_of_pasts(transform, recordings, rates, duration, history, step,
     return assemble_windows(recordings, rates, cut, duration, step, labels)
 
 
-def _select(recording, names):
+def select_modalities(recording, names):
     """Return a recording of some of the modalities."""
     signals = {name: recording.signals[name] for name in names}
     rates = {name: recording.sampling_rate[name] for name in names}

@@ -1,7 +1,25 @@
 """Scale, limits and trend of the samples: the functions of that name, as estimators."""
 
+from functools import partial
+
+import numpy as np
+
 from .. import functional
 from ._base import WindowTransformer
+
+
+def _apply_to_known(function, X):
+    """Apply a function to the samples of each signal that are no gaps, which are NaN."""
+    if not np.isnan(X).any():
+        return function(X)
+
+    def apply(x):
+        known, x = ~np.isnan(x), x.copy()
+        if known.any():
+            x[known] = function(x[np.newaxis, known])[0]
+        return x
+
+    return np.apply_along_axis(apply, -1, X)
 
 
 class Standardize(WindowTransformer):
@@ -11,11 +29,15 @@ class Standardize(WindowTransformer):
     ----------
     constant : {"error", "zero"}, default="error"
         Whether constant channels, which have no spread, raise an error or become zero.
+    gaps : {"error", "keep"}, default="error"
+        Whether gaps, which are samples of NaN, are refused or kept. "keep" leaves them out of
+        mean and standard deviation.
 
     Raises
     ------
     ValueError
-        If ``constant`` is unknown, or a channel is constant and ``constant="error"``.
+        If a parameter is unknown, a channel is constant and ``constant="error"``, or ``X`` has gaps
+        and ``gaps="error"``.
 
     See Also
     --------
@@ -24,14 +46,15 @@ class Standardize(WindowTransformer):
 
     scales = True
 
-    def __init__(self, constant="error"):
+    def __init__(self, constant="error", gaps="error"):
         self.constant = constant
+        self.gaps = gaps
 
     def _check(self):
         functional.check_choice("constant", self.constant, ("error", "zero"))
 
     def _apply(self, X):
-        return functional.standardize(X, self.constant)
+        return _apply_to_known(partial(functional.standardize, constant=self.constant), X)
 
 
 class NormalScores(WindowTransformer):
@@ -44,11 +67,15 @@ class NormalScores(WindowTransformer):
     ----------
     constant : {"error", "zero"}, default="error"
         Whether constant channels, which have no ranks, raise an error or become zero.
+    gaps : {"error", "keep"}, default="error"
+        Whether gaps, which are samples of NaN, are refused or kept. "keep" leaves them out of
+        the ranks.
 
     Raises
     ------
     ValueError
-        If ``constant`` is unknown, or a channel is constant and ``constant="error"``.
+        If a parameter is unknown, a channel is constant and ``constant="error"``, or ``X`` has gaps
+        and ``gaps="error"``.
 
     See Also
     --------
@@ -57,14 +84,15 @@ class NormalScores(WindowTransformer):
 
     scales = True
 
-    def __init__(self, constant="error"):
+    def __init__(self, constant="error", gaps="error"):
         self.constant = constant
+        self.gaps = gaps
 
     def _check(self):
         functional.check_choice("constant", self.constant, ("error", "zero"))
 
     def _apply(self, X):
-        return functional.normal_scores(X, self.constant)
+        return _apply_to_known(partial(functional.normal_scores, constant=self.constant), X)
 
 
 class Clip(WindowTransformer):
@@ -74,16 +102,19 @@ class Clip(WindowTransformer):
     ----------
     low, high : float
         Bounds, in the unit of ``X``; infinite for none.
+    gaps : {"error", "keep"}, default="error"
+        Whether gaps, which are samples of NaN, are refused or kept.
 
     Raises
     ------
     TypeError, ValueError
-        If the bounds are not numbers with ``low < high``.
+        If the bounds are not numbers with ``low < high``, or ``X`` has gaps and ``gaps="error"``.
     """
 
-    def __init__(self, low, high):
+    def __init__(self, low, high, gaps="error"):
         self.low = low
         self.high = high
+        self.gaps = gaps
 
     def _check(self):
         functional.check_bounds(self.low, self.high)
@@ -97,3 +128,31 @@ class Detrend(WindowTransformer):
 
     def _apply(self, X):
         return functional.detrend(X)
+
+
+def standardize_recordings(name, signals, recordings, by):
+    """Return the signals of recordings as z-scores over those that belong together."""
+    total = partial(np.nansum, axis=-1, keepdims=True, dtype=np.float64)
+    signals = [functional.as_floats(signal) for signal in signals]
+    together = {}
+    for n, recording in enumerate(recordings):
+        together.setdefault(recording.subject if by == "subject" else n, []).append(n)
+    for rows in together.values():
+        where = f"{name!r} of {recordings[rows[0]].subject}"
+        # before the steps, too: a filter leaves rounding errors of a constant signal
+        for stage in ([recordings[n].signals[name] for n in rows], [signals[n] for n in rows]):
+            constant = [functional.is_constant(signal[0]) for signal in stage]
+            n_channels = set(map(len, constant))
+            if len(n_channels) > 1:
+                raise ValueError(
+                    f"All recordings of {where} must have the same channels, got {n_channels}."
+                )
+            flat = np.flatnonzero(np.all(constant, axis=0))
+            if len(flat):
+                raise ValueError(f"{where} cannot be standardized: channel {flat[0]} is constant.")
+        count = sum((~np.isnan(signals[n])).sum(axis=-1, keepdims=True) for n in rows)
+        mean = sum(total(signals[n]) for n in rows) / count
+        std = np.sqrt(sum(total((signals[n] - mean) ** 2) for n in rows) / count)
+        for n in rows:
+            signals[n] = ((signals[n] - mean) / std).astype(signals[n].dtype, copy=False)
+    return signals

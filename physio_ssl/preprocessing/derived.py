@@ -1,27 +1,37 @@
 """Channels derived from a wristband's signals: heart rate, slope and activity."""
 
+import math
+from functools import partial
+
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
 
 from .. import functional
 from .._check import check_duration, check_sampling_rate
 from ..heartbeats import PLAUSIBLE, find_plausible, find_wrist_beats, measure_regularity
-from ._base import WindowTransformer
+from ._base import WindowTransformer, apply_between_gaps
+from .filters import bandpass_between_gaps
 
 _PULSE_BAND = (0.6, 4.0)  # Hz
 _FEWEST = 6  # plausible intervals that a heart rate needs
 _FLOOR = 1e-3  # of the usual amplitude, below which there is no pulse
+_LOST = 5.0  # s of heart rate, amplitude and regularity on each side of a gap
 _LEAST_ACTIVITY = 1e-4  # of the signal's standard deviation, below which there is no activity
 
 
 def _append_channels(X, n_new, derive):
-    """Append to each channel those that ``derive`` makes of it; of constant ones they are 0."""
+    """Append to each channel those that ``derive`` makes of it; of constant ones they are 0.
+
+    ``derive`` gets a signal with gaps, if ``X`` has some, but never one that is a single gap.
+    """
     X = X if X.ndim == 3 else X[:, np.newaxis]
     n_windows, n_channels, n_times = X.shape
     joined = np.zeros((n_windows, n_channels, 1 + n_new, n_times), X.dtype)
     joined[:, :, 0] = X
+    empty = np.isnan(X).all(axis=-1)
+    joined[empty] = np.nan
     # a filter leaves a constant signal rounding errors, in which beats would be found
-    for row in np.argwhere(~functional.is_constant(X)):
+    for row in np.argwhere(~functional.is_constant(X) & ~empty):
         joined[*row, 1:] = derive(X[*row].astype(np.float64))
     return joined.reshape(n_windows, -1, n_times)
 
@@ -42,11 +52,14 @@ class HeartRateChannels(WindowTransformer):
     ----------
     sampling_rate : float or None
         Sampling rate of ``X``, in Hz, above 8. ``Preprocessor`` fills in None.
+    gaps : {"error", "keep"}, default="error"
+        Whether gaps, which are samples of NaN, are refused or kept. "keep" looks for beats in the
+        stretches between gaps; the three new channels also lack 5 s on each side of a gap.
 
     Raises
     ------
     TypeError, ValueError
-        If the sampling rate is not a number above 8 Hz.
+        If the sampling rate is not a number above 8 Hz, or ``X`` has gaps and ``gaps="error"``.
 
     See Also
     --------
@@ -76,8 +89,9 @@ class HeartRateChannels(WindowTransformer):
     array([72.  , -0.33,  1.  ])
     """
 
-    def __init__(self, sampling_rate):
+    def __init__(self, sampling_rate, gaps="error"):
         self.sampling_rate = sampling_rate
+        self.gaps = gaps
 
     def _check(self):
         if check_sampling_rate(self.sampling_rate) <= 2 * _PULSE_BAND[1]:
@@ -88,9 +102,16 @@ class HeartRateChannels(WindowTransformer):
 
     def _derive(self, signal):
         """Return heart rate, log amplitude and regularity of (n_times,), as (3, n_times)."""
-        signal = signal - signal.mean()
-        scale = np.abs(signal).max()  # as squares of a tiny unit would be zero
-        pulse = functional.bandpass(signal / scale, *_PULSE_BAND, self.sampling_rate, order=2)
+        gap = np.isnan(signal)
+        channels = self._derive_between_gaps(signal - signal[~gap].mean())
+        reach = math.ceil(_LOST * self.sampling_rate)
+        channels[:, maximum_filter1d(gap, 2 * reach + 1)] = np.nan
+        return channels
+
+    def _derive_between_gaps(self, signal):
+        scale = np.nanmax(np.abs(signal))  # as squares of a tiny unit would be zero
+        pulse = bandpass_between_gaps(signal / scale, *_PULSE_BAND, self.sampling_rate, order=2)
+        pulse[np.isnan(pulse)] = 0  # a gap is a flat stretch, in which there are no beats
         power = pulse**2
         # without the stretches that are flat up to rounding, which may be most of a recording
         typical = np.median(power[power >= 1e-15 * power.max()])
@@ -131,21 +152,27 @@ class SlopeChannels(WindowTransformer):
     window : float, default=None
         Seconds over which activity takes the standard deviation of the differences between
         samples, in the unit of ``X``. None for no activity.
+    gaps : {"error", "keep"}, default="error"
+        Whether gaps, which are samples of NaN, are refused or kept. "keep" takes the stretches
+        between gaps one by one; the new channels also lack ``2 * smoothing`` s on each side of a
+        gap, or ``window / 2`` s where that is longer.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not a positive number, or ``window`` is shorter than two samples.
+        If a parameter is not a positive number, ``window`` is shorter than two samples, or ``X``
+        has gaps and ``gaps="error"``.
 
     See Also
     --------
     HeartRateChannels : Append heart rate, pulse amplitude and regularity.
     """
 
-    def __init__(self, sampling_rate, smoothing, window=None):
+    def __init__(self, sampling_rate, smoothing, window=None, gaps="error"):
         self.sampling_rate = sampling_rate
         self.smoothing = smoothing
         self.window = window
+        self.gaps = gaps
 
     def _check(self):
         shortest = 2 / check_sampling_rate(self.sampling_rate)
@@ -154,16 +181,27 @@ class SlopeChannels(WindowTransformer):
             raise ValueError(f"window must last two samples, {shortest:g} s, got {self.window} s.")
 
     def _apply(self, X):
-        return _append_channels(X, 1 if self.window is None else 2, self._derive)
+        return _append_channels(X, self._n_new, self._derive)
+
+    @property
+    def _n_new(self):
+        return 1 if self.window is None else 2
 
     def _derive(self, signal):
         """Return slope and, if asked for, activity of (n_times,), as (1 or 2, n_times)."""
+        spread = signal[~np.isnan(signal)].std()
+        derive = partial(self._derive_stretch, spread=spread)
+        lost = max(2 * self.smoothing, (self.window or 0) / 2)
+        return apply_between_gaps(
+            derive, signal, math.ceil(lost * self.sampling_rate), (self._n_new,)
+        )
+
+    def _derive_stretch(self, signal, spread):
         smooth = gaussian_filter1d(signal - signal.mean(), self.smoothing * self.sampling_rate)
         slope = np.gradient(smooth) * self.sampling_rate
         if self.window is None:
-            return [slope]
-        spread = signal.std()
+            return slope[np.newaxis]
         steps = np.diff(signal, prepend=signal[0]) / spread
         mean, power = (_local_mean(x, self.window, self.sampling_rate) for x in (steps, steps**2))
         local = np.sqrt(np.maximum(power - mean**2, 0))  # which may round to below zero
-        return [slope, np.log(local + _LEAST_ACTIVITY) + np.log(spread)]
+        return np.stack([slope, np.log(local + _LEAST_ACTIVITY) + np.log(spread)])

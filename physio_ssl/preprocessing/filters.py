@@ -1,11 +1,12 @@
 """Filters and resampling, as estimators; in signals with gaps, which are samples of NaN."""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from .. import functional
-from ._base import WindowTransformer
+from ._base import WindowTransformer, apply_between_gaps
 
 
 class BandpassFilter(WindowTransformer):
@@ -44,14 +45,13 @@ class BandpassFilter(WindowTransformer):
         self.gaps = gaps
 
     def _check(self):
-        functional.check_choice("gaps", self.gaps, ("error", "keep"))
         functional.check_cutoffs(self.sampling_rate, self.low, self.high, self.order)
 
     def _apply(self, X):
         settings = self.low, self.high, self.sampling_rate, self.order
         if not np.isnan(X).any():
             return functional.bandpass(X, *settings)
-        return np.apply_along_axis(_bandpass_between_gaps, -1, X, *settings)
+        return np.apply_along_axis(bandpass_between_gaps, -1, X, *settings)
 
 
 class LowpassFilter(WindowTransformer):
@@ -65,27 +65,39 @@ class LowpassFilter(WindowTransformer):
         Sampling rate of ``X``, in Hz. ``Preprocessor`` fills in None.
     order : int, default=4
         Order of the Butterworth filter, applied forwards and backwards.
+    gaps : {"error", "keep"}, default="error"
+        Whether gaps are refused or kept. "keep" filters the stretches between gaps one by one,
+        and widens gaps by ``1 / high`` seconds on each side, where the filter lacks the signal.
 
     Raises
     ------
     TypeError, ValueError
-        If not ``0 < high < sampling_rate / 2``, or the order is not a positive integer.
+        If not ``0 < high < sampling_rate / 2``, the order is not a positive integer, or ``X`` has
+        gaps and ``gaps="error"``.
 
     See Also
     --------
     BandpassFilter : Keep one frequency band.
     """
 
-    def __init__(self, high, sampling_rate, order=4):
+    def __init__(self, high, sampling_rate, order=4, gaps="error"):
         self.high = high
         self.sampling_rate = sampling_rate
         self.order = order
+        self.gaps = gaps
 
     def _check(self):
         functional.check_cutoffs(self.sampling_rate, high=self.high, order=self.order)
 
     def _apply(self, X):
-        return functional.lowpass(X, self.high, self.sampling_rate, self.order)
+        settings = self.high, self.sampling_rate, self.order
+        if not np.isnan(X).any():
+            return functional.lowpass(X, *settings)
+        lowpass = partial(
+            functional.lowpass, high=self.high, sampling_rate=self.sampling_rate, order=self.order
+        )
+        n_lost = math.ceil(self.sampling_rate / self.high)
+        return np.apply_along_axis(partial(apply_between_gaps, lowpass, n_lost=n_lost), -1, X)
 
 
 class Resample(WindowTransformer):
@@ -98,7 +110,7 @@ class Resample(WindowTransformer):
     new_sampling_rate : float
         Sampling rate of the result, in Hz. The two have a ratio of whole numbers up to 10,000.
     gaps : {"error", "keep"}, default="error"
-        Whether gaps are refused or kept. "keep" makes a gap of each new sample that touches one.
+        Whether gaps are refused or kept. "keep" makes gaps of the new samples next to a gap.
 
     Raises
     ------
@@ -113,7 +125,6 @@ class Resample(WindowTransformer):
         self.gaps = gaps
 
     def _check(self):
-        functional.check_choice("gaps", self.gaps, ("error", "keep"))
         functional.resampling_ratio(self.sampling_rate, self.new_sampling_rate)
 
     def _apply(self, X):
@@ -123,28 +134,31 @@ class Resample(WindowTransformer):
         return np.apply_along_axis(_resample_across_gaps, -1, X, *rates)
 
 
-def _bandpass_between_gaps(x, low, high, sampling_rate, order):
+def bandpass_between_gaps(x, low, high, sampling_rate, order):
     """Filter each stretch between gaps of (n_times,), and widen the gaps by ``1 / low`` s."""
-    reach = math.ceil(sampling_rate / low)
-    filtered = np.full_like(x, np.nan)
-    edges = np.flatnonzero(np.diff(np.isnan(x), prepend=True, append=True))
-    for start, stop in edges.reshape(-1, 2):
-        stretch = functional.bandpass(x[start:stop], low, high, sampling_rate, order)
-        first = reach if start > 0 else 0  # the recording's own ends are kept
-        last = max(len(stretch) - reach, 0) if stop < len(x) else len(stretch)
-        filtered[start + first : start + last] = stretch[first:last]
-    return filtered
+    bandpass = partial(
+        functional.bandpass, low=low, high=high, sampling_rate=sampling_rate, order=order
+    )
+    return apply_between_gaps(bandpass, x, math.ceil(sampling_rate / low))
 
 
 def _resample_across_gaps(x, sampling_rate, new_sampling_rate):
-    """Bridge the gaps of (n_times,), resample, and make NaN of what touches a gap."""
+    """Bridge the gaps of (n_times,), resample, and make NaN of the new samples next to a gap."""
     gap = np.isnan(x)
     if not gap.all():
         there = np.flatnonzero(~gap)
         x = np.interp(np.arange(len(x)), there, x[there]).astype(x.dtype)
     resampled = functional.resample(x, sampling_rate, new_sampling_rate)
     ratio = functional.resampling_ratio(sampling_rate, new_sampling_rate)
-    before, rest = divmod(np.arange(len(resampled)) * ratio.denominator, ratio.numerator)
-    after = np.minimum(before + (rest > 0), len(x) - 1)
+    before, after = _neighbours(np.arange(len(resampled)), ratio, len(x))
+    # a gap may also lie between two new samples
+    hidden = np.concatenate(_neighbours(np.flatnonzero(gap), 1 / ratio, len(resampled)))
     resampled[gap[before] | gap[after]] = np.nan
+    resampled[hidden] = np.nan
     return resampled
+
+
+def _neighbours(places, ratio, n_times):
+    """Return the samples before and after ``places / ratio``, of ``n_times`` samples."""
+    before, rest = divmod(places * ratio.denominator, ratio.numerator)
+    return np.minimum(before, n_times - 1), np.minimum(before + (rest > 0), n_times - 1)

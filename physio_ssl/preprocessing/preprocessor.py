@@ -1,17 +1,18 @@
 """From recordings to the windows that an encoder expects, as one object."""
 
 import math
+import warnings
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .._check import check_duration, check_sampling_rate
 from ..containers import Recording, as_recordings
-from ..functional import as_floats, check_choice, is_constant
-from ..windows import count_samples, make_windows
-from ._past import make_windows_of_pasts
+from ..functional import check_choice
+from ..windows import attach_native, count_samples, make_windows
+from ._past import make_windows_of_pasts, select_modalities
+from .amplitude import standardize_recordings
 from .filters import Resample
 
 
@@ -33,8 +34,11 @@ class Preprocessor(BaseEstimator):
     duration : float
         Length of the windows, in seconds.
     input_sampling_rate : None, float or dict of these, default=None
-        Sampling rate that reaches the first step of each modality, in Hz: faster signals are
-        first resampled to it, slower ones are refused. None accepts any rate.
+        Sampling rate that reaches the first step of each modality, in Hz: other signals are first
+        resampled to it. None accepts any rate.
+    lowest_sampling_rate : None, float or dict of these, default=None
+        Lowest sampling rate of a recording's signal, in Hz; slower ones are refused. None is
+        ``input_sampling_rate``.
     standardize : {None, "recording", "subject"} or dict of these, default=None
         Whether channels get zero mean and unit standard deviation after the last step, over
         each recording or over all recordings of a subject in a call. Gaps do not count.
@@ -56,8 +60,12 @@ class Preprocessor(BaseEstimator):
     Notes
     -----
     The recordings of a call may lack modalities, but the same ones. Modalities without steps are
-    left out. Subjects are distinguished by name: transform corpora with the same names one by one.
-    Z-scores use unlabelled data of the test subjects too, which should be reported.
+    left out, with a warning if others are missing: they may be the same under another name.
+    Signals may have gaps, which are samples of NaN, if the steps keep them (``gaps="keep"``).
+    ``make_windows`` then drops and counts the windows with a gap.
+
+    Subjects are distinguished by name: transform corpora with the same names one by one. Z-scores
+    use unlabelled data of the test subjects too, which should be reported.
 
     With ``scaling="past"`` a window is the last ``duration`` seconds of its recording, cut off at
     the window's end and transformed. The first windows have little past, and the very first is
@@ -86,6 +94,7 @@ class Preprocessor(BaseEstimator):
         standardize=None,
         scaling="recording",
         history=None,
+        lowest_sampling_rate=None,
     ):
         self.steps = steps
         self.output_sampling_rate = output_sampling_rate
@@ -94,6 +103,7 @@ class Preprocessor(BaseEstimator):
         self.standardize = standardize
         self.scaling = scaling
         self.history = history
+        self.lowest_sampling_rate = lowest_sampling_rate
 
     @property
     def n_times(self):
@@ -119,6 +129,11 @@ class Preprocessor(BaseEstimator):
             If the parameters do not fit each other, recordings have none of the modalities or
             different ones, a signal is too slow, constant or only gaps, or a step refuses it.
             With ``scaling="past"``, as each window then has a signal of its own.
+
+        Warns
+        -----
+        UserWarning
+            If recordings lack modalities that have steps, and hold others that have none.
         """
         self._check()
         if self.scaling == "past":
@@ -131,14 +146,16 @@ class Preprocessor(BaseEstimator):
         for name in _find_modalities(recordings, self.steps):
             signals[name] = [self._transform_one(r, n, name) for n, r in enumerate(recordings)]
             if by := _of(self.standardize, name):
-                signals[name] = _standardize(name, signals[name], recordings, by)
+                signals[name] = standardize_recordings(name, signals[name], recordings, by)
         rates = {name: self.output_sampling_rate[name] for name in signals}
         return [
             replace(r, signals={name: signals[name][n] for name in signals}, sampling_rate=rates)
             for n, r in enumerate(recordings)
         ]
 
-    def make_windows(self, recordings, step=None, *, labels=None, dtype=np.float32):
+    def make_windows(
+        self, recordings, step=None, *, labels=None, dtype=np.float32, keep_native=False
+    ):
         """Apply the steps and cut windows.
 
         Parameters
@@ -148,6 +165,9 @@ class Preprocessor(BaseEstimator):
             Time from one window's start to the next, in seconds; None is ``duration``.
         labels, dtype
             As for ``physio_ssl.make_windows``. Steps may change the unit of a ``valid_range``.
+        keep_native : bool, default=False
+            Whether ``windows.native`` holds the same windows of the recorded signals, without the
+            steps and at their own rates, e.g. for hand-crafted features.
 
         Returns
         -------
@@ -160,11 +180,16 @@ class Preprocessor(BaseEstimator):
         TypeError, ValueError
             If ``transform`` or ``physio_ssl.make_windows`` refuses the recordings, or with
             ``scaling="past"`` none of the pasts of a recording can be transformed.
+
+        Warns
+        -----
+        UserWarning
+            As ``transform`` and ``physio_ssl.make_windows`` do.
         """
+        recordings = as_recordings(recordings)
         settings = {"step": step, "labels": labels, "dtype": dtype}
         if self.scaling == "past":
             self._check()
-            recordings = as_recordings(recordings)
             names = _find_modalities(recordings, self.steps)
             rates = {name: self.output_sampling_rate[name] for name in names}
             windows = make_windows_of_pasts(
@@ -172,6 +197,9 @@ class Preprocessor(BaseEstimator):
             )
         else:
             windows = make_windows(self.transform(recordings), self.duration, **settings)
+        if keep_native:
+            chosen = [select_modalities(recording, windows.X) for recording in recordings]
+            windows = attach_native(windows, chosen)
         return replace(windows, scaling=self._find_scaling(windows.X))
 
     def _find_scaling(self, names):
@@ -185,9 +213,11 @@ class Preprocessor(BaseEstimator):
 
     def _check(self):
         """Raise if the parameters do not fit each other."""
-        for parameter in ("steps", "output_sampling_rate", "input_sampling_rate", "standardize"):
+        by_name = ("steps", "output_sampling_rate")
+        settings = ("input_sampling_rate", "lowest_sampling_rate", "standardize")
+        for parameter in by_name + settings:
             value = getattr(self, parameter)
-            if not isinstance(value, dict) and parameter in ("steps", "output_sampling_rate"):
+            if not isinstance(value, dict) and parameter in by_name:
                 raise TypeError(f"{parameter} must be a dict by modality, got {value!r}.")
             if isinstance(value, dict) and (not value or set(value) != set(self.steps)):
                 raise ValueError(
@@ -197,10 +227,11 @@ class Preprocessor(BaseEstimator):
             if not isinstance(steps, (list, tuple)):
                 raise TypeError(f"The steps of {name!r} must be a list, got {steps!r}.")
             check_sampling_rate(self.output_sampling_rate[name], f"output_sampling_rate[{name!r}]")
-            rate = _of(self.input_sampling_rate, name)
-            if rate is not None:
-                check_sampling_rate(rate, f"input_sampling_rate[{name!r}]")
-            self._fill_rates(name, steps, rate)
+            for parameter in settings[:2]:
+                rate = _of(getattr(self, parameter), name)
+                if rate is not None:
+                    check_sampling_rate(rate, f"{parameter}[{name!r}]")
+            self._fill_rates(name, steps, _of(self.input_sampling_rate, name))
             check_choice("standardize", _of(self.standardize, name), (None, "recording", "subject"))
         check_duration(self.duration)
         self._check_scaling()
@@ -249,12 +280,13 @@ class Preprocessor(BaseEstimator):
         where = f"{name!r} of {recording.subject} (recording {number})"
         signal, rate = recording.signals[name], recording.sampling_rate[name]
         steps, wanted = self.steps[name], _of(self.input_sampling_rate, name) or rate
+        lowest = _of(self.lowest_sampling_rate, name) or _of(self.input_sampling_rate, name) or 0
+        if rate < lowest and not math.isclose(rate, lowest):
+            raise ValueError(f"{where} must have at least {lowest:g} Hz, got {rate:g} Hz.")
         if math.isclose(rate, wanted):
             rate = wanted
-        elif rate > wanted:
-            steps = [Resample(rate, wanted, gaps="keep"), *steps]
         else:
-            raise ValueError(f"{where} must have at least {wanted:g} Hz, got {rate:g} Hz.")
+            steps = [Resample(rate, wanted, gaps="keep"), *steps]
         for step, new_rate in self._fill_rates(name, steps, rate):
             expected = signal.shape[-1] * new_rate / rate
             try:
@@ -288,32 +320,12 @@ def _find_modalities(recordings, steps):
                 f"{list(recordings[0].signals)} for {recordings[0].subject} and "
                 f"{list(recording.signals)} for {recording.subject}."
             )
+    missing = [name for name in steps if recordings and name not in found[0]]
+    others = sorted({name for r in recordings for name in r.signals} - set(steps))
+    if missing and others:
+        warnings.warn(
+            f"Recordings lack {missing}, and their signals {others} are left out, as the steps are "
+            f"those of {list(steps)}: rename signals that are the same.",
+            stacklevel=4,
+        )
     return found[0] if found else []
-
-
-def _standardize(name, signals, recordings, by):
-    """Return z-scores over the recordings that belong together."""
-    total = partial(np.nansum, axis=-1, keepdims=True, dtype=np.float64)
-    signals = [as_floats(signal) for signal in signals]
-    together = {}
-    for n, recording in enumerate(recordings):
-        together.setdefault(recording.subject if by == "subject" else n, []).append(n)
-    for rows in together.values():
-        where = f"{name!r} of {recordings[rows[0]].subject}"
-        # before the steps, too: a filter leaves rounding errors of a constant signal
-        for stage in ([recordings[n].signals[name] for n in rows], [signals[n] for n in rows]):
-            constant = [is_constant(signal[0]) for signal in stage]
-            n_channels = set(map(len, constant))
-            if len(n_channels) > 1:
-                raise ValueError(
-                    f"All recordings of {where} must have the same channels, got {n_channels}."
-                )
-            flat = np.flatnonzero(np.all(constant, axis=0))
-            if len(flat):
-                raise ValueError(f"{where} cannot be standardized: channel {flat[0]} is constant.")
-        count = sum((~np.isnan(signals[n])).sum(axis=-1, keepdims=True) for n in rows)
-        mean = sum(total(signals[n]) for n in rows) / count
-        std = np.sqrt(sum(total((signals[n] - mean) ** 2) for n in rows) / count)
-        for n in rows:
-            signals[n] = ((signals[n] - mean) / std).astype(signals[n].dtype, copy=False)
-    return signals

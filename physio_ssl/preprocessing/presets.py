@@ -20,6 +20,9 @@ def wristband_preprocessor(
     The rate of 4 Hz is that of Wu, Daoudi & Amad (2024), whose filters are not published. It
     holds frequencies up to 2 Hz: the pulse rate, but not the pulse's shape.
 
+    Gaps, which are samples of NaN, stay gaps; ``make_windows`` drops and counts the windows with
+    a gap.
+
     Parameters
     ----------
     duration : float, default=60
@@ -49,9 +52,9 @@ def wristband_preprocessor(
     >>> wristband_preprocessor().make_windows(simulate_wristband(2, random_state=0), step=30).X
     SignalDict(52 windows: bvp (1, 240), eda (1, 240), temp (1, 240))
     """
-    steps = [Resample(None, output_sampling_rate)]
+    steps = [Resample(None, output_sampling_rate, gaps="keep")]
     if standardize:
-        steps.append(Standardize())
+        steps.append(Standardize(gaps="keep"))
     return Preprocessor(
         {name: list(steps) for name in modalities},
         dict.fromkeys(modalities, output_sampling_rate),

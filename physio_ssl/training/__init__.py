@@ -1,6 +1,6 @@
 """Training of networks with skorch: data, models, schedules and the base of both nets."""
 
-from .data import EvenBatches, WindowDataset, check_sampling_weight
+from .data import EvenBatches, WindowDataset
 from .models import ClassificationModel, measure_scale
 from .net import WindowNet, add_groups, never
 from .pretraining import PretrainingNet, check_preprocessor
@@ -15,7 +15,6 @@ __all__ = [
     "WindowNet",
     "add_groups",
     "check_preprocessor",
-    "check_sampling_weight",
     "measure_scale",
     "never",
 ]

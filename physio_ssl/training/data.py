@@ -4,22 +4,22 @@ from math import ceil
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
 from torch.utils.data import Dataset, Sampler, Subset
 
 
 class WindowDataset(Dataset):
-    """Windows, their classes or targets and sampling weights, read a whole batch at a time.
+    """Windows, their targets and weights, read a whole batch at a time.
 
     Only the windows of a batch are copied and cast to float32, so the arrays may be files
     larger than the memory. ``y`` is an array, or a dict of them; ``add_windows`` is a function
     of the row numbers of a batch that adds others.
     """
 
-    def __init__(self, X, y=None, sampling_weight=None, add_windows=None):
+    def __init__(self, X, y=None, sampling_weight=None, loss_weight=None, add_windows=None):
         self.X = X
         self.y = y
         self.sampling_weight = sampling_weight
+        self.loss_weight = loss_weight
         self.add_windows = add_windows
 
     def __len__(self):
@@ -34,7 +34,8 @@ class WindowDataset(Dataset):
         }
         if isinstance(self.y, dict):
             return signals, {name: torch.from_numpy(part[index]) for name, part in self.y.items()}
-        return signals, np.zeros(len(index)) if self.y is None else self.y[index]
+        y = np.zeros(len(index)) if self.y is None else self.y[index]
+        return signals, y if self.loss_weight is None else (y, self.loss_weight[index])
 
 
 def get_sampling_weight(dataset):
@@ -43,24 +44,6 @@ def get_sampling_weight(dataset):
         weight = get_sampling_weight(dataset.dataset)
         return None if weight is None else weight[np.asarray(dataset.indices)]
     return getattr(dataset, "sampling_weight", None)
-
-
-def check_sampling_weight(sampling_weight, n_windows):
-    """Return sampling weights as an array of floats, or raise ValueError."""
-    if sampling_weight is None:
-        return None
-    kwargs = {"ensure_2d": False, "dtype": float, "input_name": "sampling_weight"}
-    weight = check_array(sampling_weight, **kwargs)
-    if weight.shape != (n_windows,):
-        raise ValueError(
-            f"sampling_weight needs a number for each of {n_windows} windows, got {weight.shape}."
-        )
-    if (weight < 0).any() or not weight.any():
-        raise ValueError(
-            "sampling_weight must be non-negative and not all 0, got values from "
-            f"{weight.min()} to {weight.max()}."
-        )
-    return weight
 
 
 class EvenBatches(Sampler):

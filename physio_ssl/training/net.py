@@ -1,7 +1,6 @@
 """What both skorch nets share: seeds, threads, precision, batches and inference."""
 
 from contextlib import contextmanager
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import EpochTimer, PassthroughScoring
 from torch.utils.data import DataLoader, Dataset
 
+from .._check import check_count, check_positive
 from .data import EvenBatches, WindowDataset, get_sampling_weight
 from .schedule import ProgressBar, WarmupDecay
 
@@ -41,30 +41,45 @@ class WindowNet:
         return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     @contextmanager
-    def _reproducible(self, n_before=0):
-        """Set threads and the seed of torch's global generator, and restore both afterwards."""
-        if not isinstance(self.n_threads, Integral) or self.n_threads < 1:
-            raise ValueError(f"n_threads must be a positive integer, got {self.n_threads!r}.")
-        seed = check_random_state(self.random_state).randint(2**31 - 1) + n_before
-        devices = [] if torch.device(self.device).type == "cpu" else None
+    def _threads(self):
+        """Compute with ``n_threads`` threads within this context.
+
+        As many as there are cores wait for each other on a machine that does other work, too.
+        """
         n_threads = torch.get_num_threads()
         torch.set_num_threads(self.n_threads)
         try:
-            with torch.random.fork_rng(devices):
-                torch.manual_seed(seed)
-                yield seed
+            yield
         finally:
             torch.set_num_threads(n_threads)
 
     @contextmanager
+    def _reproducible(self, n_before=0):
+        """Set threads and the seed of torch's global generator, and restore both afterwards."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1) + n_before
+        devices = [] if torch.device(self.device).type == "cpu" else None
+        with self._threads(), torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            yield seed
+
+    @contextmanager
     def _fitting(self):
         """Become unfitted, and remain so if the fit fails."""
+        self._check_numbers()
         self._forget()
         try:
             yield
         except BaseException:
             self._forget()
             raise
+
+    def _check_numbers(self):
+        check_count(self.max_epochs, "max_epochs", 0)
+        check_count(self.n_threads, "n_threads")
+        if self.batch_size != -1:  # all windows
+            check_count(self.batch_size, "batch_size")
+        if self.lr != 0:  # which leaves the weights as they are
+            check_positive(self.lr, "lr")
 
     def _forget(self):
         vars(self).pop("module_", None)
@@ -103,7 +118,7 @@ class WindowNet:
     def _infer_all(self, X):
         """Return the output of ``infer`` for all windows, as an array."""
         windows, outputs = WindowDataset(X), None
-        with torch.inference_mode():
+        with self._threads(), torch.inference_mode():
             self._set_training(False)
             for first in range(0, len(windows), _INFERRED_AT_ONCE):
                 # Batches of one size split sums alike, so the result of a window does not

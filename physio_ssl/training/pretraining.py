@@ -89,7 +89,7 @@ class PretrainingNet(WindowNet, NeuralNet):
             def add_windows(rows):
                 return self.pretext_.add_windows(rows, targets, self._rng_)
 
-        return WindowDataset(X, targets, sampling_weight, add_windows)
+        return WindowDataset(X, targets, sampling_weight, add_windows=add_windows)
 
     def initialize_module(self):
         """Build the network for the windows at hand, and the pretext task's heads."""

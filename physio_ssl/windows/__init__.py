@@ -4,6 +4,7 @@ from ._windows import Windows
 from .corpora import concatenate_windows, corpus_weights
 from .cutting import (
     assemble_windows,
+    attach_native,
     count_samples,
     cut_from_recordings,
     make_windows,
@@ -17,6 +18,7 @@ __all__ = [
     "StageLabels",
     "Windows",
     "assemble_windows",
+    "attach_native",
     "concatenate_windows",
     "corpus_weights",
     "count_samples",

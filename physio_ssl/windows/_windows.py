@@ -15,6 +15,9 @@ from ..functional import check_choice
 COLUMNS = {"subject": "str", "corpus": "str", "recording": "integers", "onset": "numbers"}
 _KINDS = {"str": "U", "integers": "iu", "numbers": "iuf"}  # NumPy's codes
 
+# What is the same for all windows.
+SETTINGS = ("duration", "sampling_rate", "native_sampling_rate", "scaling")
+
 
 def _holds_str(column):
     return pd.api.types.infer_dtype(column, skipna=False) in ("string", "empty")
@@ -52,12 +55,18 @@ class Windows:
     scaling : {None, "recording", "subject", "past"}, default=None
         What the signals were scaled over before windows were cut, as ``Preprocessor.make_windows``
         notes it; None if they were not scaled, or it is unknown.
+    native : SignalDict, default=None
+        The same windows of the signals as they were recorded, as
+        ``Preprocessor.make_windows(..., keep_native=True)`` keeps them.
+    native_sampling_rate : mapping from str to float, default=None
+        Sampling rate of each modality of ``native``, in Hz.
 
     Raises
     ------
     TypeError, ValueError
         If ``info`` is not a DataFrame that fits ``X``, a known column holds values of a wrong
-        kind, ``sampling_rate`` names other modalities than ``X``, or ``scaling`` is unknown.
+        kind, a sampling rate names other modalities than its signals, ``native`` has other rows
+        than ``X``, or ``scaling`` is unknown.
 
     See Also
     --------
@@ -81,6 +90,8 @@ class Windows:
     sampling_rate: dict | None = None
     dropped: dict = ()
     scaling: str | None = None
+    native: SignalDict | None = None
+    native_sampling_rate: dict | None = None
 
     def __post_init__(self):
         X, duration, rates = self.X, self.duration, self.sampling_rate
@@ -90,15 +101,30 @@ class Windows:
             X = np.asanyarray(X)
         if rates is not None and isinstance(X, SignalDict) and set(rates) != set(X):
             raise ValueError(f"sampling_rate must name the modalities {', '.join(X)}, got {rates}.")
+        native = None if self.native is None else SignalDict(self.native)
+        native_rates = dict(self.native_sampling_rate or {})
+        if set(native_rates) != set(native or ()) or native and native.shape != X.shape[:1]:
+            raise ValueError(
+                f"native must have a row per window of {X.shape} and native_sampling_rate its "
+                f"modalities, got {native} and {native_rates}."
+            )
         check_choice("scaling", self.scaling, (None, "recording", "subject", "past"))
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "info", _check_info(self.info, X.shape))
         object.__setattr__(self, "duration", None if duration is None else float(duration))
         object.__setattr__(self, "sampling_rate", None if rates is None else dict(rates))
         object.__setattr__(self, "dropped", dict(self.dropped))
+        object.__setattr__(self, "native", native)
+        object.__setattr__(self, "native_sampling_rate", native_rates or None)
 
     def __len__(self):
         return len(self.info)
+
+    def __array__(self, dtype=None, copy=None):  # which estimators ask for
+        raise TypeError(
+            "Windows are no array: give an estimator their parts, X=windows.X, y=windows.y and "
+            "groups=windows.groups."
+        )
 
     def __repr__(self):
         duration = "" if self.duration is None else f" of {self.duration:g} s"
@@ -150,6 +176,7 @@ class Windows:
         return replace(
             self,
             X=self.X[rows],
+            native=None if self.native is None else self.native[rows],
             info=self.info.iloc[rows].reset_index(drop=True),
             dropped=Counter(self.dropped) + Counter(dropped or {}),
         )

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..containers import SignalDict
-from ._windows import COLUMNS, Windows, as_array
-from .folder import open_windows, write_windows
+from ._windows import COLUMNS, SETTINGS, Windows, as_array
+from .folder import join_native, open_windows, split_native, write_windows
 
 
 def concatenate_windows(corpora, folder=None):
@@ -21,7 +21,7 @@ def concatenate_windows(corpora, folder=None):
     ----------
     corpora : mapping from str to Windows, or to an iterable of Windows
         Windows of each corpus, with the same modalities, channels, rates, duration, scaling
-        and dtype.
+        and dtype, also of their native signals if one has some.
         The windows of one recording must come together. A generator is read one item at a time:
         with ``folder``, a corpus is never in memory as a whole.
     folder : str or path, default=None
@@ -68,7 +68,7 @@ def concatenate_windows(corpora, folder=None):
     parts = []
     columns, settings = _merge(corpora, parts.append)
     X = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Windows(SignalDict(X), pd.DataFrame(columns), **settings)
+    return Windows(info=pd.DataFrame(columns), **split_native(X), **settings)
 
 
 def _merge(corpora, append):
@@ -78,7 +78,7 @@ def _merge(corpora, append):
         dropped.update(windows.dropped)
         if len(windows) == 0:
             continue
-        append(windows.X)
+        append(join_native(windows))
         table = {name: as_array(windows.info[name]) for name in windows.info}
         table["subject"] = np.array([f"{corpus}/{name}" for name in table["subject"]])
         table["corpus"] = np.full(len(windows), corpus)
@@ -116,17 +116,18 @@ def _describe(corpus, windows):
     if not isinstance(windows, Windows) or not isinstance(windows.X, SignalDict):
         kind = type(getattr(windows, "X", windows)).__name__
         raise TypeError(f"Corpus {corpus!r} must hold Windows of signals only, got a {kind}.")
-    for name, array in windows.X.items():
+    signals = join_native(windows)
+    for name, array in signals.items():
         if array.dtype.kind not in "fiu":
             raise ValueError(
                 f"Modality {name!r} must hold real numbers, got {array.dtype} in {corpus!r}."
             )
-    shapes = {name: (*array.shape[1:], str(array.dtype)) for name, array in windows.X.items()}
+    shapes = {name: (*array.shape[1:], str(array.dtype)) for name, array in signals.items()}
     return {**_get_settings(windows), "channels, samples and dtype": shapes}
 
 
 def _get_settings(windows):
-    return {name: getattr(windows, name) for name in ("duration", "sampling_rate", "scaling")}
+    return {name: getattr(windows, name) for name in SETTINGS}
 
 
 def _concatenate_columns(tables):

@@ -1,7 +1,9 @@
 """Cut recordings into windows."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..containers import SignalDict, as_recordings
 from ._windows import COLUMNS, Windows
+from .labels import StageLabels
 
 
 def make_windows(
@@ -50,6 +53,12 @@ def make_windows(
         If ``recordings`` are no recordings, or ``labels`` no label objects.
     ValueError
         If durations, rates or annotations do not fit, or no window is left.
+
+    Warns
+    -----
+    UserWarning
+        If windows are dropped because a sample in them is not finite, signals of a recording
+        differ in length by more than 5 %, or stages are shorter than what a window needs.
 
     See Also
     --------
@@ -99,10 +108,11 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
     windows. The rest is as for ``make_windows``.
     """
     step = duration if step is None else step
+    _warn_of_lengths(recordings)
     if not (duration > 0 and step > 0):
         raise ValueError(f"duration and step must be positive seconds, got {duration} and {step}.")
     n_times = count_samples(duration, rates)
-    labels = _check_labels(labels, recordings)
+    labels = _check_labels(labels, recordings, duration)
     valid_range = dict(valid_range or {})
     if not set(valid_range) <= set(rates):
         raise ValueError(f"valid_range must name {' or '.join(rates)}, got {list(valid_range)}.")
@@ -139,9 +149,31 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
             f"No window of {duration:g} s is left of recordings of at most {longest:g} s; dropped: "
             f"{dict(+dropped) or 'none'}."
         )
+    if dropped["non-finite"]:
+        n_finite = sum(len(table["onset"]) for table in tables) + dropped["out of range"]
+        warnings.warn(
+            f"{dropped['non-finite']} of {dropped['non-finite'] + n_finite} windows are dropped: "
+            "they hold or touch a gap, which are samples of NaN, or hold infinite samples.",
+            stacklevel=3,
+        )
     X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
     info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
     return Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped)
+
+
+def _warn_of_lengths(recordings):
+    """Warn of recordings whose signals end at different times, as those with a wrong rate do."""
+    for recording in recordings:
+        rates, signals = recording.sampling_rate, recording.signals.items()
+        lengths = {name: signal.shape[-1] / rates[name] for name, signal in signals}
+        if max(lengths.values()) > 1.05 * min(lengths.values()) + 1:
+            found = ", ".join(f"{name} {length:.0f} s" for name, length in lengths.items())
+            warnings.warn(
+                f"The signals of {recording.subject} last {found}: only the first "
+                f"{recording.duration:.0f} s are cut into windows. If that is wrong, check their "
+                "sampling rates, and that all begin at time 0.",
+                stacklevel=4,
+            )
 
 
 def start_samples(onset, sampling_rate):
@@ -180,7 +212,7 @@ def count_samples(duration, rates):
     return n_times
 
 
-def _check_labels(labels, recordings):
+def _check_labels(labels, recordings, duration):
     """Return label objects by column."""
     if labels is None:
         return {}
@@ -194,6 +226,8 @@ def _check_labels(labels, recordings):
             raise ValueError(f"Labels need a column of their own, named by a str, got {column!r}.")
         if hasattr(label, "check"):
             label.check(recordings)
+        if isinstance(label, StageLabels):
+            label.warn_of_short(recordings, duration)
     return labels
 
 
@@ -264,6 +298,17 @@ def cut_from_recordings(windows, recordings):
             for name, signal in signals.items()
         }
         yield rows, SignalDict(cut), rates
+
+
+def attach_native(windows, recordings):
+    """Return the windows with ``native``: the same windows of all signals of the recordings.
+
+    The windows must be in the order of their recordings, which have the same rates.
+    """
+    rates = _check_rates(recordings)
+    parts = [signals for _, signals, _ in cut_from_recordings(windows, recordings)]
+    native = {name: np.concatenate([part[name] for part in parts]) for name in rates}
+    return replace(windows, native=native, native_sampling_rate=rates)
 
 
 def _cut(signal, onset, rate, n_times, dtype):

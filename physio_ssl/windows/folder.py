@@ -1,7 +1,6 @@
 """Windows in a folder: signals are written block by block and opened without being read."""
 
 import json
-import os
 import secrets
 import shutil
 import zipfile
@@ -11,11 +10,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .._files import flush, naming
 from ..containers import SignalDict
-from ._windows import Windows
+from ._windows import SETTINGS, Windows
 
 _FORMAT, _VERSION = "physio_ssl.windows", 2
 _BYTES_AT_ONCE = 2**24
+_NATIVE = "native."  # begins the names of native signals, so that no modality can have them
+
+
+def join_native(windows):
+    """Return the signals of windows and, under names of their own, the native ones, as a dict."""
+    native = {f"{_NATIVE}{name}": array for name, array in (windows.native or {}).items()}
+    return {**windows.X, **native}
+
+
+def split_native(signals):
+    """Return what ``join_native`` joined as the arguments ``X`` and ``native``."""
+    names = [name for name in signals if name.startswith(_NATIVE)]
+    native = {name.removeprefix(_NATIVE): signals[name] for name in names}
+    X = {name: array for name, array in signals.items() if name not in names}
+    return {"X": SignalDict(X), "native": SignalDict(native) if native else None}
 
 
 @contextmanager
@@ -27,6 +42,8 @@ def _new_folder(folder):
     part.mkdir()
     try:
         yield part
+        if folder.exists():  # by another process; one that comes even later fails to rename
+            raise FileExistsError(f"{folder} was written by another process in the meantime.")
         part.rename(folder)
     except BaseException:
         shutil.rmtree(part)
@@ -36,10 +53,9 @@ def _new_folder(folder):
 @contextmanager
 def _new_file(path):
     """Yield a new file that is on disk afterwards."""
-    with path.open("xb") as file:
+    with naming(path), path.open("xb") as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
+        flush(file)
 
 
 class _GrowingArray:
@@ -59,7 +75,9 @@ class _GrowingArray:
     def append(self, array):
         n_rows = max(1, _BYTES_AT_ONCE // max(1, array[:1].nbytes))
         for first in range(0, len(array), n_rows):
-            self.file.write(np.ascontiguousarray(array[first : first + n_rows]))
+            rows = np.ascontiguousarray(array[first : first + n_rows])
+            with naming(self.file.name):
+                self.file.write(rows)
         self.shape = (self.shape[0] + len(array), *self.shape[1:])
 
 
@@ -78,13 +96,10 @@ def write_windows(folder, merge):
         columns, settings = merge(append)
         for array in arrays.values():
             array.write_header()
-        rates = settings["sampling_rate"]
         content = {
             "format": _FORMAT,
             "version": _VERSION,
-            "duration": settings["duration"],
-            "sampling_rate": rates and {name: float(rates[name]) for name in arrays},
-            "scaling": settings["scaling"],
+            **{name: settings[name] for name in SETTINGS},
             "dropped": {reason: int(n) for reason, n in settings["dropped"].items()},
             "signals": {name: _describe(array) for name, array in arrays.items()},
             "columns": list(columns),
@@ -92,7 +107,7 @@ def write_windows(folder, merge):
         with _new_file(part / "windows.npz") as file:
             _write_columns(file, columns)
         with _new_file(part / "windows.json") as file:
-            file.write(json.dumps(content, allow_nan=False, indent=1).encode())
+            file.write(json.dumps(content, allow_nan=False, indent=1, default=float).encode())
 
 
 def _describe(array):
@@ -153,12 +168,13 @@ def _open(folder, content):
     with np.load(folder / "windows.npz", allow_pickle=False) as file:
         info = pd.DataFrame({name: file[name] for name in content["columns"]})
     settings = {name: content[name] for name in ("duration", "sampling_rate", "dropped")}
-    scaling = content.get("scaling")  # older files lack it
-    return Windows(SignalDict(signals), info, scaling=scaling, **settings)
+    for name in ("scaling", "native_sampling_rate"):  # which older files lack
+        settings[name] = content.get(name)
+    return Windows(info=info, **split_native(signals), **settings)
 
 
 def _open_array(folder, name, kind):
-    if not name.isidentifier():  # so that it cannot name a file elsewhere
+    if not name.removeprefix(_NATIVE).isidentifier():  # so that it cannot name a file elsewhere
         raise ValueError(f"A modality's name must be an identifier, got {name!r}.")
     path = folder / f"{name}.npy"
     array = np.lib.format.open_memmap(path, mode="r")  # raises if it is no array, or of objects

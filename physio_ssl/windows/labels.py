@@ -1,5 +1,6 @@
 """Labels of windows, from stages or from ratings."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -75,14 +76,33 @@ class StageLabels:
             known = ", ".join(sorted(map(str, known)))
             raise ValueError(f"classes must be of the stages {known}, got {', '.join(unknown)}.")
 
+    def warn_of_short(self, recordings, duration):
+        """Warn of stages that are shorter than what a window of ``duration`` seconds needs."""
+        lengths = [b - a for r in recordings for _, spans in self._find(r) for a, b in spans]
+        # Seconds are rounded in annotation files: allow a thousandth of the window.
+        needed = (self.min_coverage - 1e-3) * duration
+        n_short = sum(length < needed for length in lengths)
+        if n_short:
+            warnings.warn(
+                f"{n_short} of {len(lengths)} stages are shorter than a window of {duration:g} s "
+                f"needs (min_coverage={self.min_coverage:g}), and label none: choose shorter "
+                "windows or a lower min_coverage.",
+                stacklevel=5,
+            )
+
+    def _find(self, recording):
+        """Yield each class, and the start and end of its stages; adjacent ones are one."""
+        start, length, stages = _get_annotations(recording, "onset", "duration", "description")
+        for c in np.unique(list(self.classes.values())):
+            chosen = [self.classes.get(stage) == c for stage in stages]
+            yield c, _union(start[chosen], (start + length)[chosen])
+
     def assign(self, recording, onset, duration):
         """Return the class of each window, and whether it covers enough of the window."""
-        start, length, stages = _get_annotations(recording, "onset", "duration", "description")
         classes = np.unique(list(self.classes.values()))
         coverage = np.zeros((len(onset), len(classes)))
-        for i, c in enumerate(classes):
-            chosen = [self.classes.get(stage) == c for stage in stages]
-            for a, b in _union(start[chosen], (start + length)[chosen]):
+        for i, (_, spans) in enumerate(self._find(recording)):
+            for a, b in spans:
                 overlap = np.minimum(onset + duration, b) - np.maximum(onset, a)
                 coverage[:, i] += np.clip(overlap, 0, None) / duration
         # Seconds are rounded in annotation files: allow a thousandth of the window.
