@@ -8,6 +8,8 @@ import numpy as np
 
 from ._check import check_sampling_rate, check_windows, has_modalities
 
+_MOST_CHANNELS = 32  # of a signal that is shorter than it is wide; more were transposed
+
 
 class SignalDict(Mapping):
     """Windows of several modalities, each at its own sampling rate.
@@ -200,7 +202,7 @@ class Recording:
                     f"Signal {name!r} must be one window, of shape (1, n_channels, n_times), got "
                     f"{signal.shape}."
                 )
-            if signal.shape[1] > signal.shape[2]:
+            if signal.shape[1] > max(signal.shape[2], _MOST_CHANNELS):
                 raise ValueError(
                     f"Signal {name!r} must have more samples than channels, got {signal.shape[2]} "
                     f"samples of {signal.shape[1]} channels: transpose it, signal.T."

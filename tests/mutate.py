@@ -295,15 +295,15 @@ MUTATIONS = [
     (
         "probe_scales_by_people_held_out",
         _PROBE,
-        "_make_scaler(widths).fit(X[train])",
-        "_make_scaler(widths).fit(X)",
+        "scaler = _fit_scaler(X[train], of_known, widths)",
+        "scaler = _fit_scaler(X, weight, widths)",
         "test_baselines::test_a_probe_scales_by_people_it_is_trained_on",
     ),
     (
         "probe_counts_windows_not_classes",
         _PROBE,
-        "predicted, sample_weight=weight,",
-        "predicted,",
+        "log_loss(y, model.predict_proba(X), sample_weight=weight,",
+        "log_loss(y, model.predict_proba(X),",
         "test_baselines::test_a_probe_chooses_as_a_loop_by_hand",
     ),
     (
@@ -509,7 +509,7 @@ MUTATIONS = [
     (
         "class_weights_ignored",
         _HEAD,
-        'kwargs["weight"] = torch.as_tensor(self._class_weight, dtype=torch.float32)',
+        'self._loss_arguments["weight"] = torch.as_tensor(of_class, dtype=torch.float32)',
         "pass",
         "test_classifier::test_class_weights_shift_the_predictions",
     ),

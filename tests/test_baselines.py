@@ -95,7 +95,7 @@ def test_a_table_of_features_without_times_has_fewer_baselines():
     _, X = make_baselines(table())["channel statistics"]
     np.testing.assert_array_equal(X, table().X)
     results = leave_subjects_out(DummyClassifier(), table())
-    assert str(results).endswith("baselines that did not run: clock, hand-crafted")
+    assert "baselines that did not run: clock, hand-crafted" in str(results)
 
 
 def test_a_sparse_table_keeps_the_baselines_that_need_no_columns():
@@ -283,9 +283,10 @@ def test_models_without_an_encoder_add_nothing(windows):
 
 def test_a_model_may_have_its_own_input():
     windows = table()
-    X = np.column_stack([windows.y, np.zeros(30)])
+    rng = np.random.default_rng(1)
+    X = np.column_stack([windows.y, np.zeros(30)]) + rng.uniform(-0.35, 0.35, (30, 2))
     models = {
-        "own": (LogisticRegression(), X + 1e-3 * windows.X[:, :2]),
+        "own": (LogisticRegression(C=100), X),
         "theirs": LogisticRegression(),
     }
     results = leave_subjects_out(models, windows, baselines=False)
@@ -295,8 +296,7 @@ def test_a_model_may_have_its_own_input():
 
 def test_a_models_own_input_is_audited():
     windows = table()
-    X = windows.X.copy()
-    X[:] = X[0]  # equal on both sides
+    X = np.column_stack([windows.y, windows.X])
     results = leave_subjects_out(
         {"own": (LogisticRegression(), X)}, windows, baselines=False, on_leak="record"
     )

@@ -148,7 +148,7 @@ def test_traces_in_an_embedding_are_found():
 def test_results_get_position_matched_scores_beside_the_clock():
     windows = simulate()
     rng = np.random.default_rng(0)
-    truth = np.column_stack([windows.y + 0.1 * rng.normal(size=len(windows))])
+    truth = np.column_stack([windows.y + 0.25 * rng.normal(size=len(windows))])
     features = Windows(truth, windows.info, DURATION)
     results = leave_subjects_out({"truth": LinearProbe()}, features, baselines=False)
     report = audit(windows, results=results)

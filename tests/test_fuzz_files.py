@@ -47,7 +47,7 @@ def _write_zipped_session(folder):
 
 def _write_pickles(folder):
     for subject in ("S2", "S10"):
-        test_wesad._write_pickle(folder / subject, test_wesad._pickled(seconds=2))
+        test_wesad._write_pickle(folder / subject, test_wesad._pickled(2, subject))
 
 
 def _write_export(folder):

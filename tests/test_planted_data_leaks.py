@@ -263,7 +263,9 @@ def test_sessions_named_as_subjects_are_noted(table):
         assert not any("sessions" in note for note in report.notes)
 
 
-@pytest.mark.parametrize("text", ["features selected by the labels", "batch that it predicts"])
+@pytest.mark.parametrize(
+    "text", ["selected by the labels of all subjects", "inside a model over a test batch"]
+)
 def test_what_no_audit_can_see_is_printed(table, text):
     assert text in str(audit(table))
 

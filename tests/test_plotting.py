@@ -21,7 +21,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch.dataset import ValidSplit
 
 from physio_ssl import SSLEncoder
-from physio_ssl.evaluation.results import METRICS, StudyResults
+from physio_ssl.evaluation.metrics import METRICS, REGRESSION_METRICS
+from physio_ssl.evaluation.results import StudyResults
 from physio_ssl.plotting import (
     EmbeddingDisplay,
     LabelEfficiencyDisplay,
@@ -108,7 +109,7 @@ def test_means_and_intervals_are_those_of_the_summary():
     assert_array_equal(drawn, table[["low", "high"]])
     assert "80%\ninterval over subjects" in display.ax_.get_xlabel()
     assert display.ax_.get_ylabel() == "Cohen's kappa of a held-out subject"
-    assert tuple(METRIC_NAMES) == METRICS
+    assert tuple(METRIC_NAMES) == METRICS + REGRESSION_METRICS
 
 
 def test_scores_with_features_added_are_not_drawn():

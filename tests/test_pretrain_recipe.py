@@ -138,8 +138,8 @@ def test_the_card_holds_what_was_run(whole):
     assert f"{float(read_metrics(whole)[-1]['valid_loss']):.3f}" in card
     assert "20 epochs" in card and "seed 0" in card
     assert (
-        "HeartRateChannels(sampling_rate=64), Resample(new_sampling_rate=4, sampling_rate=64)"
-        in card
+        "HeartRateChannels(gaps='keep', sampling_rate=64), Resample(gaps='keep', "
+        "new_sampling_rate=4, sampling_rate=64)" in card
     )
     assert "Not evaluated yet" in card
     assert "must not be used" in card and "Diagnosis" in card

@@ -157,7 +157,7 @@ def test_scores_of_numbers_can_be_drawn():
 
 
 def test_several_targets_each_get_their_own_model():
-    info = {"subject": GROUPS, "valence": HEART_RATE, "arousal": X[:, 1]}
+    info = {"subject": GROUPS, "valence": HEART_RATE, "arousal": X[:, 1] + RNG.normal(size=60)}
     results = run(windows=Windows(X, pd.DataFrame(info)), targets=["valence", "arousal"])
     assert results.conditions == {"target": ["valence", "arousal"]}
 

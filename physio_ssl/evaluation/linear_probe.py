@@ -68,7 +68,6 @@ class _Probe(BaseEstimator):
             raise ValueError(
                 f"{self._penalty} must be positive, or a tuple of positive numbers, got {given!r}."
             )
-        check_count(self.cv, "cv", 2)
         chosen = self._choose(X, y, groups, weight, widths, candidates)
         setattr(self, f"{self._penalty}_", chosen)
         self.scaler_ = _fit_scaler(X, weight, widths)
@@ -93,6 +92,7 @@ class _Probe(BaseEstimator):
         middle = float(candidates[len(candidates) // 2])
         if n_groups < 2 or len(candidates) == 1:
             return middle
+        check_count(self.cv, "cv", 2)
         losses = []
         for train, test in GroupKFold(min(self.cv, n_groups)).split(X, y, groups):
             if not self._can_learn(y[train]):

@@ -9,10 +9,11 @@ from torch.nn import functional as F
 _TOKENS_AT_ONCE = 12_000
 
 
-def check_size(name, *sizes):
-    """Raise unless a size, or each of several under one name, is a positive integer."""
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise ValueError(f"{name} must be a positive integer, got {', '.join(map(repr, sizes))}.")
+def check_size(name, *sizes, lowest=1):
+    """Raise unless a size, or each of several under one name, is an integer from ``lowest`` on."""
+    if not all(isinstance(size, Integral) and size >= lowest for size in sizes):
+        rule = "a positive integer" if lowest else "0 or a positive integer"
+        raise ValueError(f"{name} must be {rule}, got {', '.join(map(repr, sizes))}.")
 
 
 def fast_dropout(x, p, training):
@@ -71,7 +72,7 @@ class TransformerLayer(nn.Module):
 
 def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
     """Return the layers of a transformer, after a check of their sizes."""
-    check_size("n_layers", n_layers)
+    check_size("n_layers", n_layers, lowest=0)  # without any, tokens do not attend
     check_size("n_heads", n_heads)
     check_size("dim_feedforward", dim_feedforward)
     if d_model % n_heads:
