@@ -373,3 +373,18 @@ def test_real_people_are_not_refused(data_set, data_folder):
         for X in (windows.X, *windows.X.values(), features):
             report = audit(replace(windows, X=X, sampling_rate=None))
             assert report.ok, report.verdict
+
+
+def test_hearts_that_beat_alike_are_not_copies(draw_ecg):
+    X, subject = [], []
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        for window in range(5):
+            wander = np.sin(
+                2 * np.pi * rng.uniform(0.15, 0.4) * np.arange(1280) / 128 + rng.uniform(0, 6)
+            )
+            beats = np.arange(rng.uniform(0, 0.8), 10, 0.8)
+            X.append(draw_ecg(beats, seed=5 * number + window) + 0.1 * wander)
+            subject.append(f"S{number}")
+    info = {"subject": subject, "onset": np.tile(np.arange(5) * 10.0, 6)}
+    assert audit(Windows(np.array(X)[:, np.newaxis], pd.DataFrame(info), 10)).ok

@@ -12,6 +12,7 @@ from .report import LeakKind, show
 
 # A pair of windows counts if chance gives what they share once in 2 ** _ENOUGH cases.
 _ENOUGH = 96  # bits, set on windows of WESAD, where chance and artefacts give some pairs more
+_MOST_LEFT = 0.1  # of a copy's energy, that the other window does not explain
 _ENOUGH_EQUAL = 64  # bits, where all samples are equal
 _ENOUGH_OF_FEATURES = 16  # bits, in each of several rows, beyond the logarithm of pairs of rows
 _SHARE_ALIKE_FEATURES = 0.5  # rows that are coarse recur in other people
@@ -188,8 +189,11 @@ def _share(x, pairs):
     slope = (a * b).sum(axis=1) / np.maximum((b**2).sum(axis=1), 1e-12)
     energy, n_bins = _compute_bands(a)
     error = np.maximum(np.maximum(rounding, other) ** 2 / 12, 1e-12) * len(inner) * 3 / 8
-    left = _compute_bands(a - slope[:, np.newaxis] * b)[0] + np.outer(error, n_bins)
-    return np.log2(np.maximum(energy / left, 1)) @ n_bins
+    rest = a - slope[:, np.newaxis] * b
+    left = _compute_bands(rest)[0] + np.outer(error, n_bins)
+    # Regular heartbeats of one rate share many bits, but not the waves between them.
+    alike = (rest**2).sum(axis=1) <= _MOST_LEFT * (a**2).sum(axis=1)
+    return alike * (np.log2(np.maximum(energy / left, 1)) @ n_bins)
 
 
 def _standardize(x):
