@@ -27,7 +27,7 @@ from physio_ssl.evaluation import LinearProbe
 from physio_ssl.quality import drop_poor_ecg
 
 NAME, HEART = "ecg-small", study.HEART
-UNTRAINED, JOINED = f"{NAME}, random weights", f"{HEART} + {NAME}"
+UNTRAINED, JOINED = f"{NAME}, untrained", f"{HEART} + {NAME}"
 SCRATCH, TUNED = "the same network from scratch", f"{NAME}, fine-tuned"
 CHEAP = "hand-crafted + channel statistics"
 
@@ -174,11 +174,9 @@ def compare_on_arithmetic(encoders, options):
     )
     print(f"\nrest vs mental arithmetic: {windows}", flush=True)
     models = {
-        name: [(make_pipeline(FrozenEstimator(encoder), LinearProbe()), own.X) for encoder in some]
-        for name, some in (
-            (NAME, encoders),
-            (UNTRAINED, [encoders[0].untrained(seed) for seed in range(study.N_SEEDS)]),
-        )
+        NAME: [
+            (make_pipeline(FrozenEstimator(encoder), LinearProbe()), own.X) for encoder in encoders
+        ]
     }
     results, tables = study.score_arithmetic(models, windows, options)
     results.save(options.output / "eegmat.json")

@@ -118,7 +118,7 @@ def test_the_card_holds_the_run_and_the_results_of_these_weights(scripts, traine
     assert "Atrial fibrillation" in card
     assert "rest vs mental arithmetic" in card
     rows = results["tables"][0]["rows"]
-    assert {"heart rhythm", "ecg-small", "ecg-small, random weights", "clock"} <= set(rows)
+    assert {"heart rhythm", "ecg-small", "ecg-small, untrained", "clock"} <= set(rows)
     assert rows["heart rhythm"][1][0] > 0.9  # irregular beats are told by their intervals
     results["sha256"] = "another"
     (trained / "results.json").write_text(json.dumps(results))
