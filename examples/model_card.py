@@ -49,7 +49,7 @@ def describe_run(encoder, settings, path, options):
 
 
 def show(value):
-    return value.__name__ if isinstance(value, type) else repr(value)
+    return value.__name__ if isinstance(value, type) else " ".join(repr(value).split())
 
 
 def describe_machine(options):
@@ -88,7 +88,7 @@ Signals may have gaps, which are samples of NaN: windows that hold or touch a ga
 
 
 def show_rate(rates, name):
-    return "-" if rates is None else f"{rates[name]:g} Hz"
+    return "any" if rates is None else f"{rates[name]:g} Hz"
 
 
 def describe_training(facts, metrics, n_bytes):
