@@ -243,13 +243,13 @@ def describe_results(folder, digest):
 LIMITS = """
 ## Limits
 
-- The encoder has seen one handheld device, at rest, and mostly adults with a complaint. Test it on
-  your device, lead and people before you build anything on it.
+- The encoder has seen one handheld device, and people of whom nothing is known. Test it on your
+  device, lead and people before you build anything on it.
 - It was trained on features of the heart rhythm. What the shape of the ECG tells (ischaemia,
   conduction, electrolytes) was no target; nobody has tested how much of it the embedding keeps.
 - Windows without a readable heartbeat were dropped, in training and in the tests.
 - The network, the views and the number of epochs of this recipe were chosen while looking at the
-  scores on the held-out recordings below. So these scores are a little too kind.
+  scores on these held-out recordings. So the scores are a little too kind.
 
 ## What it must not be used for
 
