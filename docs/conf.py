@@ -37,7 +37,9 @@ html_theme_options = {"show_prev_next": False}
 html_title = project
 html_show_sourcelink = False
 # Pages without others below them would have an empty list at the left.
-html_sidebars = {page: [] for page in ("guide", "extending", "wristband-small", "whats_new")}
+html_sidebars = {
+    page: [] for page in ("guide", "extending", "wristband-small", "ecg-small", "whats_new")
+}
 
 
 def leave_out(app, what, name, obj, skip, options):

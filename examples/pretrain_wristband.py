@@ -14,22 +14,23 @@ held out to watch the loss on unseen people; nothing is chosen by it.
 """
 
 import argparse
-import hashlib
 import json
-import os
-import platform
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
+from model_card import (
+    check_output,
+    describe_preprocessor,
+    describe_run,
+    describe_training,
+    show_interval,
+    tabulate,
+)
 from sklearn.model_selection import GroupShuffleSplit
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 
-import physio_ssl
 from physio_ssl import (
     SSLEncoder,
     concatenate_windows,
@@ -106,7 +107,7 @@ def main():
         for folder in options.corpus:
             refuse_wesad(folder)
         sources = name_sources(options)
-        check_output(options, sources)
+        check_output(options.output, get_settings(options, sources))
         if not (options.output / "training.json").exists():
             train(options, sources)
     print(f"Wrote {write_card(options.output)}")
@@ -175,9 +176,9 @@ def name_sources(options):
     return {name: CORPORA.get(name) or given[name] for name in names}
 
 
-def check_output(options, sources):
-    """Make the output folder, or check that its content was made with the same settings."""
-    settings = {
+def get_settings(options, sources):
+    """Return all on which the weights depend, as text."""
+    return {
         "corpora": sources,
         "preprocessor": repr(PREPROCESSOR.get_params()),
         "settings": repr(SETTINGS),
@@ -188,18 +189,6 @@ def check_output(options, sources):
         "precision": options.precision,
         "n_threads": options.n_threads,
     }
-    options.output.mkdir(parents=True, exist_ok=True)
-    path = options.output / "settings.json"
-    if path.exists():
-        begun = json.loads(path.read_text())
-        names = [name for name in settings if settings[name] != begun.get(name)]
-        if names:
-            raise SystemExit(
-                f"{options.output} holds a training with other settings ({', '.join(names)}): use "
-                "those settings, or another --output"
-            )
-    else:
-        path.write_text(json.dumps(settings, indent=1))
 
 
 def train(options, sources):
@@ -233,20 +222,8 @@ def train(options, sources):
         "n_people": len(set(training.groups)),
         "n_validation_windows": len(validation),
         "held_out": held_out.tolist(),
-        "parameters": sum(p.numel() for p in encoder.module_.network.parameters()),
-        "settings": {name: show(value) for name, value in SETTINGS.items()},
         "step": STEP,
-        "seed": options.seed,
-        "precision": options.precision,
-        "n_threads": options.n_threads,
-        "machine": describe_machine(options),
-        "date": date.today().isoformat(),
-        "versions": {
-            "physio_ssl": physio_ssl.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "skorch", "scikit-learn", "numpy")},
-        },
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        **describe_run(encoder, SETTINGS, path, options),
     }
     (options.output / "training.json").write_text(json.dumps(facts, indent=1))
 
@@ -269,16 +246,6 @@ def measure(recordings):
     }
 
 
-def show(value):
-    return value.__name__ if isinstance(value, type) else repr(value)
-
-
-def describe_machine(options):
-    if torch.device(options.device).type == "cuda":
-        return torch.cuda.get_device_name(options.device)
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
-
-
 def write_card(folder):
     """Write the model card from the files of a finished training, and return its path."""
     name = folder.resolve().name
@@ -297,12 +264,6 @@ def write_card(folder):
     card = folder / f"{name}.md"
     card.write_text("\n\n".join(part.strip() for part in parts) + "\n")
     return card
-
-
-def tabulate(rows, *columns):
-    """Return a table in Markdown."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def describe_use(name):
@@ -341,53 +302,6 @@ All are recordings of the Empatica E4, used without labels. The encoder was trai
 The corpora contain no recording of WESAD."""
 
 
-def describe_preprocessor(preprocessor):
-    rows = [
-        (
-            name,
-            f"{preprocessor.lowest_sampling_rate[name]:g} Hz",
-            f"{preprocessor.input_sampling_rate[name]:g} Hz",
-            ", ".join(map(repr, steps)) or "nothing",
-            f"{preprocessor.output_sampling_rate[name]:g} Hz",
-        )
-        for name, steps in preprocessor.steps.items()
-    ]
-    return f"""
-## Preprocessing
-
-Each signal is preprocessed over its whole recording, then cut into windows of
-{preprocessor.duration:g} s. `encoder.preprocessor_` does all of this.
-
-{tabulate(rows, "modality", "recorded, at least", "resampled to", "steps", "output")}
-
-Signals may have gaps, which are samples of NaN: windows that hold or touch a gap are dropped."""
-
-
-def describe_training(facts, metrics, n_bytes):
-    last = metrics.iloc[-1]
-    losses = [
-        (name.replace("_", " "), f"{value:.3f}")
-        for name, value in last.items()
-        if name.startswith(("train_", "valid_")) and pd.notna(value)
-    ]
-    settings = [(f"`{name}`", f"`{value}`") for name, value in facts["settings"].items()]
-    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    return f"""
-## Network and training
-
-{facts["parameters"]:,} parameters; a file of {n_bytes / 1e6:.2f} MB.
-
-{tabulate(settings, "setting", "value")}
-
-Windows every {facts["step"]:g} s; seed {facts["seed"]}; {facts["precision"]};
-{len(metrics)} epochs in {metrics["seconds"].sum() / 60:.1f} min on {facts["machine"]}, with
-{facts["n_threads"]} thread(s). The training ended on {facts["date"]}, with {versions}.
-
-After the last epoch, on training and held-out people (`metrics.csv` has all epochs):
-
-{tabulate(losses, "metric", "value")}"""
-
-
 def describe_results(folder, digest):
     path = folder / "results.json"
     if not path.exists():
@@ -414,14 +328,6 @@ Means over people, with 95 % intervals. {results["protocol"]} Evaluated on {resu
 What the embedding adds to cheap features of the same windows, macro-F1, paired by person:
 
 {tabulate(added, "task", "features", "added by the embedding")}"""
-
-
-def show_interval(values, form=".3f"):
-    """Return a value with its interval as text."""
-    if values is None or values[0] is None:
-        return "not estimable"
-    mean, low, high = (format(value, form) for value in values)
-    return f"{mean} [{low}, {high}]"
 
 
 LIMITS = """

@@ -61,6 +61,8 @@ DURATION, RATE = 10, 128  # seconds, Hz
 DRAWS = {0.01: 3, 0.1: 3, 1.0: 1}  # number of draws, by the fraction of labelled recordings
 NETWORK_DRAWS = 2  # of networks that are trained with labels, which takes minutes
 N_SEEDS = 3  # of random weights
+RHYTHMS = {"normal": 0, "AF": 1, "other": 2, "noisy": 3}
+ARITHMETIC = {"rest": 0, "arithmetic": 1}
 OURS, HEART = "ECGTransformer", "heart rhythm"
 SCRATCH, TUNED = "ECGTransformer from scratch", "fine-tuned ECGTransformer"
 NETWORKS = {
@@ -86,8 +88,7 @@ NETWORKS = {
 def main():
     options = parse_options()
     check_output(options)
-    classes = {"normal": 0, "AF": 1, "other": 2, "noisy": 3}
-    corpus = cut(load_cinc2017(options.cinc2017), step=5, classes=classes)
+    corpus = cut(load_cinc2017(options.cinc2017), step=5, classes=RHYTHMS)
     rhythms = corpus.select(corpus.y <= 1)
     held_out = hold_out(corpus, options.seed)
     unlabelled = corpus.select(~np.isin(corpus.groups, held_out))
@@ -189,17 +190,32 @@ def describe_hearts(windows):
 
 
 def compare_on_arithmetic(encoders, options):
-    """Compare on rest or mental arithmetic, for people with a heartbeat in both files."""
-    classes = {"rest": 0, "arithmetic": 1}
-    windows = cut(load_eegmat(options.eegmat), step=DURATION, classes=classes)
-    n_classes = windows.info.groupby("subject")["label"].transform("nunique")
-    windows = windows.select(n_classes == 2)
-    windows = replace(windows, info=windows.info.assign(subject="eegmat/" + windows.groups))
+    """Compare on rest or mental arithmetic."""
+    windows = choose_complete(cut(load_eegmat(options.eegmat), step=DURATION, classes=ARITHMETIC))
     print(f"\nrest vs mental arithmetic: {windows}", flush=True)
     models = {
         name: make_pipeline(FrozenEstimator(encoder), LinearProbe())
         for name, encoder in encoders.items()
     }
+    study, tables = score_arithmetic(models, windows, options)
+    study.save(options.output / "eegmat.json")
+    for metric in ("balanced_accuracy", "auroc"):
+        print(study.summary(metric).to_string())
+        print(study.compare(OURS, list(study.baselines), metric=metric).to_string())
+        print(study.added_value(over=tables, metric=metric).to_string())
+    # windows of rest and arithmetic at the same time since their recordings began
+    print(study.position_matched().to_string(), flush=True)
+
+
+def choose_complete(windows):
+    """Return the windows of people with a heartbeat in both files of EEGMAT."""
+    n_classes = windows.info.groupby("subject")["label"].transform("nunique")
+    windows = windows.select(n_classes == 2)
+    return replace(windows, info=windows.info.assign(subject="eegmat/" + windows.groups))
+
+
+def score_arithmetic(models, windows, options):
+    """Score models and baselines, and return the study and the names of the heart's tables."""
     baselines = make_baselines(windows, models=models, n_seeds=N_SEEDS)
     forest, _ = baselines["hand-crafted, forest"]
     hearts = describe_hearts(windows)
@@ -221,13 +237,7 @@ def compare_on_arithmetic(encoders, options):
         random_state=options.seed,
         folder=options.output / "folds",
     )
-    study.save(options.output / "eegmat.json")
-    for metric in ("balanced_accuracy", "auroc"):
-        print(study.summary(metric).to_string())
-        print(study.compare(OURS, list(baselines), metric=metric).to_string())
-        print(study.added_value(over=list(tables), metric=metric).to_string())
-    # windows of rest and arithmetic at the same time since their recordings began
-    print(study.position_matched().to_string(), flush=True)
+    return study, list(tables)
 
 
 def compare_on_rhythms(encoders, windows, held_out, options):
@@ -328,7 +338,7 @@ def draw_recordings(windows, fraction, rng):
     return np.flatnonzero(np.isin(windows.groups, kept))
 
 
-def summarise(scores, test, n_resamples=2000):
+def summarise(scores, test, n_resamples=2000, scratch=SCRATCH):
     """Return the mean AUROC over draws, and the gain on heart rhythm and training from scratch.
 
     The 95 % intervals are over test recordings, resampled within each class, and over draws.
@@ -357,7 +367,7 @@ def summarise(scores, test, n_resamples=2000):
     table = []
     for (fraction, name), values in aurocs.items():
         row = {"fraction": fraction, "model": name, **describe("auroc", values)}
-        for kind, other in (("over_rhythm", HEART), ("over_scratch", SCRATCH)):
+        for kind, other in (("over_rhythm", HEART), ("over_scratch", scratch)):
             if (fraction, other) in aurocs and other != name:
                 pair = values, aurocs[fraction, other]
                 n_draws = [len(some) for some in pair]

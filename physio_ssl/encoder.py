@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from ._check import check_weight
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
+from .pretext.base import get_learned, set_learned
 from .training import (
     PretrainingNet,
-    WindowDataset,
     add_groups,
     measure_scale,
     never,
@@ -168,7 +168,7 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             **kwargs,
         )
 
-    def fit(self, X, y=None, groups=None, sampling_weight=None, **fit_params):
+    def fit(self, X, y=None, groups=None, sampling_weight=None, windows=None, **fit_params):
         """Pre-train the network on windows; labels ``y`` are ignored.
 
         Parameters
@@ -183,6 +183,9 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
             How often each window is drawn, relative to the others, e.g. ``corpus_weights``. An
             epoch draws with replacement; None shows each window once. Neither the scaling nor
             held-out windows are weighted.
+        windows : Windows, default=None
+            The ``Windows`` that ``X`` are of, for tasks that need recordings and onsets, such as
+            `RecordingContrast`. Their subjects are the ``groups`` unless these are given.
         **fit_params
             Passed to ``train_split``.
 
@@ -191,16 +194,19 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         self
         """
         reset = not (self.warm_start and self.initialized_)
-        return self._train(X, groups, sampling_weight, fit_params, reset)
+        return self._train(X, groups, sampling_weight, windows, fit_params, reset)
 
-    def partial_fit(self, X, y=None, classes=None, groups=None, sampling_weight=None, **fit_params):
+    def partial_fit(
+        self, X, y=None, classes=None, groups=None, sampling_weight=None, windows=None, **fit_params
+    ):
         """Continue training for ``max_epochs`` more epochs.
 
         The windows may lack modalities if those of ``transform`` may.
         """
-        return self._train(X, groups, sampling_weight, fit_params, reset=not self.initialized_)
+        reset = not self.initialized_
+        return self._train(X, groups, sampling_weight, windows, fit_params, reset)
 
-    def _train(self, X, groups, sampling_weight, fit_params, reset, checkpoint=None):
+    def _train(self, X, groups, sampling_weight, windows, fit_params, reset, checkpoint=None):
         """Train; ``checkpoint`` is a callback that can ``restore`` an earlier run of this one."""
         if "epochs" in fit_params:
             raise ValueError("The number of epochs is max_epochs; fit takes no epochs.")
@@ -210,18 +216,23 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         with self._fitting() if reset else nullcontext():
             X = self._check(X, reset=reset)
             weight = check_weight(sampling_weight, len(X), "sampling_weight")
+            if windows is not None:
+                check_consistent_length(X, windows)
+                groups = windows.groups if groups is None else groups
             if groups is not None:
                 check_consistent_length(X, groups)
                 fit_params["groups"] = groups
             if reset:
                 scale = measure_scale(X) if self.standardize else {}
+                self._make_pretext()
+            dataset = self._make_dataset(X, windows, weight)
+            if reset:
                 with self._reproducible():
                     self.initialize()
                 self.module_.scaler.set_scale(scale)
                 self.groups_seen_ = None if groups is None else np.unique(groups)
             else:
                 self.groups_seen_ = add_groups(self.groups_seen_, groups)
-            dataset = WindowDataset(X, sampling_weight=weight)
             # Callbacks that load the best epoch fail if there is none.
             if self.max_epochs > 0 or checkpoint is not None:
                 self._run_epochs(dataset, fit_params, checkpoint)
@@ -274,6 +285,8 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         copy = clone(self).set_params(random_state=random_state)
         shapes = self.n_channels_.items()
         copy._set_shapes({name: (n, self.n_times_[name]) for name, n in shapes})
+        copy._make_pretext()
+        set_learned(copy.pretext_, get_learned(self.pretext_))
         with copy._reproducible():
             copy.initialize()
         copy.module_.scaler.load_state_dict(self.module_.scaler.state_dict())
@@ -309,9 +322,14 @@ class SSLEncoder(TransformerMixin, PretrainingNet):
         return tags
 
 
-def build_encoder(encoder, n_channels, n_times):
-    """Return an encoder with random weights and no scaling, for windows of these shapes."""
+def build_encoder(encoder, n_channels, n_times, learned=None):
+    """Return an encoder with random weights and no scaling, for windows of these shapes.
+
+    ``learned`` is what its pretext task has learned before, as from ``get_learned``.
+    """
     encoder._set_shapes({name: (n, n_times[name]) for name, n in n_channels.items()})
+    encoder._make_pretext()
+    set_learned(encoder.pretext_, learned)
     encoder.groups_seen_ = None
     with torch.random.fork_rng([]):  # the global generator is left alone
         encoder.initialize()

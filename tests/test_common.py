@@ -30,7 +30,13 @@ from physio_ssl import (
     SSLRegressor,
 )
 from physio_ssl.evaluation import LinearProbe, LinearProbeRegressor
-from physio_ssl.networks import ConvEncoder, ECGTransformer, MultimodalTransformer, TokenNetwork
+from physio_ssl.networks import (
+    ConvEncoder,
+    ECGTransformer,
+    MultimodalTransformer,
+    ResNet1d,
+    TokenNetwork,
+)
 from physio_ssl.preprocessing import (
     BandpassFilter,
     Clip,
@@ -43,6 +49,8 @@ from physio_ssl.preprocessing import (
     Standardize,
 )
 from physio_ssl.pretext import (
+    Combined,
+    FeaturePrediction,
     MaskedPrediction,
     MultiTaskRecognition,
     StatisticsPrediction,
@@ -50,12 +58,16 @@ from physio_ssl.pretext import (
 )
 from physio_ssl.training import PretrainingNet
 from physio_ssl.transforms import (
+    CircularShift,
     CropResize,
     GaussianNoise,
     MagnitudeWarp,
     Negation,
     Permutation,
+    RandomApply,
+    RandomScaling,
     Scaling,
+    TimeMask,
     TimeReverse,
     TimeWarp,
 )
@@ -70,12 +82,15 @@ NETWORKS = {
         "n_filters": (4,),
     },
     ConvEncoder: {"n_filters": (4, 8), "kernel_sizes": (2, 1), "pool_size": 1},
+    ResNet1d: {"widths": (4, 8), "kernel_size": 3, "stem_kernel_size": 3},
 }
 TASKS = [
     TransformRecognition([GaussianNoise(), Negation()]),
     MultiTaskRecognition([GaussianNoise(), Negation()]),
     MaskedPrediction(mask_length=2),
     StatisticsPrediction(mask_length=2),
+    FeaturePrediction(ChannelStatistics(), views=[GaussianNoise()]),
+    Combined([StatisticsPrediction(mask_length=2), FeaturePrediction(ChannelStatistics())]),
 ]
 
 
@@ -103,6 +118,7 @@ class Linear(TokenNetwork):
 INSTANCES = [
     BandpassFilter(0.1, 0.4, sampling_rate=1),
     ChannelStatistics(),
+    CircularShift(),
     Clip(-1, 1),
     CropResize(n_pieces=1),
     Detrend(),
@@ -119,6 +135,8 @@ INSTANCES = [
     NormalScores(constant="zero"),
     PerModality([("signal", Standardize(constant="zero"))]),
     Permutation(n_pieces=1),
+    RandomApply(Negation()),
+    RandomScaling(),
     Resample(2, 3),
     SSLClassifier(make_encoder(Linear, TASKS[0]), max_epochs=10, lr=1e-2, random_state=0),
     SSLRegressor(make_encoder(Linear, TASKS[0]), max_epochs=10, lr=1e-2, random_state=0),
@@ -127,6 +145,7 @@ INSTANCES = [
     SelectModality("signal"),
     SlopeChannels(sampling_rate=64, smoothing=0.1, window=0.1),
     Standardize(constant="zero"),
+    TimeMask(),
     TimeReverse(),
     TimeWarp(n_pieces=2, stretch=1.5, squeeze=0.5),
 ]

@@ -299,6 +299,7 @@ def test_malformed_file_is_refused(session):
         ("", r"EDA\.csv must hold start, .* got 0"),
         ("2020-07-08 19:54:17\n4.0\n", "must hold start, .* got 2"),
         ("today\n4\n1\n", r"Line 1 of .*EDA\.csv must be unix time .* got 'today'"),
+        ("1e308\n4\n1\n", r"Line 1 of .*EDA\.csv must be unix time .* got '1e308'"),
         ("1495437325\n4 Hz\n1\n", "rate in line 2 of .* must be a number, got '4 Hz'"),
         ("1495437325\n0\n1\n", "sampling rate in line 2 of .* must be positive.* got 0"),
         ("1495437325,1495437326\n4\n1\n", "Line 1 of .* same for all channels"),

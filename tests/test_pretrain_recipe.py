@@ -22,8 +22,9 @@ MIDDLES = {"bvp": 0, "eda": 5, "temp": 30}
 SMALL = {"module__d_model": 8, "module__n_layers": 1, "batch_size": 16, "max_epochs": 20}
 # Runs the recipe with a small network, in a process that can be killed.
 DRIVER = """
-import importlib.util, sys
+import importlib.util, os, sys
 path, *sys.argv[1:] = sys.argv[1:]
+sys.path.insert(0, os.path.dirname(path))
 spec = importlib.util.spec_from_file_location("recipe", path)
 recipe = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(recipe)

@@ -11,6 +11,8 @@ from ._plausible import check_e4_rate, check_samples
 
 ACC_UNITS_PER_G = 64
 
+_LATEST = 1e11  # seconds since 1970, beyond any calendar
+
 
 def _parse_fixed_point(body, n_channels):
     """Parse numbers that all have the same number of decimals, several times faster.
@@ -88,7 +90,7 @@ def parse_time(text, place):
         time = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     with suppress(ValueError):  # last, as digits alone may be read as a date too
         time = float(text)
-    if not math.isfinite(time):
+    if not abs(time) <= _LATEST:  # nor NaN
         raise ValueError(f"{place} must be unix time or ISO text in UTC, got {text[:60]!r}.")
     return time
 

@@ -1,17 +1,19 @@
 """Parameters as values that JSON can hold, and back, without importing what a file names."""
 
 import math
+import warnings
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 
-from .. import networks, preprocessing, pretext, transforms
+from .. import features, networks, preprocessing, pretext, transforms
 
 # Besides these, a file can name only the classes that its reader is given.
 _CLASSES = {
     f"{package.__name__}.{name}": value
-    for package in (networks, preprocessing, pretext, transforms, torch.optim)
+    for package in (features, networks, preprocessing, pretext, transforms, torch.optim)
     for name, value in vars(package).items()
     if isinstance(value, type) and not name.startswith("_")
 }
@@ -39,6 +41,13 @@ def to_json(value):
         return {"tuple": [to_json(item) for item in value]}
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
         return {"dict": {name: to_json(item) for name, item in value.items()}}
+    if isinstance(value, FrozenEstimator):
+        warnings.warn(
+            "A FrozenEstimator, such as the teacher in FeaturePrediction, is left out of the file: "
+            "the embedding stays the same, but a new fit needs it again.",
+            stacklevel=2,
+        )
+        return None
     if isinstance(value, torch.nn.Module):
         raise TypeError("it is a network; give its class, with its arguments as module__...")
     cls = value if isinstance(value, type) else type(value)

@@ -14,6 +14,7 @@ import physio_ssl
 
 from .._check import check_list
 from ..encoder import SSLEncoder, build_encoder
+from ..pretext.base import get_learned
 from ..training import check_preprocessor
 from ._plain_json import from_json, to_json
 from ._tensor_file import load_state, read_file, restore_history, summarize_history, write_file
@@ -87,6 +88,7 @@ def save_encoder(encoder, path):
         "feature_names_in": None if names is None else list(names),
         "groups_seen": _encode("groups_seen_", None if groups is None else groups.tolist()),
         "history": summarize_history(encoder.history_),
+        "pretext_learned": _encode("pretext_", get_learned(encoder.pretext_)),
     }
     write_file(path, encoder.module_.state_dict(), content)
     if left_out:
@@ -222,7 +224,8 @@ def _build(content, classes):
         if today.get(name, value) != value:
             params.setdefault(name, from_json(value, classes, unknown))
     encoder = SSLEncoder(**params, preprocessor=preprocessor)
-    build_encoder(encoder, content["n_channels"], content["n_times"])
+    learned = from_json(content.get("pretext_learned"))
+    build_encoder(encoder, content["n_channels"], content["n_times"], learned)
     groups = from_json(content["groups_seen"])
     encoder.groups_seen_ = None if groups is None else np.asarray(groups)
     encoder.history_ = restore_history(content["history"])

@@ -25,7 +25,7 @@ _VERSION = 2
 _NEEDED = ("settings", "windows", "history", "optimizer", "generator")
 
 
-def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
+def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None, windows=None):
     """Pre-train an encoder as ``fit`` does, with a checkpoint per epoch.
 
     Called again, it resumes after the last complete epoch. The weights are those of an
@@ -41,6 +41,8 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
         Where to write ``checkpoint.safetensors``, and ``metrics.csv`` with a row per epoch. A
         training that has ended is only loaded.
     groups, sampling_weight : array-like of shape (n_windows,), default=None
+        As in ``SSLEncoder.fit``.
+    windows : Windows, default=None
         As in ``SSLEncoder.fit``.
 
     Returns
@@ -84,7 +86,7 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None):
     if encoder.warm_start:
         raise ValueError("A resumable training starts from scratch: warm_start must be False.")
     checkpoint = _Checkpoint(Path(folder), groups, sampling_weight)
-    encoder._train(X, groups, sampling_weight, {}, reset=True, checkpoint=checkpoint)
+    encoder._train(X, groups, sampling_weight, windows, {}, reset=True, checkpoint=checkpoint)
     if len(checkpoint.rows_) < encoder.max_epochs:  # skorch ends quietly when interrupted
         raise KeyboardInterrupt
     return encoder

@@ -7,10 +7,12 @@ from math import isfinite
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, clone
 from torch import nn
 
+from ..containers import SignalDict
 from ..networks._contract import (
     Stop,
     attempt,
@@ -21,6 +23,7 @@ from ..networks._contract import (
     list_problems,
 )
 from ..networks.base import TokenNetwork
+from ..windows import Windows
 
 
 class Pretext(BaseEstimator, ABC):
@@ -76,6 +79,57 @@ class Pretext(BaseEstimator, ABC):
 
     chance = None
 
+    def make_targets(self, X, windows=None):
+        """Compute, once before training, what the task needs to know about each window.
+
+        What the task learns here is kept in attributes that end in an underscore, before
+        ``make_heads`` is called. Those that ``get_learned`` returns are saved with the encoder.
+
+        Parameters
+        ----------
+        X : SignalDict
+            All windows of ``fit``, before scaling.
+        windows : Windows, default=None
+            What ``fit`` was told about them, such as recordings and onsets.
+
+        Returns
+        -------
+        dict from str to ndarray of shape (n_windows, ...), or None
+            Targets; ``make_views`` gets those of its batch. None, the default: there are none.
+        """
+        return None
+
+    def add_windows(self, rows, targets, rng):
+        """Return the row numbers of a batch, with those of windows that belong to it.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (batch,)
+            Windows that were drawn.
+        targets : dict from str to ndarray, or None
+            What ``make_targets`` returned, for all windows.
+        rng : numpy.random.Generator
+            Source of every random draw.
+
+        Returns
+        -------
+        ndarray of int
+            By default, ``rows``.
+        """
+        return rows
+
+    def get_learned(self):
+        """Return what ``make_targets`` has learned as plain values, by attribute."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") and isinstance(value, (int, float, str, list))
+        }
+
+    def set_learned(self, learned):
+        """Take over what ``get_learned`` returned."""
+        vars(self).update(learned)
+
     @abstractmethod
     def make_heads(self, network):
         """Return the task's trainable layers, or raise an error if its parameters are wrong.
@@ -92,7 +146,7 @@ class Pretext(BaseEstimator, ABC):
         """
 
     @abstractmethod
-    def make_views(self, signals, rng):
+    def make_views(self, signals, rng, targets=None):
         """Turn a batch of windows, left unchanged, into inputs of the network and a target.
 
         Parameters
@@ -101,6 +155,9 @@ class Pretext(BaseEstimator, ABC):
             Windows of each modality.
         rng : numpy.random.Generator
             Source of every random draw.
+        targets : dict from str to tensor of shape (batch, ...)
+            What ``make_targets`` returned, for this batch. A task without targets is called
+            without this argument and need not have it.
 
         Returns
         -------
@@ -129,6 +186,17 @@ class Pretext(BaseEstimator, ABC):
             What the history shows, named ``accuracy_<modality>`` (at most 1, higher is
             better, compared with ``chance``) or ``error_<modality>`` (lower is better).
         """
+
+
+def get_learned(task):
+    """Return what a task has learned, which need not be a child of ``Pretext``."""
+    return task.get_learned() if hasattr(task, "get_learned") else {}
+
+
+def set_learned(task, learned):
+    """Let a task take over what ``get_learned`` returned, if that is anything."""
+    if learned:
+        task.set_learned(learned)
 
 
 class _PieceNetwork(TokenNetwork):
@@ -209,15 +277,32 @@ def _make_network(task):
     return network
 
 
+def _make_targets(task, network):
+    """Return the targets of a batch of four windows, which hold two of each of two recordings."""
+    if not hasattr(task, "make_targets"):
+        return None
+    signals = {name: x.numpy() for name, x in draw_windows(network, n_windows=4).items()}
+    info = pd.DataFrame({"subject": ["a", "b"] * 2, "onset": [0.0, 0.0, 60.0, 60.0]})
+    windows = Windows(SignalDict(signals), info, duration=60)
+    targets = attempt("make_targets", task.make_targets, windows.X, windows)
+    if targets is None:
+        return None
+    if not (isinstance(targets, Mapping) and all(len(x) == 4 for x in targets.values())):
+        raise Stop("make_targets must return arrays by name, a value for each of 4 windows")
+    return {name: torch.as_tensor(x) for name, x in targets.items()}
+
+
 def _check_training(task, network, problems):
     """Append what is wrong with heads, views and loss of random windows."""
+    targets = _make_targets(task, network)
     heads = attempt("make_heads", task.make_heads, network)
     if not isinstance(heads, nn.Module):
         raise Stop(f"make_heads must return a torch.nn.Module, got {type(heads).__name__}")
     copy_by_pickle(heads, "the heads", problems)
     signals = draw_windows(network, n_windows=4)
     before = copy.deepcopy(signals)
-    views = _get_two(task.make_views, signals, np.random.default_rng(0))
+    more = () if targets is None else (targets,)
+    views = _get_two(task.make_views, signals, np.random.default_rng(0), *more)
     inputs, names = views[0], ", ".join(network.n_channels)
     if not (
         isinstance(inputs, Mapping)
@@ -227,7 +312,7 @@ def _check_training(task, network, problems):
     ):
         rule = f"must return inputs (n_views, n_channels, n_times), equally many of each of {names}"
         raise Stop(f"make_views {rule}, got {describe(inputs)}")
-    again = _get_two(task.make_views, copy.deepcopy(before), np.random.default_rng(0))
+    again = _get_two(task.make_views, copy.deepcopy(before), np.random.default_rng(0), *more)
     if not all(map(_are_same, views, again)):
         problems.append("make_views must draw from rng alone: the same seed gives other views")
     loss, metrics = _get_two(task.loss, network.train(), heads.train(), *views)

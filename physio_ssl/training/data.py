@@ -11,23 +11,29 @@ class WindowDataset(Dataset):
     """Windows, their targets and weights, read a whole batch at a time.
 
     Only the windows of a batch are copied and cast to float32, so the arrays may be files
-    larger than the memory.
+    larger than the memory. ``y`` is an array, or a dict of them; ``add_windows`` is a function
+    of the row numbers of a batch that adds others.
     """
 
-    def __init__(self, X, y=None, sampling_weight=None, loss_weight=None):
+    def __init__(self, X, y=None, sampling_weight=None, loss_weight=None, add_windows=None):
         self.X = X
         self.y = y
         self.sampling_weight = sampling_weight
         self.loss_weight = loss_weight
+        self.add_windows = add_windows
 
     def __len__(self):
         return len(self.X)
 
     def __getitem__(self, index):
+        if self.add_windows is not None:
+            index = self.add_windows(np.asarray(index))
         signals = {
             name: torch.from_numpy(array[index].astype(np.float32, copy=False))
             for name, array in self.X.items()
         }
+        if isinstance(self.y, dict):
+            return signals, {name: torch.from_numpy(part[index]) for name, part in self.y.items()}
         y = np.zeros(len(index)) if self.y is None else self.y[index]
         return signals, y if self.loss_weight is None else (y, self.loss_weight[index])
 

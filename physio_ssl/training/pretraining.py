@@ -11,7 +11,7 @@ from skorch.dataset import Dataset
 
 from .._check import check_finite, check_kind
 from ..containers import SignalDict, as_modalities
-from .data import get_sampling_weight
+from .data import WindowDataset, get_sampling_weight
 from .models import PretrainingModel, Scaler
 from .net import WindowNet
 
@@ -75,6 +75,29 @@ class PretrainingNet(WindowNet, NeuralNet):
             f"{', '.join(X)}{advice}."
         )
 
+    def _make_pretext(self):
+        """Build the pretext task, which has learned nothing yet."""
+        kwargs = self.get_params_for("pretext")
+        if isinstance(self.pretext, type):
+            self.pretext_ = self.pretext(**kwargs)
+        else:
+            self.pretext_ = clone(self.pretext).set_params(**kwargs)
+
+    def _make_dataset(self, X, windows=None, sampling_weight=None):
+        """Return windows with the targets of the pretext task, if it has some."""
+        targets, add_windows = None, None
+        if hasattr(self.pretext_, "make_targets"):  # not in a class that is no child of Pretext
+            targets = self.pretext_.make_targets(X, windows)
+        if targets is not None:
+            lengths = {name: len(values) for name, values in targets.items()}
+            if set(lengths.values()) != {len(X)}:
+                raise ValueError(f"make_targets must return {len(X)} values each, got {lengths}.")
+
+            def add_windows(rows):
+                return self.pretext_.add_windows(rows, targets, self._rng_)
+
+        return WindowDataset(X, targets, sampling_weight, add_windows=add_windows)
+
     def initialize_module(self):
         """Build the network for the windows at hand, and the pretext task's heads."""
         if not hasattr(self, "n_channels_"):
@@ -91,11 +114,6 @@ class PretrainingNet(WindowNet, NeuralNet):
                 f"The network embeds {', '.join(network.embedding_size)}, but the windows hold "
                 f"{', '.join(self.n_channels_)}."
             )
-        kwargs = self.get_params_for("pretext")
-        if isinstance(self.pretext, type):
-            self.pretext_ = self.pretext(**kwargs)
-        else:
-            self.pretext_ = clone(self.pretext).set_params(**kwargs)
         heads = self.pretext_.make_heads(network)
         self.module_ = PretrainingModel(Scaler(self.n_channels_), network, heads)
         return self
@@ -104,7 +122,7 @@ class PretrainingNet(WindowNet, NeuralNet):
         """Hold out windows; those of ``predefined_split`` are checked like all others."""
         train, valid = super().get_split_datasets(X, y, **fit_params)
         if isinstance(valid, Dataset):
-            valid = self.get_dataset(self._check(valid.X))
+            valid = self._make_dataset(self._check(valid.X))
         if get_sampling_weight(X) is not None and get_sampling_weight(train) is None:
             raise ValueError(
                 "With sampling_weight, train_split must return a torch Subset, as ValidSplit does, "
@@ -142,7 +160,8 @@ class PretrainingNet(WindowNet, NeuralNet):
 
     def _pretext_loss(self, batch, prefix):
         signals = self.module_.scaler(self._to_device(batch[0]))
-        inputs, target = self.pretext_.make_views(signals, self._rng_)
+        targets = [self._to_device(batch[1])] if isinstance(batch[1], dict) else []
+        inputs, target = self.pretext_.make_views(signals, self._rng_, *targets)
         with self._autocast():
             parts = self.module_.network, self.module_.heads
             loss, metrics = self.pretext_.loss(*parts, inputs, target)
