@@ -103,8 +103,8 @@ def train(module, X=X, **params):
     return SSLEncoder(module, max_epochs=1, **{f"module__{k}": v for k, v in params.items()}).fit(X)
 
 
-def train_on(task, **params):
-    return SSLEncoder(pretext=task(**params), **SMALL).fit(X)
+def train_on(task, windows=None, **params):
+    return SSLEncoder(pretext=task(**params), **SMALL).fit(X, windows=windows)
 
 
 def assign(cls, recording, **params):
@@ -214,6 +214,10 @@ CASES = {
             "MagnitudeWarp": {"random_state": 0},
             "Permutation": {"random_state": 0},
             "TimeWarp": {"random_state": 0},
+            "CircularShift": {"random_state": 0},
+            "RandomScaling": {"random_state": 0},
+            "TimeMask": {"random_state": 0},
+            "RandomApply": {"signal_transform": transforms.Negation(), "random_state": 0},
             "Negation": {},
             "Scaling": {},
             "TimeReverse": {},
@@ -230,6 +234,9 @@ CASES = {
             "scaling",
             "time_reverse",
             "time_warp",
+            "circular_shift",
+            "random_scaling",
+            "time_mask",
         )
     },
     "bandpass": (functional.bandpass, {"X": X, "low": 0.5, "high": 2.0, "sampling_rate": 8}),
@@ -281,6 +288,15 @@ CASES = {
     "find_poor_ecg": (quality.find_poor_ecg, {"X": ECG, "sampling_rate": 128}),
     "MaskedPrediction": (partial(train_on, pretext.MaskedPrediction), {"mask_length": 4}),
     "StatisticsPrediction": (partial(train_on, pretext.StatisticsPrediction), {"mask_length": 4}),
+    "RecordingContrast": (partial(train_on, pretext.RecordingContrast), {"windows": WINDOWS}),
+    "FeaturePrediction": (
+        partial(train_on, pretext.FeaturePrediction),
+        {"transformer": ps.ChannelStatistics()},
+    ),
+    "Combined": (
+        partial(train_on, pretext.Combined),
+        {"tasks": [pretext.StatisticsPrediction(mask_length=4)]},
+    ),
     "TransformRecognition": (partial(train_on, pretext.TransformRecognition), {}),
     "MultiTaskRecognition": (partial(train_on, pretext.MultiTaskRecognition), {}),
     "MultimodalTransformer": (partial(train, networks.MultimodalTransformer), {"d_model": 8}),
@@ -288,6 +304,7 @@ CASES = {
         partial(train, networks.ECGTransformer),
         {"d_model": 8, "dim_feedforward": 8, "kernel_sizes": (3, 1), "n_filters": (4,)},
     ),
+    "ResNet1d": (partial(train, networks.ResNet1d), {"widths": (4, 8)}),
     "ConvEncoder": (
         partial(train, networks.ConvEncoder),
         {"n_filters": (4, 8), "kernel_sizes": (2, 1), "pool_size": 1},

@@ -289,6 +289,7 @@ def test_pickling_keeps_windows():
         ({"X": {"eda": np.ones((3, 8))}, "sampling_rate": {"ecg": 4}}, ValueError, "eda, .*'ecg'"),
         ({"X": 3}, ValueError, r"shape \(\)"),
         ({"scaling": "window"}, ValueError, "scaling .* 'past', got 'window'"),
+        ({"duration": 0}, ValueError, "duration .* got 0"),
         (
             {"native": {"eda": np.ones((2, 8))}, "native_sampling_rate": {"eda": 4}},
             ValueError,

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .._check import check_kind, check_list, check_probability, check_size
 from .base import TokenNetwork
 
 _SHORTEST = 8  # samples, below which a block no longer halves the length
@@ -122,13 +123,16 @@ class ResNet1d(TokenNetwork):
         standardize_windows=False,
     ):
         super().__init__(n_channels, n_times)
-        if not len(widths) or min(widths) < 1:
-            raise ValueError(f"widths must hold positive integers, got {widths!r}.")
+        widths = check_list(widths, "widths")
+        check_size("each of widths", *widths)
+        if not widths:
+            raise ValueError("widths must hold a positive integer, got none.")
+        check_kind(standardize_windows, "standardize_windows", bool, "True or False")
         for name, size in (("kernel_size", kernel_size), ("stem_kernel_size", stem_kernel_size)):
-            if size < 1 or size % 2 == 0:
+            check_size(name, size)
+            if size % 2 == 0:
                 raise ValueError(f"{name} must be a positive odd number, got {size!r}.")
-        if not 0 <= modality_dropout < 1:
-            raise ValueError(f"modality_dropout must be in [0, 1), got {modality_dropout!r}.")
+        check_probability("modality_dropout", modality_dropout)
         sizes = (tuple(widths), kernel_size, stem_kernel_size)
         self.trunks = nn.ModuleDict(
             {name: _Trunk(n, self.n_times[name], *sizes) for name, n in self.n_channels.items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
+from .._check import check_callable, check_list
 from ..transforms import (
     CircularShift,
     GaussianNoise,
@@ -34,6 +35,17 @@ class EmbeddingTask(Pretext):
     def make_views(self, signals, rng, targets=None):
         """Return one distorted view of each window, and the targets of the batch."""
         return self.distort(signals, rng), self.choose_targets(signals, targets)
+
+    def check_views(self):
+        """Raise unless ``views`` are functions, for all modalities or by modality."""
+        views = (
+            self.views
+            if isinstance(self.views, Mapping)
+            else {"all": _VIEWS if self.views is None else self.views}
+        )
+        for name in views:
+            for view in check_list(views[name], "views", "a list of functions"):
+                check_callable(view, "each of views")
 
     def distort(self, signals, rng):
         """Apply ``views``, one after the other, to the windows of each modality."""

@@ -12,6 +12,7 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from torch import nn
 
+from .._check import check_kind
 from ..containers import SignalDict
 from ..networks._contract import (
     Stop,
@@ -263,6 +264,8 @@ def check_pretext(pretext, network=None):
         chance = attempt("chance", getattr, task, "chance")
         if not (chance is None or isinstance(chance, Real) and 0 <= chance <= 1):
             problems.append(f"chance must be None or a number from 0 to 1, got {chance!r}")
+        if network is not None:
+            check_kind(network, "network", nn.Module, "a network")
         network = _make_network(task) if network is None else copy.deepcopy(network)
         _check_training(task, network, problems)
 

@@ -1,10 +1,13 @@
 """Combined: several pretext tasks on one network."""
 
+from numbers import Real
+
 import numpy as np
 import torch
 from sklearn.base import clone
 from torch import nn
 
+from .._check import check_list
 from ._embedding_task import EmbeddingTask
 from .base import Pretext
 
@@ -46,9 +49,12 @@ class Combined(Pretext):
 
     def _get_tasks(self):
         if not hasattr(self, "tasks_"):
-            if not len(self.tasks):
+            tasks = check_list(self.tasks, "tasks", "a list of tasks")
+            if not all(hasattr(task, "make_heads") for task in tasks):
+                raise TypeError(f"tasks must be pretext tasks, see Pretext, got {self.tasks!r}.")
+            if not tasks:
                 raise ValueError("Combined needs at least one task, got none.")
-            self.tasks_ = [clone(task) for task in self.tasks]
+            self.tasks_ = [clone(task) for task in tasks]
         return self.tasks_
 
     def make_targets(self, X, windows=None):
@@ -78,8 +84,9 @@ class Combined(Pretext):
     def make_heads(self, network):
         """Return the heads of all tasks."""
         tasks = self._get_tasks()
-        weights = np.ones(len(tasks)) if self.weights is None else np.asarray(self.weights)
-        if weights.shape != (len(tasks),) or not (weights >= 0).all() or not weights.any():
+        given = [1] * len(tasks) if self.weights is None else self.weights
+        weights = np.array(check_list(given, "weights", "a list of numbers", of=Real))
+        if len(weights) != len(tasks) or not (weights >= 0).all() or not weights.any():
             raise ValueError(
                 f"weights must hold a number of at least 0 for each of {len(tasks)} tasks, not "
                 f"all 0, got {self.weights!r}."

@@ -73,6 +73,8 @@ class FeaturePrediction(EmbeddingTask):
         """Return standardised features of each window, with NaN where they are missing."""
         X = X["signal"] if list(X) == ["signal"] else X
         if not hasattr(self, "transformer_"):
+            if not hasattr(self.transformer, "transform"):
+                raise TypeError(f"transformer must be a transformer, got {self.transformer!r}.")
             self.transformer_ = clone(self.transformer).fit(X, None)
         features = np.asarray(self.transformer_.transform(X), dtype=float)
         if features.ndim != 2 or len(features) != len(X) or not features.shape[1]:
@@ -110,6 +112,7 @@ class FeaturePrediction(EmbeddingTask):
         """Return one linear layer."""
         if not hasattr(self, "center_"):
             raise ValueError("FeaturePrediction must make its targets before its heads.")
+        self.check_views()
         return nn.Linear(count_features(network), len(self.center_))
 
     def choose_targets(self, signals, targets):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from .._check import check_duration, check_kind, check_number, check_positive, check_size
 from ._embedding_task import EmbeddingTask, count_features, make_mlp
 
 
@@ -88,7 +89,7 @@ class RecordingContrast(EmbeddingTask):
                 "RecordingContrast needs fit(X, windows=windows), Windows with onset and duration."
             )
         distance = windows.duration if self.min_distance is None else self.min_distance
-        if distance < windows.duration:
+        if check_duration(distance, "min_distance") < windows.duration:
             raise ValueError(
                 f"min_distance must be at least the duration of a window, {windows.duration:g} s, "
                 f"got {distance!r}."
@@ -117,8 +118,12 @@ class RecordingContrast(EmbeddingTask):
 
     def make_heads(self, network):
         """Return a head of two layers."""
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be positive, got {self.temperature!r}.")
+        check_number(self.temperature, "temperature", 0, 1e6, "positive, at most 1e6", above=True)
+        check_kind(self.negatives_within, "negatives_within", bool, "True or False")
+        check_size("head_size", self.head_size)
+        if self.max_distance is not None:
+            check_positive(self.max_distance, "max_distance")
+        self.check_views()
         return make_mlp(count_features(network), self.head_size, self.head_size)
 
     def embedding_loss(self, heads, embedding, target):

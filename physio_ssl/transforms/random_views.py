@@ -3,7 +3,8 @@
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from ._base import SignalTransform
+from .._check import check_callable, check_number
+from ._base import SignalTransform, check_draws, check_rng, check_shape
 from .amplitude import _like
 from .temporal import _take
 
@@ -30,9 +31,12 @@ def random_scaling(X, sigma=0.3, *, rng=None, factor=None):
     -------
     array of the shape, kind and dtype of ``X``
     """
+    n_windows, _, _ = check_shape(X)
     if factor is None:
-        factor = np.exp(sigma * rng.standard_normal(X.shape[0]))
-    return X * _like(np.asarray(factor)[:, np.newaxis, np.newaxis], X)
+        check_number(sigma, "sigma", 0, rule="a number of at least 0")
+        factor = np.exp(sigma * check_rng(rng).standard_normal(n_windows))
+    factor = check_draws(factor, "factor", (n_windows,), "iuf")
+    return X * _like(factor[:, np.newaxis, np.newaxis], X)
 
 
 def circular_shift(X, max_fraction=1.0, *, rng=None, shift=None):
@@ -52,12 +56,14 @@ def circular_shift(X, max_fraction=1.0, *, rng=None, shift=None):
     -------
     array of the shape, kind and dtype of ``X``
     """
-    if not 0 <= max_fraction <= 1:
-        raise ValueError(f"max_fraction must be from 0 to 1, got {max_fraction!r}.")
-    n_windows, _, n_times = X.shape
+    check_number(max_fraction, "max_fraction", 0, 1, "from 0 to 1")
+    n_windows, _, n_times = check_shape(X)
     if shift is None:
-        shift = rng.integers(0, int(max_fraction * n_times), size=n_windows, endpoint=True)
-    index = (np.arange(n_times) - np.asarray(shift)[:, np.newaxis]) % n_times
+        shift = check_rng(rng).integers(
+            0, int(max_fraction * n_times), size=n_windows, endpoint=True
+        )
+    shift = check_draws(shift, "shift", (n_windows,))
+    index = (np.arange(n_times) - shift[:, np.newaxis]) % n_times
     return _take(X, index)
 
 
@@ -79,14 +85,17 @@ def time_mask(X, max_fraction=0.25, *, rng=None, start=None, length=None):
     -------
     array of the shape, kind and dtype of ``X``
     """
-    if not 0 <= max_fraction <= 1:
-        raise ValueError(f"max_fraction must be from 0 to 1, got {max_fraction!r}.")
-    n_windows, _, n_times = X.shape
+    check_number(max_fraction, "max_fraction", 0, 1, "from 0 to 1")
+    n_windows, _, n_times = check_shape(X)
     if length is None:
-        length = rng.integers(0, int(max_fraction * n_times), size=n_windows, endpoint=True)
+        length = check_rng(rng).integers(
+            0, int(max_fraction * n_times), size=n_windows, endpoint=True
+        )
+    length = check_draws(length, "length", (n_windows,))
     if start is None:
-        start = rng.integers(0, n_times - np.asarray(length), endpoint=True)
-    start, length = np.asarray(start)[:, np.newaxis], np.asarray(length)[:, np.newaxis]
+        start = check_rng(rng).integers(0, n_times - length.clip(0, n_times), endpoint=True)
+    start = check_draws(start, "start", (n_windows,))[:, np.newaxis]
+    length = length[:, np.newaxis]
     times = np.arange(n_times)
     masked = (times >= start) & (times < start + length)
     xp = array_namespace(X)
@@ -175,8 +184,8 @@ class RandomApply(SignalTransform):
 
     def __call__(self, X, *, rng):
         """Change some windows of an array or tensor of shape (n_windows, n_channels, n_times)."""
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability must be from 0 to 1, got {self.probability!r}.")
+        check_number(self.probability, "probability", 0, 1, "from 0 to 1")
+        check_callable(self.signal_transform, "signal_transform")
         applied = rng.random(X.shape[0]) < self.probability
         mask = _as_mask(applied[:, np.newaxis, np.newaxis], X)
         return array_namespace(X).where(mask, self.signal_transform(X, rng=rng), X)
