@@ -575,7 +575,7 @@ MUTATIONS = [
         _NET,
         "torch.manual_seed(seed)",
         "torch.manual_seed(0)",
-        "test_encoder::test_the_same_seed_gives_the_same_bits_whatever_the_labels",
+        "test_encoder::test_each_seed_starts_from_other_weights",
     ),
     (
         "dropout_in_evaluation",

@@ -106,11 +106,12 @@ def test_the_embedding_is_that_asked_for():
 
 
 def test_order_matters():
-    network, x = make_network(embedding="mean", **SMALL), make_ecg()
+    # Convolutions of one sample do not know the order: only the position encodings do.
+    network = make_network(embedding="mean", **{**SMALL, "kernel_sizes": (1, 1, 1)})
+    x = make_ecg()
     assert not torch.allclose(network(ecg=x), network(ecg=x.flip(-1)), atol=1e-3)
-    same = make_network(embedding="mean", n_layers=1, **{**SMALL, "kernel_sizes": (1, 1, 1)})
-    same.positions.zero_()
-    torch.testing.assert_close(same(ecg=x), same(ecg=x.flip(-1)), atol=1e-4, rtol=1e-4)
+    network.positions.zero_()
+    torch.testing.assert_close(network(ecg=x), network(ecg=x.flip(-1)), atol=1e-4, rtol=1e-4)
 
 
 def test_leads_are_channels_of_the_first_convolution():

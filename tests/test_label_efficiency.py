@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,6 +44,16 @@ def rows_of(seen, kind):
     return [rows for name, rows in seen if name == kind]
 
 
+def fits_of_folds(seen):
+    """Rows of each fit, by fold: a study fits draws of the same rows only once."""
+    folds = {}
+    for (kind, rows), (_, test) in pairwise(seen):
+        if kind == "fit":
+            folds.setdefault(GROUPS[test[0]], []).append(rows)
+    assert len(folds) == len(SUBJECTS)
+    return folds.values()
+
+
 # Numbers of people, fractions of windows
 
 
@@ -72,7 +83,8 @@ def test_the_fewest_labelled_people_have_all_classes(seen):
 
 def test_repeats_label_other_people(seen):
     label_efficiency({"w": Watched()}, ROWS, n_subjects=[1], n_repeats=6)
-    assert len({GROUPS[rows[0]] for rows in rows_of(seen, "fit")[:6]}) > 1
+    for fits in fits_of_folds(seen):
+        assert len({GROUPS[rows[0]] for rows in fits}) > 1
 
 
 def test_a_model_without_a_seed_is_fitted_once_on_equal_labels(seen):
@@ -101,9 +113,11 @@ def test_fractions_are_drawn_within_subject_and_class(seen):
 
 def test_few_labels_are_part_of_more_labels_and_repeats_differ(seen):
     label_efficiency({"w": Watched()}, ROWS, fractions=[0.1, 0.5], n_repeats=2)
-    fits = [set(rows) for rows in rows_of(seen, "fit")][:4]
-    assert fits[0] < fits[1] and fits[2] < fits[3]
-    assert fits[0] != fits[2]
+    for fits in fits_of_folds(seen):
+        assert len(fits) == 4
+        few, more, other_few, other_more = map(set, fits)
+        assert few < more and other_few < other_more
+        assert few != other_few and more != other_more
 
 
 def test_each_repeat_seeds_the_models_anew():
