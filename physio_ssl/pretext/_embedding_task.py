@@ -38,13 +38,9 @@ class EmbeddingTask(Pretext):
 
     def check_views(self):
         """Raise unless ``views`` are functions, for all modalities or by modality."""
-        views = (
-            self.views
-            if isinstance(self.views, Mapping)
-            else {"all": _VIEWS if self.views is None else self.views}
-        )
-        for name in views:
-            for view in check_list(views[name], "views", "a list of functions"):
+        given = () if self.views is None else self.views
+        for views in given.values() if isinstance(given, Mapping) else [given]:
+            for view in check_list(views, "views", "a list of functions"):
                 check_callable(view, "each of views")
 
     def distort(self, signals, rng):

@@ -59,9 +59,8 @@ def circular_shift(X, max_fraction=1.0, *, rng=None, shift=None):
     check_number(max_fraction, "max_fraction", 0, 1, "from 0 to 1")
     n_windows, _, n_times = check_shape(X)
     if shift is None:
-        shift = check_rng(rng).integers(
-            0, int(max_fraction * n_times), size=n_windows, endpoint=True
-        )
+        longest = int(max_fraction * n_times)
+        shift = check_rng(rng).integers(longest + 1, size=n_windows)
     shift = check_draws(shift, "shift", (n_windows,))
     index = (np.arange(n_times) - shift[:, np.newaxis]) % n_times
     return _take(X, index)
@@ -88,9 +87,8 @@ def time_mask(X, max_fraction=0.25, *, rng=None, start=None, length=None):
     check_number(max_fraction, "max_fraction", 0, 1, "from 0 to 1")
     n_windows, _, n_times = check_shape(X)
     if length is None:
-        length = check_rng(rng).integers(
-            0, int(max_fraction * n_times), size=n_windows, endpoint=True
-        )
+        longest = int(max_fraction * n_times)
+        length = check_rng(rng).integers(longest + 1, size=n_windows)
     length = check_draws(length, "length", (n_windows,))
     if start is None:
         start = check_rng(rng).integers(0, n_times - length.clip(0, n_times), endpoint=True)
