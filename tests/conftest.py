@@ -34,14 +34,17 @@ def reference_folder(data_folder):
 def load_script():
     """Return a function that imports a script of the folder examples, by name."""
 
+    folder = Path(__file__).parents[1] / "examples"
+
     def load(name):
-        path = Path(__file__).parents[1] / "examples" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
 
-    return load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)  # a script may import its neighbours
+        yield load
 
 
 @pytest.fixture

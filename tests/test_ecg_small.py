@@ -1,7 +1,6 @@
 """The recipe of the ECG encoder, its evaluation and its card, on drawn ECGs."""
 
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,7 +44,6 @@ def arithmetic(draw_ecg):
 @pytest.fixture(scope="module")
 def scripts(load_script, recordings, arithmetic):
     """Return recipe and evaluation with a small network and these recordings."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
     recipe, evaluation = load_script("pretrain_ecg"), load_script("evaluate_ecg")
     recipe.SETTINGS = {**recipe.SETTINGS, **SMALL}
     recipe.load_cinc2017 = evaluation.load_cinc2017 = lambda path: recordings
@@ -53,8 +51,7 @@ def scripts(load_script, recordings, arithmetic):
     evaluation.study.DRAWS = {0.5: 2, 1.0: 1}
     evaluation.study.N_SEEDS = 2
     evaluation.study.RHYTHMS = {"normal": 0, "AF": 1}
-    yield recipe, evaluation
-    sys.path.remove(str(Path(__file__).parents[1] / "examples"))
+    return recipe, evaluation
 
 
 @pytest.fixture(scope="module")

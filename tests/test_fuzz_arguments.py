@@ -49,8 +49,10 @@ def digest(kwargs):
     """Return a digest of each argument that has data."""
     digests = {}
     for name, value in kwargs.items():
+        # The hash of functions and objects depends on where their parts are in memory.
+        is_stable = not isfunction(value) and getattr(value, "dtype", None) != object
         if not isinstance(value, np.random.Generator):  # which is there to be drawn from
-            digests[name] = joblib.hash(value)
+            digests[name] = joblib.hash(value) if is_stable else repr(value)
     return digests
 
 
