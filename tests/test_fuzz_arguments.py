@@ -49,10 +49,14 @@ def digest(kwargs):
     """Return a digest of each argument that has data."""
     digests = {}
     for name, value in kwargs.items():
+        if hasattr(value, "module_"):  # a net, which its first use may put into evaluation mode
+            value = [part.numpy() for part in value.module_.state_dict().values()]
         # The hash of functions and objects depends on where their parts are in memory.
-        is_stable = not isfunction(value) and getattr(value, "dtype", None) != object
-        if not isinstance(value, np.random.Generator):  # which is there to be drawn from
-            digests[name] = joblib.hash(value) if is_stable else repr(value)
+        is_object = isinstance(value, np.ndarray) and value.dtype.hasobject
+        if isfunction(value) or is_object:
+            digests[name] = repr(value)
+        elif not isinstance(value, np.random.Generator):  # which is there to be drawn from
+            digests[name] = joblib.hash(value)
     return digests
 
 
