@@ -1,5 +1,7 @@
 """FeaturePrediction, RecordingContrast and Combined."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -260,6 +262,9 @@ def test_files_and_checkpoints_keep_what_a_task_has_learned(tmp_path):
     again = SSLEncoder(**SMALL, pretext=Combined(tasks), max_epochs=2)
     again = fit_resumable(again, windows.X, tmp_path, windows=windows)
     np.testing.assert_array_equal(again.transform(windows.X), encoder.transform(windows.X))
+    moved = replace(windows, info=windows.info.assign(onset=2 * windows.onset))
+    with pytest.raises(ValueError, match="the same windows"):
+        fit_resumable(again, windows.X, tmp_path, windows=moved)
 
 
 def test_windows_name_the_subjects():

@@ -85,7 +85,8 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None, windows
         )
     if encoder.warm_start:
         raise ValueError("A resumable training starts from scratch: warm_start must be False.")
-    checkpoint = _Checkpoint(Path(folder), groups, sampling_weight)
+    told = () if windows is None else (windows.groups, windows.recording, windows.onset)
+    checkpoint = _Checkpoint(Path(folder), groups, sampling_weight, *told)
     encoder._train(X, groups, sampling_weight, windows, {}, reset=True, checkpoint=checkpoint)
     if len(checkpoint.rows_) < encoder.max_epochs:  # skorch ends quietly when interrupted
         raise KeyboardInterrupt
