@@ -380,3 +380,12 @@ def test_numbers_and_rates_are_those_that_devices_have():
         for text in ("9" * 5000, "-" + "9" * 40, "x"):
             with pytest.raises(ValueError, match="length must be a number.*got .{,70}$"):
                 parse_number(text, "length", kind)
+
+
+def test_an_error_in_a_zip_file_names_the_member_and_the_file():
+    def load(subject, source):
+        raise KeyError("no such field")
+
+    found = {"A1": PurePosixPath("A1.hea")}
+    with pytest.raises(ValueError, match=r"A1\.hea in all\.zip cannot be read"):
+        read_subjects(load, found, place="all.zip")

@@ -4,7 +4,7 @@ import os
 import re
 import warnings
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -99,8 +99,11 @@ def _choose_subjects(subjects, found, place):
 
 def _load_source(load, subject, source, place, strict):
     """Return what a source holds, or if not strict, say in words why it cannot be used."""
+    name = source if isinstance(source, (str, os.PathLike)) else place
+    if isinstance(source, PurePath) and not isinstance(source, Path):  # within a zip file
+        name = f"{source} in {place}"
     try:
-        with explain_errors(source if isinstance(source, (str, os.PathLike)) else place):
+        with explain_errors(name):
             return load(subject, source)
     except (OSError, ValueError) as error:
         if strict:
