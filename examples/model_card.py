@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 import physio_ssl
+from physio_ssl import load_encoder
 
 
 def check_output(folder, settings):
@@ -56,6 +57,29 @@ def describe_machine(options):
     if torch.device(options.device).type == "cuda":
         return torch.cuda.get_device_name(options.device)
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
+
+
+def join_card(folder, corpus_option, describe_use, describe_data, describe_results, limits):
+    """Write the model card of a finished training, and return its path.
+
+    The functions write the parts that differ between recipes, of name, facts and folder.
+    """
+    name = folder.resolve().name
+    if not (folder / "training.json").exists():
+        raise SystemExit(f"{folder} holds no finished training: give {corpus_option}")
+    facts = json.loads((folder / "training.json").read_text())
+    weights = folder / f"{name}.safetensors"
+    parts = [
+        describe_use(name),
+        describe_data(facts),
+        describe_preprocessor(load_encoder(weights).preprocessor_),
+        describe_training(facts, pd.read_csv(folder / "metrics.csv"), weights.stat().st_size),
+        describe_results(folder, facts["sha256"]),
+        limits,
+    ]
+    card = folder / f"{name}.md"
+    card.write_text("\n\n".join(part.strip() for part in parts) + "\n")
+    return card
 
 
 def tabulate(rows, *columns):

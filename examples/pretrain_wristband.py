@@ -18,15 +18,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from model_card import (
-    check_output,
-    describe_preprocessor,
-    describe_run,
-    describe_training,
-    show_interval,
-    tabulate,
-)
+from model_card import check_output, describe_run, join_card, show_interval, tabulate
 from sklearn.model_selection import GroupShuffleSplit
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
@@ -35,7 +27,6 @@ from physio_ssl import (
     SSLEncoder,
     concatenate_windows,
     fit_resumable,
-    load_encoder,
     save_encoder,
 )
 from physio_ssl.datasets import load_empatica_corpus
@@ -248,22 +239,8 @@ def measure(recordings):
 
 def write_card(folder):
     """Write the model card from the files of a finished training, and return its path."""
-    name = folder.resolve().name
-    if not (folder / "training.json").exists():
-        raise SystemExit(f"{folder} holds no finished training: give a --corpus")
-    facts = json.loads((folder / "training.json").read_text())
-    weights = folder / f"{name}.safetensors"
-    parts = [
-        describe_use(name),
-        describe_data(facts),
-        describe_preprocessor(load_encoder(weights).preprocessor_),
-        describe_training(facts, pd.read_csv(folder / "metrics.csv"), weights.stat().st_size),
-        describe_results(folder, facts["sha256"]),
-        LIMITS,
-    ]
-    card = folder / f"{name}.md"
-    card.write_text("\n\n".join(part.strip() for part in parts) + "\n")
-    return card
+    parts = describe_use, describe_data, describe_results, LIMITS
+    return join_card(folder, "a --corpus", *parts)
 
 
 def describe_use(name):
