@@ -707,9 +707,9 @@ MUTATIONS = [
     ),
     (
         "one_modality_too_many_kept",
-        _TCN,
-        "(draws < self.modality_dropout) & ~kept",
-        "(draws < self.modality_dropout)",
+        _LAYERS,
+        "(draws < probability) & ~kept",
+        "(draws < probability)",
         "test_missing_modalities::test_a_window_never_loses_all_modalities",
     ),
     (

@@ -23,6 +23,14 @@ def fast_dropout(x, p, training):
     return x * (kept * (256 / (256 - dropped))).to(x.dtype)
 
 
+def draw_dropped(n_windows, n_modalities, probability, device):
+    """Draw which modalities of windows to drop, never all, (n_windows, n_modalities)."""
+    draws = torch.rand(n_windows, n_modalities, device=device)
+    # Keep the highest draw: it is below the probability only if all others are, too.
+    kept = draws == draws.amax(dim=1, keepdim=True)
+    return (draws < probability) & ~kept
+
+
 class TransformerLayer(nn.Module):
     """A post-norm transformer encoder layer on PyTorch's fused attention."""
 

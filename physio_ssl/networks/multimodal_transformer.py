@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .._check import check_number, check_probability, check_size
-from ._layers import apply_layers, fast_dropout, make_layers
+from ._layers import apply_layers, draw_dropped, fast_dropout, make_layers
 from .base import TokenNetwork
 
 
@@ -219,10 +219,7 @@ class MultimodalTransformer(TokenNetwork):
     def _drop(self, tokens):
         """Replace the tokens of randomly dropped modalities by the learned token."""
         first = next(iter(tokens.values()))
-        draws = torch.rand(len(first), len(tokens), device=first.device)
-        # Keep the highest draw: it is below the probability only if all others are, too.
-        kept = draws == draws.amax(dim=1, keepdim=True)
-        dropped = (draws < self.modality_dropout) & ~kept  # (batch, n_modalities)
+        dropped = draw_dropped(len(first), len(tokens), self.modality_dropout, first.device)
         return {
             name: torch.where(rows[:, None, None], self.missing[name].to(part.dtype), part)
             for (name, part), rows in zip(tokens.items(), dropped.T, strict=True)

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .._check import check_kind, check_list, check_probability, check_size
+from ._layers import draw_dropped
 from .base import TokenNetwork
 
 _SHORTEST = 8  # samples, below which a block no longer halves the length
@@ -173,12 +174,10 @@ class ResNet1d(TokenNetwork):
 
     def _drop(self, parts):
         first = next(iter(parts.values()))
-        draws = torch.rand(len(first), len(parts), device=first.device)
-        # Keep the highest draw: it is below the probability only if all others are, too.
-        kept = (draws >= self.modality_dropout) | (draws == draws.amax(dim=1, keepdim=True))
+        dropped = draw_dropped(len(first), len(parts), self.modality_dropout, first.device)
         return {
-            name: part * rows[:, None].to(part.dtype)
-            for (name, part), rows in zip(parts.items(), kept.T, strict=True)
+            name: part.masked_fill(rows[:, None], 0.0)
+            for (name, part), rows in zip(parts.items(), dropped.T, strict=True)
         }
 
 
