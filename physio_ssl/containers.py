@@ -1,7 +1,7 @@
 """Containers: windows of several modalities, and one continuous recording."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -132,27 +132,32 @@ def _check_mapping(value, name):
         raise TypeError(f"{name} must be a mapping by name, got a {type(value).__name__}.")
 
 
-def _check_annotations(annotations):
-    """Return annotations as a read-only mapping of equally long arrays, or None."""
-    if annotations is None:
+def _check_columns(table, name):
+    """Return annotations or ratings as a read-only mapping of equally long arrays, or None."""
+    if table is None:
         return None
-    _check_mapping(annotations, "annotations")
-    columns = {name: np.asarray(column) for name, column in annotations.items()}
+    _check_mapping(table, name)
+    columns = {key: np.asarray(column) for key, column in table.items()}
+    if name == "ratings" and "time" not in columns:
+        raise ValueError(
+            "Ratings need the column time and one per rating scale, got "
+            f"{', '.join(columns) or 'none'}."
+        )
     if "time" not in columns and set(columns) != {"onset", "duration", "description"}:
         raise ValueError(
             "Annotations need the columns onset, duration and description, or time and "
             f"one column per rating scale, got {', '.join(columns) or 'none'}."
         )
-    shapes = {name: column.shape for name, column in columns.items()}
+    shapes = {key: column.shape for key, column in columns.items()}
     if len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 1:
-        raise ValueError(f"Annotation columns must be 1-D and equally long, got {shapes}.")
-    for name in ("onset", "duration", "time"):
-        if name in columns:
-            columns[name] = columns[name].astype(float)
-            if not np.isfinite(columns[name]).all():
-                raise ValueError(f"Annotation column {name!r} must be finite, in seconds.")
+        raise ValueError(f"Columns of {name} must be 1-D and equally long, got {shapes}.")
+    for key in ("onset", "duration", "time"):
+        if key in columns:
+            columns[key] = columns[key].astype(float)
+            if not np.isfinite(columns[key]).all():
+                raise ValueError(f"Column {key!r} of {name} must be finite, in seconds.")
     if (np.diff(columns.get("time", ())) < 0).any():
-        raise ValueError("Annotation column 'time' must not go back, in seconds.")
+        raise ValueError(f"Column 'time' of {name} must not go back, in seconds.")
     if "duration" in columns and (columns["duration"] < 0).any():
         shortest = columns["duration"].min()
         raise ValueError(f"Annotation durations must not be negative, got {shortest} s.")
@@ -184,6 +189,11 @@ class Recording:
     start_offset : float, default=0
         Time from the start of the files to that of the recording, in seconds: what a reader
         dropped before all sensors had started.
+    ratings : mapping from str to 1-D array, default=None
+        ``time`` (seconds) and one column per rating scale, for a recording whose annotations are
+        events and stages.
+    metadata : mapping from str to any value, default={}
+        What is known of the whole recording: answers to questionnaires, grades, the device.
     """
 
     signals: SignalDict
@@ -192,6 +202,8 @@ class Recording:
     annotations: Mapping | None = None
     start_time: float | None = None
     start_offset: float = 0.0
+    ratings: Mapping | None = None
+    metadata: Mapping = field(default_factory=dict)
 
     def __post_init__(self):
         _check_mapping(self.signals, "signals")
@@ -223,13 +235,16 @@ class Recording:
         object.__setattr__(self, "signals", signals)
         object.__setattr__(self, "sampling_rate", MappingProxyType(rates))
         object.__setattr__(self, "subject", str(self.subject))
-        object.__setattr__(self, "annotations", _check_annotations(self.annotations))
+        object.__setattr__(self, "annotations", _check_columns(self.annotations, "annotations"))
+        object.__setattr__(self, "ratings", _check_columns(self.ratings, "ratings"))
+        _check_mapping(self.metadata, "metadata")
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     def __reduce__(self):  # a read-only mapping cannot be pickled as it is
-        plain = None if self.annotations is None else dict(self.annotations)
-        rates = dict(self.sampling_rate)
-        values = self.signals, rates, self.subject, plain, self.start_time, self.start_offset
-        return type(self), values
+        values = (getattr(self, item.name) for item in fields(self))
+        return type(self), tuple(
+            dict(value) if isinstance(value, MappingProxyType) else value for value in values
+        )
 
     def __array__(self, dtype=None, copy=None):  # which estimators ask for
         raise TypeError(

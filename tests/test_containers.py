@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_sc
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from physio_ssl import HandcraftedFeatures, Recording, SignalDict
+from physio_ssl import HandcraftedFeatures, RatingLabels, Recording, SignalDict
 from physio_ssl.containers import as_modalities, as_recordings
 
 
@@ -221,3 +221,25 @@ def test_anything_but_recordings_is_refused():
     for recordings in (3, None, "", {}, [3], [make_recording(), "S1"]):
         with pytest.raises(TypeError, match="recordings"):
             as_recordings(recordings)
+
+
+def test_recording_keeps_ratings_and_metadata_beside_events():
+    events = {"onset": [0], "duration": [60], "description": ["video"]}
+    ratings = {"time": np.arange(60), "valence": np.arange(60) % 9}
+    recording = Recording(
+        {"eda": np.zeros(240)}, {"eda": 4}, "S1", events, ratings=ratings, metadata={"grade": 71}
+    )
+    again = pickle.loads(pickle.dumps(recording))
+    for r in (recording, again, recording.annotate(60, 0, "end")):
+        assert r.metadata == {"grade": 71}
+        assert_array_equal(r.ratings["valence"], ratings["valence"])
+        assert "video" in r.annotations["description"]
+    values, known = RatingLabels("valence").assign(recording, np.array([0.0]), 9)
+    assert_array_equal(values, [4])
+    assert known.all()
+
+
+@pytest.mark.parametrize("ratings", [{"valence": [1]}, {"time": [1, 0], "valence": [1, 2]}, [1]])
+def test_recording_refuses_ratings_that_are_not_over_time(ratings):
+    with pytest.raises((TypeError, ValueError), match="[Rr]atings"):
+        Recording({"eda": np.zeros(240)}, {"eda": 4}, "S1", ratings=ratings)

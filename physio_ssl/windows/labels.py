@@ -16,7 +16,8 @@ def _check_coverage(min_coverage):
 
 def _get_annotations(recording, *names):
     """Return columns of a recording's annotations, or raise if one is missing."""
-    found = recording.annotations or {}
+    table = recording.ratings if "time" in names and recording.ratings else recording.annotations
+    found = table or {}
     if not found.keys() >= set(names):
         raise ValueError(
             f"Labels need the annotations {', '.join(names)}, got {', '.join(found) or 'none'} for "
@@ -119,7 +120,7 @@ class RatingLabels:
     Parameters
     ----------
     scale : str
-        Name of the rating's column in the annotations, e.g. ``"arousal"``.
+        Name of the rating's column in the ratings or annotations, e.g. ``"arousal"``.
     bins : list of float, default=None
         Increasing thresholds of classes 0, 1, ...; ``[5]`` gives class 1 to mean ratings of 5 and
         above. None keeps the mean rating as a float.
