@@ -19,6 +19,17 @@ def check_duration(duration, name="duration"):
     return check_positive(duration, name, "seconds")
 
 
+def check_context(context):
+    """Return the seconds before and after a window as a pair, given one number or two."""
+    pair = (
+        (context, context) if isinstance(context, Real) else tuple(check_list(context, "context"))
+    )
+    if len(pair) != 2:
+        raise ValueError(f"context must be one number of seconds or two, got {context!r}.")
+    rule = "seconds, not negative, at most 1e9"
+    return tuple(check_number(seconds, "context", 0, 1e9, rule) for seconds in pair)
+
+
 def check_positive(value, name, unit=None):
     """Return a number as a float, or raise if it is not positive and finite."""
     unit = "" if unit is None else f", in {unit}"

@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._check import check_weight
+from ._check import check_context, check_weight
 from .networks import MultimodalTransformer
 from .pretext import TransformRecognition
 from .pretext.base import get_learned, set_learned
@@ -354,8 +354,11 @@ def _summarize(encoder):
     title = " ".join(filter(None, [type(encoder).__name__, source]))
     network, pretext = (type(x).__name__ for x in (encoder.module_.network, encoder.pretext_))
     shapes = [f"{x} {n} x {encoder.n_times_[x]}" for x, n in encoder.n_channels_.items()]
-    seconds = getattr(encoder.preprocessor_, "duration", None)
-    length = "" if seconds is None else f", {seconds:g} s"
+    preprocessor = encoder.preprocessor_
+    length = "" if preprocessor is None else f", {preprocessor.duration:g} s"
+    context = check_context(getattr(preprocessor, "context", 0))
+    if any(context):
+        length += f" with {context[0]:g} s before and {context[1]:g} s after"
     size, seen = sum(encoder.module_.network.embedding_size.values()), encoder.groups_seen_
     people = "unknown"
     if seen is not None:

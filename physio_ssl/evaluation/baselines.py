@@ -14,7 +14,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from .._check import check_choice, check_count
 from ..containers import SignalDict
 from ..leakage.audit import require_windows
-from ..windows import cut_from_recordings
+from ..windows import count_samples, cut_from_recordings
 from .candidates import list_candidates, predict_numbers
 from .embedding import find_encoder
 from .linear_probe import LinearProbe, LinearProbeRegressor
@@ -58,7 +58,8 @@ def make_baselines(
         - ``"hand-crafted"`` and ``"hand-crafted, forest"``: ``HandcraftedFeatures``, not for
           windows without sampling rates;
         - ``"channel statistics"``: ``ChannelStatistics`` of the windows' own channels, or the
-          columns of a dense table of features; ``"hand-crafted + channel statistics"`` has both;
+          columns of a dense table of features; ``"hand-crafted + channel statistics"`` has both.
+          Those of windows with context are of the window, and of the window with its context;
         - ``"..., untrained"``: a model with the random weights of ``n_seeds`` seeds, for the first
           model with each encoder.
 
@@ -117,7 +118,7 @@ def make_baselines(
         crafted = _compute_features(windows, recordings)
         features["hand-crafted"] = _scale(crafted, windows, scaling)
         forest = make_pipeline(SimpleImputer(keep_empty_features=True), forest)
-    statistics = _compute_statistics(windows.X)
+    statistics = _compute_statistics(windows)
     if statistics is not None:
         features["channel statistics"] = statistics
     for name, X in features.items():
@@ -134,9 +135,18 @@ def make_baselines(
 def _compute_features(windows, recordings):
     """Return the hand-crafted features of windows, at the rates of the recordings if given."""
     if recordings is None:
-        return _describe(windows.X, windows.sampling_rate)
+        parts = _cut_parts(windows) or [windows.X]
+        return np.hstack([_describe(part, windows.sampling_rate) for part in parts])
+    features = [_compute_recorded(windows, recordings, (0.0, 0.0))]
+    if any(windows.context):
+        features.append(_compute_recorded(windows, recordings, windows.context))
+    return np.hstack(features)
+
+
+def _compute_recorded(windows, recordings, context):
+    """Return the hand-crafted features of the recorded signals of windows."""
     rows, parts = [], []
-    for chosen, signals, rates in cut_from_recordings(windows, recordings):
+    for chosen, signals, rates in cut_from_recordings(windows, recordings, context):
         names = [name for name in windows.X if name in signals]
         if not names:
             raise ValueError(
@@ -161,14 +171,28 @@ def _describe(signals, rates):
     return HandcraftedFeatures(rates, specific=tuple(specific)).fit_transform(signals)
 
 
-def _compute_statistics(X):
+def _compute_statistics(windows):
     """Return the statistics of each channel of windows, a table of features as it is, or None."""
     from ..features import ChannelStatistics
 
+    if parts := _cut_parts(windows):
+        return np.hstack([ChannelStatistics().fit_transform(part) for part in parts])
+    X = windows.X
     if isinstance(X, SignalDict) or np.ndim(X) == 3:
         return ChannelStatistics().fit_transform(X)
     is_table = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf"
     return X if is_table else None
+
+
+def _cut_parts(windows):
+    """Return windows without their context, and with it; None if they have none."""
+    if not any(windows.context):
+        return None
+    start, rates = windows.context[0], windows.sampling_rate
+    n_times = count_samples(windows.duration, rates)
+    first = {name: round(start * rate) for name, rate in rates.items()}
+    inner = {name: x[..., first[name] :][..., : n_times[name]] for name, x in windows.X.items()}
+    return [SignalDict(inner), windows.X]
 
 
 def _scale(features, windows, scaling):

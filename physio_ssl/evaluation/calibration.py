@@ -17,10 +17,10 @@ def place_in_time(windows):
         )
     if windows.recording is None:
         return windows.onset
-    return windows.onset + (np.ptp(windows.onset) + windows.duration) * windows.recording
+    return windows.onset + (np.ptp(windows.onset) + windows.total_duration) * windows.recording
 
 
-def choose_calibration(start, duration, minutes, order):
+def choose_calibration(start, duration, minutes, order, distance=None):
     """Choose windows of one person that cover so many minutes.
 
     Parameters
@@ -33,6 +33,8 @@ def choose_calibration(start, duration, minutes, order):
         Minutes to cover; time in two windows counts once.
     order : ndarray of int, of shape (n_windows,)
         In which order windows are taken; those that would cover more are passed over.
+    distance : float, default=None
+        Least time between the starts of windows without a common sample; None is ``duration``.
 
     Returns
     -------
@@ -52,8 +54,9 @@ def choose_calibration(start, duration, minutes, order):
                 rows.append(row)
                 insort(starts, start[row])
         chosen[n_minutes] = list(rows)
-    distance = np.abs(start[:, np.newaxis] - start[rows])
-    return chosen, np.flatnonzero((distance >= duration - _ROUNDING).all(axis=1))
+    distance = duration if distance is None else distance
+    apart = np.abs(start[:, np.newaxis] - start[rows])
+    return chosen, np.flatnonzero((apart >= distance - _ROUNDING).all(axis=1))
 
 
 def _count_new_seconds(starts, start, duration):

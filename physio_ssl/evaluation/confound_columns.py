@@ -37,7 +37,7 @@ def find_confounds(windows, recordings):
     if recordings is not None:
         parts, source = list(cut_from_recordings(windows, recordings)), "recordings"
     elif has_modalities(windows.X) and windows.duration is not None:
-        rates = {name: x.shape[-1] / windows.duration for name, x in windows.X.items()}
+        rates = {name: x.shape[-1] / windows.total_duration for name, x in windows.X.items()}
         parts = [(np.arange(len(windows)), windows.X, rates)]
     else:
         parts, source = [], "windows.X, or their duration is unknown"

@@ -194,7 +194,9 @@ def _calibrate(models, windows, settings, minutes, orders, n_repeats):
                 if order == "random":
                     taken = np.random.default_rng(seed).permutation(taken)
                     known["repeat"] = repeat
-                chosen, rest = choose_calibration(start[rows], windows.duration, minutes, taken)
+                chosen, rest = choose_calibration(
+                    start[rows], windows.duration, minutes, taken, windows.total_duration
+                )
                 _check_calibration(subject, chosen, rest, windows.duration)
                 for k, some in chosen.items():
                     labelled = np.concatenate([train, rows[some]])

@@ -56,7 +56,7 @@ def _note_sessions(report, names):
 
 def find_overlaps(report, folds, windows):
     """Look for windows on both sides that contain the same part of a recording."""
-    groups, recording, duration = windows.groups, windows.recording, windows.duration
+    groups, recording, duration = windows.groups, windows.recording, windows.total_duration
     if windows.onset is None or duration is None:
         missing = "onset" if windows.onset is None else "duration"
         report.add_note(f"Overlapping windows were not looked for: {missing} is not known.")

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..windows import assemble_windows
+from ..windows import assemble_windows, cut_signal
 
 
-def make_windows_of_pasts(transform, recordings, rates, duration, history, step, labels, dtype):
-    """Return the last ``duration`` seconds of each window's past, transformed.
+def make_windows_of_pasts(
+    transform, recordings, rates, duration, history, step, labels, dtype, context
+):
+    """Return the last ``duration`` seconds of each window's past, transformed, with context before.
 
     ``transform`` maps a list of recordings to new ones, with the modalities and at the rates of
     ``rates``. A window is left out if it raises a ValueError for its past.
@@ -22,7 +24,7 @@ def make_windows_of_pasts(transform, recordings, rates, duration, history, step,
             start = 0 if history is None else max(0, end - history)
             try:
                 (past,) = transform([_cut_out(recording, start, end)])
-                parts.append(_take_last(past, n_times))
+                parts.append(_take_last(past, n_times, dtype, context))
                 made[row] = True
             except ValueError as error:
                 reason = error
@@ -31,9 +33,9 @@ def make_windows_of_pasts(transform, recordings, rates, duration, history, step,
             raise ValueError(f"No past of {where} can be transformed: {reason}") from reason
         names = rates if parts else ()
         windows = {name: np.concatenate([part[name] for part in parts]) for name in names}
-        return {name: x.astype(dtype, copy=False) for name, x in windows.items()}, made
+        return windows, made
 
-    return assemble_windows(recordings, rates, cut, duration, step, labels)
+    return assemble_windows(recordings, rates, cut, duration, step, labels, context)
 
 
 def select_modalities(recording, names):
@@ -54,11 +56,13 @@ def _cut_out(recording, start, end):
     return replace(recording, signals=signals)
 
 
-def _take_last(recording, n_times):
+def _take_last(recording, n_times, dtype, context):
     """Return the last samples of each modality, or raise if there are too few."""
+    windows = {}
     for name, n in n_times.items():
-        if recording.signals[name].shape[-1] < n:
-            raise ValueError(
-                f"{name!r} must have {n} samples, got {recording.signals[name].shape}."
-            )
-    return {name: recording.signals[name][..., -n:] for name, n in n_times.items()}
+        signal, rate = recording.signals[name], recording.sampling_rate[name]
+        if signal.shape[-1] < n:
+            raise ValueError(f"{name!r} must have {n} samples, got {signal.shape}.")
+        last = [(signal.shape[-1] - n) / rate]
+        windows[name] = cut_signal(signal, last, rate, n, dtype, context)
+    return windows

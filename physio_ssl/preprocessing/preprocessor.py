@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .._check import check_choice, check_duration, check_sampling_rate
+from .._check import check_choice, check_context, check_duration, check_sampling_rate
 from ..containers import Recording, as_recordings
 from ..windows import attach_native, count_samples, make_windows
 from ._past import make_windows_of_pasts, select_modalities
@@ -38,6 +38,9 @@ class Preprocessor(BaseEstimator):
     lowest_sampling_rate : None, float or dict of these, default=None
         Lowest sampling rate of a recording's signal, in Hz; slower ones are refused. None is
         ``input_sampling_rate``.
+    context : float or (float, float), default=0
+        How many seconds before and after each window its samples cover, too, as for
+        ``physio_ssl.make_windows``. With ``scaling="past"`` only before: ``(180, 0)``.
     standardize : {None, "recording", "subject"} or dict of these, default=None
         Whether channels get zero mean and unit standard deviation after the last step, over
         each recording or over all recordings of a subject in a call. Gaps do not count.
@@ -94,6 +97,7 @@ class Preprocessor(BaseEstimator):
         scaling="recording",
         history=None,
         lowest_sampling_rate=None,
+        context=0,
     ):
         self.steps = steps
         self.output_sampling_rate = output_sampling_rate
@@ -103,12 +107,14 @@ class Preprocessor(BaseEstimator):
         self.scaling = scaling
         self.history = history
         self.lowest_sampling_rate = lowest_sampling_rate
+        self.context = context
 
     @property
     def n_times(self):
         """Number of samples per window of each modality, as a dict; checks all parameters."""
         self._check()
-        return count_samples(self.duration, self.output_sampling_rate)
+        seconds = self.duration + sum(check_context(self.context))
+        return count_samples(seconds, self.output_sampling_rate)
 
     def transform(self, recordings):
         """Apply the steps, without cutting windows.
@@ -186,8 +192,9 @@ class Preprocessor(BaseEstimator):
             As ``transform`` and ``physio_ssl.make_windows`` do.
         """
         recordings = as_recordings(recordings)
-        settings = {"step": step, "labels": labels, "dtype": dtype}
         self._check()
+        context = check_context(self.context)
+        settings = {"step": step, "labels": labels, "dtype": dtype, "context": context}
         if self.scaling == "past":
             names = _find_modalities(recordings, self.steps)
             rates = {name: self.output_sampling_rate[name] for name in names}
@@ -234,6 +241,9 @@ class Preprocessor(BaseEstimator):
             check_choice("standardize", _of(self.standardize, name), (None, "recording", "subject"))
         check_duration(self.duration)
         self._check_scaling()
+        _, after = check_context(self.context)
+        if after and self.scaling == "past":
+            raise ValueError(f"With scaling='past', context must be (seconds, 0), got {after:g} s.")
 
     def _check_scaling(self):
         check_choice("scaling", self.scaling, ("recording", "past"))

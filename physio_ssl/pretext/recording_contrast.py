@@ -88,10 +88,11 @@ class RecordingContrast(EmbeddingTask):
             raise ValueError(
                 "RecordingContrast needs fit(X, windows=windows), Windows with onset and duration."
             )
-        distance = windows.duration if self.min_distance is None else self.min_distance
-        if check_duration(distance, "min_distance") < windows.duration:
+        duration = windows.total_duration
+        distance = duration if self.min_distance is None else self.min_distance
+        if check_duration(distance, "min_distance") < duration:
             raise ValueError(
-                f"min_distance must be at least the duration of a window, {windows.duration:g} s, "
+                f"min_distance must be at least the duration of a window, {duration:g} s, "
                 f"got {distance!r}."
             )
         info = windows.info

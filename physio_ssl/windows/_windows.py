@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-from .._check import check_choice, check_duration, check_mapping, has_modalities
+from .._check import check_choice, check_context, check_duration, check_mapping, has_modalities
 from ..containers import SignalDict
 
 # Columns that the package reads and what they hold; labels and further columns hold anything.
@@ -15,7 +15,7 @@ COLUMNS = {"subject": "str", "corpus": "str", "recording": "integers", "onset": 
 _KINDS = {"str": "U", "integers": "iu", "numbers": "iuf"}  # NumPy's codes
 
 # What is the same for all windows.
-SETTINGS = ("duration", "sampling_rate", "native_sampling_rate", "scaling")
+SETTINGS = ("duration", "context", "sampling_rate", "native_sampling_rate", "scaling")
 
 
 def _holds_str(column):
@@ -59,6 +59,8 @@ class Windows:
         ``Preprocessor.make_windows(..., keep_native=True)`` keeps them.
     native_sampling_rate : mapping from str to float, default=None
         Sampling rate of each modality of ``native``, in Hz.
+    context : (float, float), default=(0.0, 0.0)
+        How much of the recording before and after each window is in ``X`` as well, in seconds.
 
     Raises
     ------
@@ -91,6 +93,7 @@ class Windows:
     scaling: str | None = None
     native: SignalDict | None = None
     native_sampling_rate: dict | None = None
+    context: tuple = (0.0, 0.0)
 
     def __post_init__(self):
         X, rates = self.X, self.sampling_rate
@@ -115,6 +118,7 @@ class Windows:
         object.__setattr__(self, "duration", duration)
         object.__setattr__(self, "sampling_rate", rates)
         object.__setattr__(self, "dropped", check_mapping(self.dropped, "dropped"))
+        object.__setattr__(self, "context", check_context(self.context))
         object.__setattr__(self, "native", native)
         object.__setattr__(self, "native_sampling_rate", native_rates or None)
 
@@ -129,6 +133,8 @@ class Windows:
 
     def __repr__(self):
         duration = "" if self.duration is None else f" of {self.duration:g} s"
+        if any(self.context):
+            duration += f" in {self.total_duration:g} s"
         parts = [f"{len(self)}{duration}", f"{self.info['subject'].nunique()} subjects"]
         y = self.y
         if y is not None and y.dtype.kind != "f":
@@ -155,6 +161,11 @@ class Windows:
         """Start of each window in its recording, in seconds, as a new array, or None."""
         onset = self._get("onset")
         return None if onset is None else onset.astype(float, copy=False)
+
+    @property
+    def total_duration(self):
+        """Length of the windows with their context, in seconds, or None."""
+        return None if self.duration is None else self.duration + sum(self.context)
 
     @property
     def recording(self):

@@ -9,14 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .._check import check_dtype, check_duration, check_mapping
+from .._check import check_context, check_dtype, check_duration, check_mapping
 from ..containers import SignalDict, as_recordings
 from ._windows import COLUMNS, Windows
 from .labels import StageLabels
 
 
 def make_windows(
-    recordings, duration, step=None, *, labels=None, valid_range=None, dtype=np.float32
+    recordings,
+    duration,
+    step=None,
+    *,
+    labels=None,
+    valid_range=None,
+    dtype=np.float32,
+    context=0,
 ):
     """Cut recordings into windows.
 
@@ -40,6 +47,10 @@ def make_windows(
         a wristband that is worn. Windows with a sample outside of it are dropped.
     dtype : dtype, default=float32
         Type of the windows' samples.
+    context : float or (float, float), default=0
+        How many seconds before and after each window its samples cover, too. Onsets, labels and
+        ``duration`` stay those of the window. Where the context reaches into a gap or beyond the
+        recording, it is filled with the mean of the channel.
 
     Returns
     -------
@@ -90,18 +101,19 @@ def make_windows(
     recordings = as_recordings(recordings)
     rates = _check_rates(recordings)
     check_dtype(dtype)
+    context = check_context(context)
 
     def cut(number, onset, n_times):
         signals = {
-            name: _cut(signal, onset, rates[name], n_times[name], dtype)
+            name: cut_signal(signal, onset, rates[name], n_times[name], dtype, context)
             for name, signal in recordings[number].signals.items()
         }
         return signals, np.ones(len(onset), dtype=bool)
 
-    return assemble_windows(recordings, rates, cut, duration, step, labels, valid_range)
+    return assemble_windows(recordings, rates, cut, duration, step, labels, context, valid_range)
 
 
-def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range=None):
+def assemble_windows(recordings, rates, cut, duration, step, labels, context, valid_range=None):
     """Return the windows that a function cuts, with their labels and what was dropped.
 
     ``cut(number, onset, n_times)`` gets the number of a recording, the onsets of its labelled
@@ -114,6 +126,8 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
     check_duration(duration)
     check_duration(step, "step")
     n_times = count_samples(duration, rates)
+    count_samples(duration + context[0], rates)
+    count_samples(duration + sum(context), rates)
     labels = _check_labels(labels, recordings, duration)
     valid_range = check_mapping(valid_range, "valid_range")
     if not set(valid_range) <= set(rates):
@@ -160,7 +174,7 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, valid_range
         )
     X = {name: np.concatenate([part[name] for part in parts]) for name in rates}
     info = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
-    return Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped)
+    return Windows(SignalDict(X), pd.DataFrame(info), duration, rates, +dropped, context=context)
 
 
 def _warn_of_lengths(recordings):
@@ -244,7 +258,7 @@ def _assign(label, recording, onset, duration):
     return values, known
 
 
-def cut_from_recordings(windows, recordings):
+def cut_from_recordings(windows, recordings, context=(0.0, 0.0)):
     """Cut windows again, out of the recordings as they were read.
 
     Parameters
@@ -253,6 +267,8 @@ def cut_from_recordings(windows, recordings):
         Windows with a duration, and the columns ``recording`` and ``onset``.
     recordings : Recording or list of Recording
         In the order in which the windows number them.
+    context : (float, float), default=(0.0, 0.0)
+        As for ``make_windows``.
 
     Yields
     ------
@@ -296,7 +312,7 @@ def cut_from_recordings(windows, recordings):
                     "s."
                 )
         cut = {
-            name: _cut(signal, onset[rows], rates[name], n_times[name], np.float32)
+            name: cut_signal(signal, onset[rows], rates[name], n_times[name], np.float32, context)
             for name, signal in signals.items()
         }
         yield rows, SignalDict(cut), rates
@@ -313,11 +329,29 @@ def attach_native(windows, recordings):
     return replace(windows, native=native, native_sampling_rate=rates)
 
 
-def _cut(signal, onset, rate, n_times, dtype):
-    """Copy the windows that start at ``onset`` out of a signal, (1, n_channels, n_times)."""
+def cut_signal(signal, onset, rate, n_times, dtype, context=(0.0, 0.0)):
+    """Copy the windows that start at ``onset`` out of a signal, (1, n_channels, n_times).
+
+    ``n_times`` counts the samples of a window without its context.
+    """
+    before, after = (round(seconds * rate) for seconds in context)
     if not len(onset):
-        return np.empty((0, signal.shape[1], n_times), dtype)
+        return np.empty((0, signal.shape[1], before + n_times + after), dtype)
     # the last one may be rounded up by one sample
     start = np.minimum(start_samples(onset, rate), signal.shape[-1] - n_times)
-    views = sliding_window_view(signal[0], n_times, axis=-1)  # (n_channels, starts, n_times)
+    if not before + after:
+        return _take(signal[0], start, n_times, dtype)
+    finite = np.isfinite(signal[0])
+    mean = np.mean(signal[0], axis=-1, keepdims=True, where=finite | ~finite.any(-1)[:, None])
+    filled = np.where(finite, signal[0], mean)
+    edges = [np.repeat(mean, n, axis=-1) for n in (before, after)]
+    padded = np.concatenate([edges[0], filled, edges[1]], axis=-1)
+    windows = _take(padded, start, before + n_times + after, dtype)
+    # a gap in the window itself stays a gap
+    windows[..., before : before + n_times] = _take(signal[0], start, n_times, dtype)
+    return windows
+
+
+def _take(signal, start, n_times, dtype):
+    views = sliding_window_view(signal, n_times, axis=-1)  # (n_channels, starts, n_times)
     return np.moveaxis(views[:, start], 0, 1).astype(dtype, order="C", copy=False)

@@ -170,6 +170,7 @@ def _open(folder, content):
     settings = {name: content[name] for name in ("duration", "sampling_rate", "dropped")}
     for name in ("scaling", "native_sampling_rate"):  # which older files lack
         settings[name] = content.get(name)
+    settings["context"] = content.get("context", (0.0, 0.0))
     return Windows(info=info, **split_native(signals), **settings)
 
 
