@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from physio_ssl.datasets._timestamps import place_on_grid
+from physio_ssl._timestamps import place_on_grid
 
 RATES = [1 / 60, 0.2, 1.0, 12.5, 31.25, 63.99, 64.0, 130.0, 500.0]
 START = 1.6e9  # unix time, which holds no nanoseconds as float64

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._check import check_number, check_sampling_rate
+from ._check import check_number, check_sampling_rate
 
 _GAP = 3  # intervals between two stamps that end a run: sensors start anew at any time after it
 _FIRST_PART = 32  # stamps from which the rate is refined first
@@ -59,7 +59,7 @@ def _round_rate(rate, time):
     _, spread = _find_points(time, rate)
     for digits in range(2, 8):
         rounded = float(f"{rate:.{digits}g}")
-        if abs(rounded / rate - 1) * n_points <= spread + 0.05:
+        if abs(rounded / rate - 1) * n_points <= spread + 1e-3:
             return rounded
     return rate
 
