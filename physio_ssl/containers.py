@@ -8,6 +8,7 @@ import numpy as np
 
 from ._check import check_list, check_sampling_rate, check_windows, has_modalities
 from .interchange.dataframe import from_dataframe, to_dataframe
+from .interchange.mne import from_mne, to_mne
 
 _MOST_CHANNELS = 32  # of a signal that is shorter than it is wide; more were transposed
 
@@ -269,6 +270,8 @@ class Recording:
 
     from_dataframe = classmethod(from_dataframe)
     to_dataframe = to_dataframe
+    from_mne = classmethod(from_mne)
+    to_mne = to_mne
 
     def annotate(self, onset, duration, description, *, clock="recording"):
         """Return a new recording with events or stages added to its annotations.
