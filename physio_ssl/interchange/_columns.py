@@ -1,20 +1,21 @@
 """What frames and raws share: which columns make a modality, and runs of equal values."""
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from .._check import check_list, check_mapping
 
 
 def _list_names(columns, what):
-    """Return the names of each modality as a list; one name may stand alone."""
-    columns = check_mapping(columns, what).items()
-    columns = {
-        key: [value] if isinstance(value, str) else check_list(value, f"{what}[{key!r}]", "names")
-        for key, value in columns
-    }
-    if not columns or not all(columns.values()):
-        raise ValueError(f"{what} must name one or more for each signal, got {columns}.")
-    return columns
+    """Map each modality to a list of names; one name may stand alone."""
+    groups = {}
+    for key, names in check_mapping(columns, what).items():
+        listed = [names] if isinstance(names, str) else names
+        groups[key] = check_list(listed, f"{what}[{key!r}]", "a list of names", Hashable)
+    if not groups or not all(groups.values()):
+        raise ValueError(f"{what} must name one or more for each signal, got {groups}.")
+    return groups
 
 
 def group_columns(columns, names, default, what="columns"):

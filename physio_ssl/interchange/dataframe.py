@@ -1,6 +1,6 @@
 """Recordings from pandas DataFrames, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -93,6 +93,8 @@ def _choose_rows(known, times, sampling_rate, tolerance):
     rows = np.flatnonzero(known)
     if not rows.size:
         raise ValueError("it must hold numbers, got none but NaN.")
+    if len(rows) == len(times):
+        return rows
     if len(rows) > 1 and np.median(np.diff(times[rows])) > 1.5 * np.median(np.diff(times)):
         return rows
     try:
@@ -212,6 +214,8 @@ def from_dataframe(
     >>> Recording.from_dataframe(df, "S01", label="stage")
     Recording(S01: 60 s, eda 1 x 4 Hz)
     """
+    check_kind(time, "time", Hashable, "the name of a column")
+    check_kind(label, "label", Hashable, "the name of a column")
     parts, labels, kinds = {}, [], set()
     rate_of = sampling_rate if isinstance(sampling_rate, Mapping) else None
     for frame, name, group in _split(df, columns, time, label):
@@ -335,6 +339,7 @@ def to_dataframe(self, columns=None, *, label=None, tz="UTC"):
     0.25  1.0   0.0
     0.50  1.0   0.0
     """
+    check_kind(label, "label", Hashable, "the name of a column")
     groups = name_channels(self, columns)
     if len({self.sampling_rate[name] for name in groups}) == 1:
         return _make_frame(self, groups, label, tz)
