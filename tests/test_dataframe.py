@@ -76,6 +76,13 @@ def test_the_rate_is_estimated_from_stamps_in_milliseconds(rate):
     assert recording.signals["eda"].shape == (1, 1, 2000)
 
 
+def test_a_rate_that_is_known_is_taken_where_stamps_are_too_coarse_to_tell():
+    frame = make_frame(n_times=2000, rate=700.0)
+    frame.index = frame.index.round("ms")
+    recording = Recording.from_dataframe(remove_rows(frame, 500, 400), "S01", sampling_rate=700)
+    assert recording.signals["eda"].shape == (1, 1, 2000)
+
+
 def test_missing_rows_are_gaps_and_cost_the_windows_over_them():
     frame = remove_rows(make_frame(n_times=480), 100, 60)
     with pytest.warns(UserWarning):
@@ -222,7 +229,12 @@ WRONG = {
         {"tolerance": 0.1},
         r"within 0\.1 .*got 0\.30",
     ),
-    "another rate": (lambda df: df, {"sampling_rate": 4.5}, "grid of 4.5 Hz"),
+    "another rate": (
+        lambda df: df,
+        {"sampling_rate": 5},
+        "must be that of the stamps, 4 Hz, got 5",
+    ),
+    "too low a rate": (lambda df: df, {"sampling_rate": 3}, "grid of 3 Hz"),
     "milliseconds": (
         lambda df: df.set_axis(1.7e12 + np.arange(240) * 250.0),
         {},

@@ -1,5 +1,6 @@
 """Recordings from MNE's Raw, and back."""
 
+import sys
 from datetime import UTC, datetime
 
 import mne
@@ -113,3 +114,9 @@ def test_a_raw_without_a_subject_needs_one():
 def test_what_is_no_raw_is_an_error():
     with pytest.raises(TypeError, match="raw must be an MNE Raw, got 3"):
         Recording.from_mne(3, "S01")
+
+
+def test_without_mne_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mne", None)
+    with pytest.raises(ImportError, match=r'pip install "physio_ssl\[mne\]"'):
+        make_recording().to_mne()
