@@ -7,6 +7,8 @@ from types import MappingProxyType
 import numpy as np
 
 from ._check import check_list, check_sampling_rate, check_windows, has_modalities
+from .interchange.dataframe import from_dataframe, to_dataframe
+from .interchange.mne import from_mne, to_mne
 
 _MOST_CHANNELS = 32  # of a signal that is shorter than it is wide; more were transposed
 
@@ -265,6 +267,11 @@ class Recording:
         return min(
             signal.shape[-1] / self.sampling_rate[name] for name, signal in self.signals.items()
         )
+
+    from_dataframe = classmethod(from_dataframe)
+    to_dataframe = to_dataframe
+    from_mne = classmethod(from_mne)
+    to_mne = to_mne
 
     def annotate(self, onset, duration, description, *, clock="recording"):
         """Return a new recording with events or stages added to its annotations.

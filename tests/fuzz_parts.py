@@ -75,6 +75,9 @@ RECORDINGS = [
     for s in ("S1", "S2", "S3", "S4")
 ]
 STAGED = Recording({"bvp": RNG.normal(size=128)}, {"bvp": 8}, "S1", STAGES)
+FRAME = pd.DataFrame(
+    {"bvp": RNG.normal(size=128)}, pd.date_range("2026", periods=128, freq="125ms")
+)
 RATED = {"time": np.arange(16.0), "arousal": np.arange(16.0)}
 SMALL = {"module__d_model": 8, "max_epochs": 1, "random_state": 0}
 MODEL = LogisticRegression()
@@ -252,6 +255,10 @@ CASES = {
         Recording,
         {"signals": {"bvp": X[:1]}, "sampling_rate": {"bvp": 8}, "subject": "S1"},
     ),
+    "Recording.from_dataframe": (Recording.from_dataframe, {"df": FRAME, "subject": "S1"}),
+    "Recording.to_dataframe": (STAGED.to_dataframe, {}),
+    "Recording.from_mne": (Recording.from_mne, {"raw": STAGED.to_mne()}),
+    "Recording.to_mne": (STAGED.to_mne, {}),
     "make_windows": (ps.make_windows, {"recordings": RECORDINGS, "duration": 8}),
     "StageLabels": (
         partial(assign, StageLabels),

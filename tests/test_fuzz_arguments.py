@@ -92,7 +92,7 @@ def find_fault(name, argument, odd):
 def test_every_public_name_has_a_case_or_a_reason():
     tried, public = set(CASES), list_public_names()
     assert public - tried == set(NO_CASE)
-    assert tried <= public
+    assert {name.partition(".")[0] for name in tried} <= public
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import test_amigos
 import test_ascertain
+import test_bids
 import test_cinc2017
 import test_dreamer
 import test_eegmat
@@ -59,6 +60,7 @@ def write_wesad(folder):
 READERS = {  # how to write the files of a data set, its subjects, and what else a reader needs
     "load_amigos": (write_amigos, ["P01", "P02"], {}),
     "load_ascertain": (write_ascertain, ["P01", "P02"], {"sampling_rate": test_ascertain.RATE}),
+    "load_bids_physio": (test_bids.write, ["sub-01", "sub-10"], {}),
     "load_cinc2017": (
         lambda folder: test_cinc2017._write_zip(folder, test_cinc2017._files()),
         ["A00001", "A00002", "A00003", "A00004"],

@@ -14,6 +14,8 @@ PACKAGE = Path(physio_ssl.__file__).parent
 # what is listed for it.
 LEVELS = [
     {"_check", "_files"},
+    {"_timestamps"},
+    {"interchange"},
     {"containers"},
     {"functional"},
     {"windows", "heartbeats"},

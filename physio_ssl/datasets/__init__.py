@@ -2,6 +2,7 @@
 
 from .amigos import load_amigos
 from .ascertain import load_ascertain
+from .bids import load_bids_physio
 from .biosppy import load_biosppy
 from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
@@ -16,6 +17,7 @@ from .wesad import load_wesad
 __all__ = [
     "load_amigos",
     "load_ascertain",
+    "load_bids_physio",
     "load_biosppy",
     "load_cinc2017",
     "load_dreamer",

@@ -1,5 +1,6 @@
 """What several readers need: opening files, naming what was found, parsing and checking numbers."""
 
+import gzip
 import re
 import stat
 import zipfile
@@ -208,6 +209,13 @@ class Expansion:
         if not stream.eof:
             raise ValueError("compressed data is cut off")
         return inflated
+
+
+def read_gzip(path):
+    """Return what a gzip file expands to, which is limited by :func:`file_limits`."""
+    with open_file(path) as file, explain_errors(path, "a gzip file"), gzip.open(file) as data:
+        expansion = Expansion(path)
+        return b"".join(map(expansion.count, iter(lambda: data.read(_CHUNK), b"")))
 
 
 def _find_members(archive, path):
