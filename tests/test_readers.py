@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import test_amigos
 import test_ascertain
+import test_case
 import test_cinc2017
 import test_dreamer
 import test_eegmat
@@ -26,6 +27,11 @@ def write_amigos(folder):
 def write_ascertain(folder):
     for subject in ("P02", "P01"):
         test_ascertain.write(folder, test_ascertain.table(), subject)
+
+
+def write_case(folder):
+    for subject in ("sub_10", "sub_2"):
+        test_case.write(folder, subject)
 
 
 def write_corpus(folder):
@@ -59,6 +65,7 @@ def write_wesad(folder):
 READERS = {  # how to write the files of a data set, its subjects, and what else a reader needs
     "load_amigos": (write_amigos, ["P01", "P02"], {}),
     "load_ascertain": (write_ascertain, ["P01", "P02"], {"sampling_rate": test_ascertain.RATE}),
+    "load_case": (write_case, ["sub_2", "sub_10"], {}),
     "load_cinc2017": (
         lambda folder: test_cinc2017._write_zip(folder, test_cinc2017._files()),
         ["A00001", "A00002", "A00003", "A00004"],

@@ -3,6 +3,7 @@
 from .amigos import load_amigos
 from .ascertain import load_ascertain
 from .biosppy import load_biosppy
+from .case import load_case
 from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
 from .eegmat import load_eegmat
@@ -17,6 +18,7 @@ __all__ = [
     "load_amigos",
     "load_ascertain",
     "load_biosppy",
+    "load_case",
     "load_cinc2017",
     "load_dreamer",
     "load_drivedb",
