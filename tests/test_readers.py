@@ -11,6 +11,7 @@ import test_cinc2017
 import test_dreamer
 import test_eegmat
 import test_empatica
+import test_k_emocon
 import test_physionet
 import test_pspm
 import test_stress_predict
@@ -42,6 +43,11 @@ def write_corpus(folder):
 def write_drivedb(folder):
     for name in ("drive05", "drive17a", "drive17b"):
         test_physionet._write(folder, name)
+
+
+def write_k_emocon(folder):
+    for subject in ("10", "9"):
+        test_k_emocon.write(folder, subject)
 
 
 def write_pspm(folder):
@@ -79,6 +85,7 @@ READERS = {  # how to write the files of a data set, its subjects, and what else
         {},
     ),
     "load_empatica_corpus": (write_corpus, ["15", "5C"], {}),
+    "load_k_emocon": (write_k_emocon, ["9", "10"], {}),
     "load_pspm": (write_pspm, ["a", "b"], {}),
     "load_stress_predict": (write_stress_predict, ["S02", "S10"], {}),
     "load_wesad": (write_wesad, ["S2", "S10"], {}),

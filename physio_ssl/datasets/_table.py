@@ -8,7 +8,7 @@ import pandas as pd
 from ._common import decode_text, explain_errors, list_names, read_file
 
 
-def read_table(path, columns, text=()):
+def read_table(path, columns, text=(), optional=()):
     """Return columns of a CSV file with a header, by name, as arrays of finite numbers.
 
     Parameters
@@ -19,6 +19,8 @@ def read_table(path, columns, text=()):
         Type of each column to read. The file must have all of them, and may have more.
     text : collection of str, default=()
         Columns of text to read as well, as arrays of str.
+    optional : collection of str
+        Columns of numbers to read if the file has them, in which NaN is a missing one.
     """
     data = read_file(path)
     decode_text(data, path)  # raises if it is no text
@@ -29,13 +31,18 @@ def read_table(path, columns, text=()):
             f"{path} must have one column of each of {list_names(missing)}, got "
             f"{list_names(names)[:200]}."
         )
+    optional = [name for name in optional if name in names]
     with explain_errors(path, "a table of numbers"):
         table = pd.read_csv(
             file,
             header=None,
             names=names,
-            usecols=[*columns, *text],
-            dtype={**columns, **dict.fromkeys(text, "category")},
+            usecols=[*columns, *text, *optional],
+            dtype={
+                **columns,
+                **dict.fromkeys(text, "category"),
+                **dict.fromkeys(optional, "f8"),
+            },
             index_col=False,
             low_memory=False,
         )
@@ -49,4 +56,5 @@ def read_table(path, columns, text=()):
             f"{path} must hold a finite number in each column of {first}, got {bad.sum()} bad "
             f"row(s) from line {line} on."
         )
-    return arrays | {name: table[name].astype(str).to_numpy() for name in text}
+    arrays |= {name: table[name].astype(str).to_numpy() for name in text}
+    return arrays | {name: table[name].to_numpy() for name in optional}
