@@ -15,6 +15,7 @@ import test_k_emocon
 import test_physionet
 import test_pspm
 import test_stress_predict
+import test_swell
 import test_wesad
 
 from physio_ssl import datasets
@@ -88,6 +89,11 @@ READERS = {  # how to write the files of a data set, its subjects, and what else
     "load_k_emocon": (write_k_emocon, ["9", "10"], {}),
     "load_pspm": (write_pspm, ["a", "b"], {}),
     "load_stress_predict": (write_stress_predict, ["S02", "S10"], {}),
+    "load_swell": (
+        lambda folder: test_swell.write(folder, ["pp10", "pp9"]),
+        ["pp9", "pp10"],
+        {},
+    ),
     "load_wesad": (write_wesad, ["S2", "S10"], {}),
 }
 every_reader = pytest.mark.parametrize("name", READERS)

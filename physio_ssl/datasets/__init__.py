@@ -13,6 +13,7 @@ from .physionet import load_drivedb, load_wfdb
 from .pspm import load_pspm
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
+from .swell import load_swell
 from .wesad import load_wesad
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "load_k_emocon",
     "load_pspm",
     "load_stress_predict",
+    "load_swell",
     "load_wesad",
     "load_wfdb",
     "simulate_wristband",

@@ -31,23 +31,22 @@ def read_table(path, columns, text=(), optional=()):
             f"{path} must have one column of each of {list_names(missing)}, got "
             f"{list_names(names)[:200]}."
         )
+    if file.tell() == len(data):
+        raise ValueError(f"{path} must hold rows below its header, got none.")
     optional = [name for name in optional if name in names]
+    types = {**columns, **dict.fromkeys(text, "category"), **dict.fromkeys(optional, "f8")}
+    places = {name: names.index(name) for name in types}  # other names may be there twice
     with explain_errors(path, "a table of numbers"):
         table = pd.read_csv(
             file,
             header=None,
-            names=names,
-            usecols=[*columns, *text, *optional],
-            dtype={
-                **columns,
-                **dict.fromkeys(text, "category"),
-                **dict.fromkeys(optional, "f8"),
-            },
+            names=range(len(names)),
+            usecols=list(places.values()),
+            dtype={places[name]: kind for name, kind in types.items()},
             index_col=False,
             low_memory=False,
         )
-    if table.empty:
-        raise ValueError(f"{path} must hold rows below its header, got none.")
+    table = {name: table[place] for name, place in places.items()}
     arrays = {name: table[name].to_numpy() for name in columns}
     bad = ~np.logical_and.reduce([np.isfinite(array) for array in arrays.values()])
     if bad.any():
