@@ -7,11 +7,15 @@ from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
 from .eegmat import load_eegmat
 from .empatica import load_empatica, load_empatica_corpus
+from .exam_stress import load_exam_stress
+from .nurse_stress import load_nurse_stress
 from .physionet import load_drivedb, load_wfdb
+from .ppg_dalia import load_ppg_dalia
 from .pspm import load_pspm
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
 from .wesad import load_wesad
+from .wise import load_wise
 
 __all__ = [
     "load_amigos",
@@ -23,9 +27,13 @@ __all__ = [
     "load_eegmat",
     "load_empatica",
     "load_empatica_corpus",
+    "load_exam_stress",
+    "load_nurse_stress",
+    "load_ppg_dalia",
     "load_pspm",
     "load_stress_predict",
     "load_wesad",
     "load_wfdb",
+    "load_wise",
     "simulate_wristband",
 ]
