@@ -1,4 +1,4 @@
-"""Readers of datasets, and a simulated one; ``reading`` helps to write readers of your own."""
+"""Readers and downloads of datasets, and a simulated one; ``reading`` helps to write readers."""
 
 from .amigos import load_amigos
 from .ascertain import load_ascertain
@@ -8,6 +8,22 @@ from .dreamer import load_dreamer
 from .eegmat import load_eegmat
 from .empatica import load_empatica, load_empatica_corpus
 from .exam_stress import load_exam_stress
+from .fetch import (
+    fetch_amigos,
+    fetch_ascertain,
+    fetch_cinc2017,
+    fetch_dreamer,
+    fetch_drivedb,
+    fetch_eegmat,
+    fetch_exam_stress,
+    fetch_k_emocon,
+    fetch_nurse_stress,
+    fetch_ppg_dalia,
+    fetch_stress_predict,
+    fetch_swell,
+    fetch_wesad,
+    get_data_home,
+)
 from .nurse_stress import load_nurse_stress
 from .physionet import load_drivedb, load_wfdb
 from .ppg_dalia import load_ppg_dalia
@@ -18,6 +34,20 @@ from .wesad import load_wesad
 from .wise import load_wise
 
 __all__ = [
+    "fetch_amigos",
+    "fetch_ascertain",
+    "fetch_cinc2017",
+    "fetch_dreamer",
+    "fetch_drivedb",
+    "fetch_eegmat",
+    "fetch_exam_stress",
+    "fetch_k_emocon",
+    "fetch_nurse_stress",
+    "fetch_ppg_dalia",
+    "fetch_stress_predict",
+    "fetch_swell",
+    "fetch_wesad",
+    "get_data_home",
     "load_amigos",
     "load_ascertain",
     "load_biosppy",
