@@ -376,6 +376,7 @@ CASES = {
         for name in datasets.__all__
         if name.startswith("load_") and name != "load_ascertain"
     },
+    "Cache": (datasets.Cache, {"folder": "cache"}),
     "get_data_home": (datasets.get_data_home, {"data_home": "data"}),
     "load_ascertain": (datasets.load_ascertain, {"path": "no folder", "sampling_rate": 256}),
 }

@@ -3,6 +3,7 @@
 from .amigos import load_amigos
 from .ascertain import load_ascertain
 from .biosppy import load_biosppy
+from .cache import Cache
 from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
 from .eegmat import load_eegmat
@@ -34,6 +35,7 @@ from .wesad import load_wesad
 from .wise import load_wise
 
 __all__ = [
+    "Cache",
     "fetch_amigos",
     "fetch_ascertain",
     "fetch_cinc2017",

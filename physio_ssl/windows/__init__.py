@@ -10,7 +10,7 @@ from .cutting import (
     make_windows,
     start_samples,
 )
-from .folder import open_windows
+from .folder import open_windows, save_windows
 from .labels import RatingLabels, StageLabels
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "cut_from_recordings",
     "make_windows",
     "open_windows",
+    "save_windows",
     "start_samples",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .._files import naming, new_file, new_folder
 from ..containers import SignalDict
-from ._windows import SETTINGS, Windows
+from ._windows import SETTINGS, Windows, as_array
 
 _FORMAT, _VERSION = "physio_ssl.windows", 2
 _BYTES_AT_ONCE = 2**24
@@ -81,6 +81,17 @@ def write_windows(folder, merge):
             _write_columns(file, columns)
         with new_file(part / "windows.json") as file:
             file.write(json.dumps(content, allow_nan=False, indent=1, default=float).encode())
+
+
+def save_windows(folder, windows):
+    """Write windows, all of them or none, to a new folder, as ``open_windows`` opens it."""
+
+    def merge(append):
+        append(join_native(windows))
+        settings = {name: getattr(windows, name) for name in (*SETTINGS, "dropped")}
+        return {name: as_array(windows.info[name]) for name in windows.info}, settings
+
+    write_windows(folder, merge)
 
 
 def _describe(array):
