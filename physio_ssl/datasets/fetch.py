@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,7 +176,6 @@ def _get_archive(name, source, path, download_if_missing, progress):
     if not path.exists():
         if not download_if_missing:
             raise FileNotFoundError(f"There is no file {path} of {source.title}. {by_hand}")
-        path.parent.mkdir(exist_ok=True)
         try:
             download(source.url, path, source.sha256, progress)
         except ValueError as error:  # of a wrong checksum
@@ -201,8 +200,30 @@ def _extract(archive, folder, source):
             raise ValueError(f"{archive} must hold {source.marker}, to be {source.title}.")
 
 
+@contextmanager
+def _alone(folder):
+    """Let one process or thread at a time work in a folder, where the system can tell."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # which unlocks it
+
+
 def _fetch(name, data_home, download_if_missing, progress):
     source, folder = _SOURCES[name], get_data_home(data_home) / name
+    folder.mkdir(exist_ok=True)
+    with _alone(folder):
+        return _get_files(name, source, folder, download_if_missing, progress)
+
+
+def _get_files(name, source, folder, download_if_missing, progress):
     archive, files = folder / source.file, folder / "files"
     if source.marker is None or not files.is_dir():
         _get_archive(name, source, archive, download_if_missing, progress)
