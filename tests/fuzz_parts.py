@@ -383,6 +383,8 @@ CASES = {
         for name in datasets.__all__
         if name.startswith("load_") and name != "load_ascertain"
     },
+    "Cache": (datasets.Cache, {"folder": "cache"}),
+    "get_data_home": (datasets.get_data_home, {"data_home": "data"}),
     "load_ascertain": (datasets.load_ascertain, {"path": "no folder", "sampling_rate": 256}),
 }
 # What nobody calls: it has no arguments to try.
@@ -397,6 +399,7 @@ NO_CASE = {
     "LeakageError": "raised by audit_leakage",
     "LeakKind": "an Enum",
     "wu2023": "a module",
+    **{name: "it downloads" for name in datasets.__all__ if name.startswith("fetch_")},
 }
 # Calls of these train a network or run a study: fewer of their arguments are tried each time.
 SLOW = (

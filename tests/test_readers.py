@@ -12,12 +12,16 @@ import test_cinc2017
 import test_dreamer
 import test_eegmat
 import test_empatica
+import test_exam_stress
 import test_k_emocon
+import test_nurse_stress
 import test_physionet
+import test_ppg_dalia
 import test_pspm
 import test_stress_predict
 import test_swell
 import test_wesad
+import test_wise
 
 from physio_ssl import datasets
 
@@ -89,6 +93,9 @@ READERS = {  # how to write the files of a data set, its subjects, and what else
     ),
     "load_empatica_corpus": (write_corpus, ["15", "5C"], {}),
     "load_k_emocon": (write_k_emocon, ["9", "10"], {}),
+    "load_exam_stress": (test_exam_stress.write, ["S1", "S10"], {}),
+    "load_nurse_stress": (test_nurse_stress.write, ["15", "5C"], {}),
+    "load_ppg_dalia": (test_ppg_dalia.write, ["S3", "S10"], {}),
     "load_pspm": (write_pspm, ["a", "b"], {}),
     "load_stress_predict": (write_stress_predict, ["S02", "S10"], {}),
     "load_swell": (
@@ -97,6 +104,7 @@ READERS = {  # how to write the files of a data set, its subjects, and what else
         {},
     ),
     "load_wesad": (write_wesad, ["S2", "S10"], {}),
+    "load_wise": (test_wise.write, ["S01", "f02"], {}),
 }
 every_reader = pytest.mark.parametrize("name", READERS)
 

@@ -1,23 +1,59 @@
-"""Readers of datasets, and a simulated one; ``reading`` helps to write readers of your own."""
+"""Readers and downloads of datasets, and a simulated one; ``reading`` helps to write readers."""
 
 from .amigos import load_amigos
 from .ascertain import load_ascertain
 from .bids import load_bids_physio
 from .biosppy import load_biosppy
+from .cache import Cache
 from .case import load_case
 from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
 from .eegmat import load_eegmat
 from .empatica import load_empatica, load_empatica_corpus
+from .exam_stress import load_exam_stress
+from .fetch import (
+    fetch_amigos,
+    fetch_ascertain,
+    fetch_cinc2017,
+    fetch_dreamer,
+    fetch_drivedb,
+    fetch_eegmat,
+    fetch_exam_stress,
+    fetch_k_emocon,
+    fetch_nurse_stress,
+    fetch_ppg_dalia,
+    fetch_stress_predict,
+    fetch_swell,
+    fetch_wesad,
+    get_data_home,
+)
 from .k_emocon import load_k_emocon
+from .nurse_stress import load_nurse_stress
 from .physionet import load_drivedb, load_wfdb
+from .ppg_dalia import load_ppg_dalia
 from .pspm import load_pspm
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
 from .swell import load_swell
 from .wesad import load_wesad
+from .wise import load_wise
 
 __all__ = [
+    "Cache",
+    "fetch_amigos",
+    "fetch_ascertain",
+    "fetch_cinc2017",
+    "fetch_dreamer",
+    "fetch_drivedb",
+    "fetch_eegmat",
+    "fetch_exam_stress",
+    "fetch_k_emocon",
+    "fetch_nurse_stress",
+    "fetch_ppg_dalia",
+    "fetch_stress_predict",
+    "fetch_swell",
+    "fetch_wesad",
+    "get_data_home",
     "load_amigos",
     "load_ascertain",
     "load_bids_physio",
@@ -30,10 +66,14 @@ __all__ = [
     "load_empatica",
     "load_empatica_corpus",
     "load_k_emocon",
+    "load_exam_stress",
+    "load_nurse_stress",
+    "load_ppg_dalia",
     "load_pspm",
     "load_stress_predict",
     "load_swell",
     "load_wesad",
     "load_wfdb",
+    "load_wise",
     "simulate_wristband",
 ]

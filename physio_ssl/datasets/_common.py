@@ -182,11 +182,12 @@ def decode_text(data, path, errors="strict"):
 class Expansion:
     """Counts the bytes that are decompressed from one file, and raises if they are too many."""
 
-    def __init__(self, path):
+    def __init__(self, path, max_bytes=None):
         self.path = path
         size = Path(path).stat().st_size
         self.limit = min(
-            _LIMITS["max_bytes"], max(_ALWAYS_ALLOWED, int(_LIMITS["max_ratio"] * size))
+            max_bytes or _LIMITS["max_bytes"],
+            max(_ALWAYS_ALLOWED, int(_LIMITS["max_ratio"] * size)),
         )
         self.left = self.limit
 
@@ -244,6 +245,19 @@ def _read_member(archive, info, expansion):
     if len(data) != info.file_size:
         raise ValueError(f"it must have {info.file_size} bytes, got {len(data)}")
     return data
+
+
+def unzip(path, folder, max_bytes):
+    """Write the files in a zip file, which expand to at most so many bytes, to a folder."""
+    expansion = Expansion(path, max_bytes)
+    with open_file(path) as data, explain_errors(path, "a zip file"):
+        archive = zipfile.ZipFile(data)
+        for file, info in _find_members(archive, path).items():
+            target = Path(folder, file)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(info) as member, target.open("xb") as copy:
+                for chunk in iter(lambda member=member: member.read(_CHUNK), b""):
+                    copy.write(expansion.count(chunk))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from .cutting import (
     make_windows,
     start_samples,
 )
-from .folder import open_windows
+from .folder import open_windows, save_windows
 from .labels import RatingLabels, StageLabels
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "cut_signal",
     "make_windows",
     "open_windows",
+    "save_windows",
     "start_samples",
 ]
