@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, clone
 
 from .._check import check_choice, check_duration, check_sampling_rate
 from ..containers import Recording, as_recordings
+from ..quality import add_quality
 from ..windows import attach_native, count_samples, make_windows
 from ._past import make_windows_of_pasts, select_modalities
 from .amplitude import standardize_recordings
@@ -153,7 +154,14 @@ class Preprocessor(BaseEstimator):
         ]
 
     def make_windows(
-        self, recordings, step=None, *, labels=None, dtype=np.float32, keep_native=False
+        self,
+        recordings,
+        step=None,
+        *,
+        labels=None,
+        dtype=np.float32,
+        keep_native=False,
+        quality=False,
     ):
         """Apply the steps and cut windows.
 
@@ -167,6 +175,9 @@ class Preprocessor(BaseEstimator):
         keep_native : bool, default=False
             Whether ``windows.native`` holds the same windows of the recorded signals, without the
             steps and at their own rates, e.g. for hand-crafted features.
+        quality : bool, default=False
+            Whether ``windows.quality`` holds the quality of the recorded signals in each window, as
+            ``physio_ssl.quality.add_quality`` computes it.
 
         Returns
         -------
@@ -199,6 +210,8 @@ class Preprocessor(BaseEstimator):
         if keep_native:
             chosen = [select_modalities(recording, windows.X) for recording in recordings]
             windows = attach_native(windows, chosen)
+        if quality:
+            windows = add_quality(windows, recordings)
         return replace(windows, scaling=self._find_scaling(windows.X))
 
     def _find_scaling(self, names):

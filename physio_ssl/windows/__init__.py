@@ -7,6 +7,7 @@ from .cutting import (
     attach_native,
     count_samples,
     cut_from_recordings,
+    find_recordings,
     make_windows,
     start_samples,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "corpus_weights",
     "count_samples",
     "cut_from_recordings",
+    "find_recordings",
     "make_windows",
     "open_windows",
     "start_samples",
