@@ -40,4 +40,4 @@ def measure_clipped(X, sampling_rate):
     for end in (np.fmin, np.fmax):
         run = _measure_runs(end.reduce(X, axis=-1, keepdims=True) == X)
         n_clipped += np.where(run >= shortest, run, 0).sum(axis=-1)
-    return n_clipped / X.shape[-1]
+    return np.minimum(n_clipped / X.shape[-1], 1)  # a constant signal is at both ends
