@@ -80,6 +80,7 @@ class RecordingDisplay:
             If ``recording`` is no recording, or lacks one of ``signals``.
         """
         check_kind(recording, "recording", Recording, "a Recording")
+        check_kind(quality, "quality", bool, "True or False")
         display = cls(recording, measure_quality(recording) if quality else None)
         return display.plot(signals, ax=ax)
 

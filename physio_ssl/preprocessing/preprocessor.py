@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .._check import check_choice, check_duration, check_sampling_rate
+from .._check import check_choice, check_duration, check_kind, check_sampling_rate
 from ..containers import Recording, as_recordings
 from ..quality import add_quality
 from ..windows import attach_native, count_samples, make_windows
@@ -198,6 +198,7 @@ class Preprocessor(BaseEstimator):
         """
         recordings = as_recordings(recordings)
         settings = {"step": step, "labels": labels, "dtype": dtype}
+        check_kind(quality, "quality", bool, "True or False")
         self._check()
         if self.scaling == "past":
             names = _find_modalities(recordings, self.steps)
