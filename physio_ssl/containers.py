@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
 from types import MappingProxyType
 
 import numpy as np
@@ -272,6 +273,11 @@ class Recording:
     to_dataframe = to_dataframe
     from_mne = classmethod(from_mne)
     to_mne = to_mne
+
+    def plot(self, signals=None, *, quality=True, ax=None):
+        """Draw signals, annotations, gaps and quality: ``RecordingDisplay.from_recording``."""
+        display = import_module(f"{__package__}.plotting").RecordingDisplay  # imports matplotlib
+        return display.from_recording(self, signals, quality=quality, ax=ax)
 
     def annotate(self, onset, duration, description, *, clock="recording"):
         """Return a new recording with events or stages added to its annotations.

@@ -293,6 +293,15 @@ CASES = {
         {"windows": ps.make_windows(ECG_RECORDING, 4), "recordings": [ECG_RECORDING]},
     ),
     "find_poor_ecg": (quality.find_poor_ecg, {"X": ECG, "sampling_rate": 128}),
+    "find_poor_ppg": (quality.find_poor_ppg, {"X": ECG, "sampling_rate": 128}),
+    "find_poor_eda": (quality.find_poor_eda, {"X": X, "sampling_rate": 8, "temp": X}),
+    "describe": (ps.describe, {"recordings": RECORDINGS}),
+    "measure_quality": (quality.measure_quality, {"recording": RECORDINGS[0]}),
+    "add_quality": (quality.add_quality, {"windows": WINDOWS, "recordings": RECORDINGS}),
+    "drop_poor": (
+        quality.drop_poor,
+        {"windows": quality.add_quality(WINDOWS, RECORDINGS), "least": {"bvp": 0.0}},
+    ),
     "MaskedPrediction": (partial(train_on, pretext.MaskedPrediction), {"mask_length": 4}),
     "StatisticsPrediction": (partial(train_on, pretext.StatisticsPrediction), {"mask_length": 4}),
     "RecordingContrast": (partial(train_on, pretext.RecordingContrast), {"windows": WINDOWS}),
@@ -374,6 +383,9 @@ CASES = {
     "EmbeddingDisplay": display(
         plotting.EmbeddingDisplay.from_estimator, encoder=ENCODER, X=X, y=Y, groups=GROUPS
     ),
+    "RecordingDisplay": display(
+        plotting.RecordingDisplay.from_recording, recording=RECORDINGS[0], signals=["bvp"]
+    ),
     "ConfoundsDisplay": display(
         plotting.ConfoundsDisplay.from_report,
         report=evaluation.audit_confounds(TABLE, n_resamples=20),
@@ -391,6 +403,7 @@ CASES = {
 NO_CASE = {
     "TokenNetwork": "an abstract base class: check_network tries its children",
     "Pretext": "an abstract base class: check_pretext tries its children",
+    "Description": "made by describe",
     "ConfoundReport": "made by audit_confounds",
     "Reconstruction": "made by reconstruct_masked",
     "StudyResults": "made by studies",

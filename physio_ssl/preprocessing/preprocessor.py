@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .._check import check_choice, check_context, check_duration, check_sampling_rate
+from .._check import check_choice, check_context, check_duration, check_kind, check_sampling_rate
 from ..containers import Recording, as_recordings
+from ..quality import add_quality
 from ..windows import attach_native, count_samples, make_windows
 from ._past import make_windows_of_pasts, select_modalities
 from .amplitude import standardize_recordings
@@ -159,7 +160,14 @@ class Preprocessor(BaseEstimator):
         ]
 
     def make_windows(
-        self, recordings, step=None, *, labels=None, dtype=np.float32, keep_native=False
+        self,
+        recordings,
+        step=None,
+        *,
+        labels=None,
+        dtype=np.float32,
+        keep_native=False,
+        quality=False,
     ):
         """Apply the steps and cut windows.
 
@@ -173,6 +181,9 @@ class Preprocessor(BaseEstimator):
         keep_native : bool, default=False
             Whether ``windows.native`` holds the same windows of the recorded signals, without the
             steps and at their own rates, e.g. for hand-crafted features.
+        quality : bool, default=False
+            Whether ``windows.quality`` holds the quality of the recorded signals in each window, as
+            ``physio_ssl.quality.add_quality`` computes it.
 
         Returns
         -------
@@ -192,6 +203,7 @@ class Preprocessor(BaseEstimator):
             As ``transform`` and ``physio_ssl.make_windows`` do.
         """
         recordings = as_recordings(recordings)
+        check_kind(quality, "quality", bool, "True or False")
         self._check()
         context = check_context(self.context)
         settings = {"step": step, "labels": labels, "dtype": dtype, "context": context}
@@ -206,6 +218,8 @@ class Preprocessor(BaseEstimator):
         if keep_native:
             chosen = [select_modalities(recording, windows.X) for recording in recordings]
             windows = attach_native(windows, chosen)
+        if quality:
+            windows = add_quality(windows, recordings)
         return replace(windows, scaling=self._find_scaling(windows.X))
 
     def _find_scaling(self, names):

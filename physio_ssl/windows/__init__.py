@@ -8,6 +8,7 @@ from .cutting import (
     count_samples,
     cut_from_recordings,
     cut_signal,
+    find_recordings,
     make_windows,
     start_samples,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "count_samples",
     "cut_from_recordings",
     "cut_signal",
+    "find_recordings",
     "make_windows",
     "open_windows",
     "save_windows",
