@@ -6,6 +6,7 @@ from .biosppy import load_biosppy
 from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
 from .eegmat import load_eegmat
+from .embraceplus import load_embraceplus
 from .empatica import load_empatica, load_empatica_corpus
 from .physionet import load_drivedb, load_wfdb
 from .pspm import load_pspm
@@ -21,6 +22,7 @@ __all__ = [
     "load_dreamer",
     "load_drivedb",
     "load_eegmat",
+    "load_embraceplus",
     "load_empatica",
     "load_empatica_corpus",
     "load_pspm",

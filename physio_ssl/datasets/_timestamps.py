@@ -6,7 +6,7 @@ from .._check import check_number, check_sampling_rate
 
 _GAP = 3  # intervals between two stamps that end a run: sensors start anew at any time after it
 _FIRST_PART = 32  # stamps from which the rate is refined first
-_MOST_EMPTY = 1000  # points of the grid for each stamp, beside ten million
+_MOST_EMPTY = 1000  # points of the grid for each sample, beside ten million
 
 
 def _check_time(time, n_times):
@@ -86,6 +86,16 @@ def _find_points(time, rate):
     return points.astype(np.int64), spread
 
 
+def check_span(n_samples, start, end, rate):
+    """Raise if nearly all of a grid from start to end, in seconds, would be without a sample."""
+    most = _MOST_EMPTY * n_samples + 10_000_000
+    if (end - start) * rate > most:
+        raise ValueError(
+            f"{n_samples} samples must span at most {most} intervals, got times from {start:.3f} s "
+            f"to {end:.3f} s at {rate:g} Hz: a time is wrong, or read them in parts."
+        )
+
+
 def place_on_grid(time, values, sampling_rate=None, tolerance=0.5):
     """Place samples, each with a time stamp, on the grid of one sampling rate.
 
@@ -130,12 +140,7 @@ def place_on_grid(time, values, sampling_rate=None, tolerance=0.5):
         rate = _round_rate(_estimate_rate(time), time)
     else:
         rate = check_sampling_rate(sampling_rate)
-    most = _MOST_EMPTY * len(time) + 10_000_000
-    if (time[-1] - time[0]) * rate > most:
-        raise ValueError(
-            f"{len(time)} time stamps must span at most {most} intervals, got {time[0]:.3f} s to "
-            f"{time[-1]:.3f} s at {rate:g} Hz: a stamp is wrong, or read it in parts."
-        )
+    check_span(len(time), time[0], time[-1], rate)
     points, spread = _find_points(time, rate)
     steps = np.diff(points)
     # A drifting clock: neighbours come to the same point, or skip one.
