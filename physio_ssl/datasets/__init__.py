@@ -5,6 +5,7 @@ from .ascertain import load_ascertain
 from .biosppy import load_biosppy
 from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
+from .edf import load_edf
 from .eegmat import load_eegmat
 from .embraceplus import load_embraceplus
 from .empatica import load_empatica, load_empatica_corpus
@@ -21,6 +22,7 @@ __all__ = [
     "load_cinc2017",
     "load_dreamer",
     "load_drivedb",
+    "load_edf",
     "load_eegmat",
     "load_embraceplus",
     "load_empatica",
