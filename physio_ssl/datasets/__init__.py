@@ -13,6 +13,7 @@ from .physionet import load_drivedb, load_wfdb
 from .pspm import load_pspm
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
+from .timed_csv import load_csv
 from .wesad import load_wesad
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "load_ascertain",
     "load_biosppy",
     "load_cinc2017",
+    "load_csv",
     "load_dreamer",
     "load_drivedb",
     "load_edf",

@@ -1,10 +1,13 @@
 """Samples with a time stamp each, placed on the grid of one sampling rate."""
 
+import math
+
 import numpy as np
 
 from .._check import check_number, check_sampling_rate
 
 _GAP = 3  # intervals between two stamps that end a run: sensors start anew at any time after it
+_OTHER_RATE = 0.05  # part of a rate that stamps cannot be off by jitter
 _FIRST_PART = 32  # stamps from which the rate is refined first
 _MOST_EMPTY = 1000  # points of the grid for each sample, beside ten million
 
@@ -129,17 +132,22 @@ def place_on_grid(time, values, sampling_rate=None, tolerance=0.5):
     ------
     TypeError, ValueError
         If stamps are not finite or do not increase, one is off by more than the tolerance, two
-        have the same grid point, consecutive stamps skip one as their rate is another, or nearly
+        have the same grid point, their rate is another, or nearly
         all of the grid is empty.
     """
     values = np.atleast_2d(np.asarray(values))
     values = values.astype(np.float32 if values.dtype == np.float32 else float, copy=False)
     time = _check_time(time, values.shape[-1])
     tolerance = check_number(tolerance, "tolerance", 0, 0.5, "from 0 to 0.5 intervals")
+    found = _estimate_rate(time) if sampling_rate is None or len(time) > 1 else sampling_rate
     if sampling_rate is None:
-        rate = _round_rate(_estimate_rate(time), time)
+        rate = _round_rate(found, time)
     else:
         rate = check_sampling_rate(sampling_rate)
+        if abs(found / rate - 1) > _OTHER_RATE:
+            raise ValueError(
+                f"sampling_rate must be that of the stamps, {found:g} Hz, got {rate:g}."
+            )
     check_span(len(time), time[0], time[-1], rate)
     points, spread = _find_points(time, rate)
     steps = np.diff(points)
@@ -163,3 +171,26 @@ def _find_start(time, points, rate):
     offset = time[0] - time + points / rate
     first_run = slice(0, 1 + np.append(np.diff(points) > _GAP, True).argmax())
     return time[0] - np.round(np.mean(offset[first_run]) * rate, 3) / rate
+
+
+def join_parts(parts, rate, start, end):
+    """Place parts of a signal on one grid from start to end, in seconds; the rest is NaN.
+
+    A part is its start, its end and its samples, of shape (n_channels, n_times). Samples are
+    interpolated linearly if there are more or fewer than grid points, else unchanged.
+    """
+
+    def nearest(time):
+        # rounded first: half-way times must go the same way at both ends of a part
+        return math.floor(round((time - start) * rate, 3) + 0.5)
+
+    samples = np.full((len(parts[0][2]), nearest(end)), np.nan, np.float32)
+    for part_start, part_end, values in parts:
+        first, last = nearest(part_start), nearest(part_end)
+        # Of 63.99 Hz, each sample is used where it was taken, not the next one at 64 Hz.
+        if values.shape[-1] != last - first:
+            places = np.linspace(0, values.shape[-1], last - first, endpoint=False)
+            numbers = np.arange(values.shape[-1])
+            values = [np.interp(places, numbers, row) for row in values]
+        samples[:, first:last] = values
+    return samples

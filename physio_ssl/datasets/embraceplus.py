@@ -10,7 +10,7 @@ from .._check import check_list
 from ..containers import Recording
 from ._avro import read_avro
 from ._common import explain_errors, list_names
-from ._timestamps import check_span
+from ._timestamps import check_span, join_parts
 from .empatica import WRIST_SIGNALS, annotate_tags
 from .reading import choose_signals
 
@@ -131,19 +131,6 @@ def _find_ends(parts, nominal, name):
     return ends
 
 
-def _join(parts, nominal, start, end):
-    """Place the parts of a signal on one grid from start to end; the rest is NaN."""
-    shape = len(parts[0][2]), round((end - start) * nominal)
-    samples = np.full(shape, np.nan, np.float32)
-    for part_start, part_end, values in parts:
-        first, last = (round((time - start) * nominal) for time in (part_start, part_end))
-        # Of 63.99 Hz, each sample is used where it was taken, not the next one at 64 Hz.
-        places = np.arange(last - first) * (values.shape[-1] / max(last - first, 1))
-        for channel, row in zip(samples, values, strict=True):
-            channel[first:last] = np.interp(places, np.arange(len(row)), row)
-    return samples
-
-
 def _collect(contents, name, path):
     """Return start, end and samples of each part of a signal, sorted by start."""
     found = [(file, *parts[name]) for file, (parts, *_) in contents.items() if parts[name]]
@@ -162,7 +149,7 @@ def _make_recording(contents, signals, path, subject):
     end = max(found[-1][1] for found in parts.values())
     for name, found in parts.items():
         check_span(sum(x.shape[-1] for *_, x in found), start, end, rates[name])
-    samples = {name: _join(found, rates[name], start, end) for name, found in parts.items()}
+    samples = {name: join_parts(found, rates[name], start, end) for name, found in parts.items()}
     tags = np.unique(np.concatenate([tags for _, tags, _ in contents.values()]))
     about = next(iter(contents.values()))[-1]
     subject = about["participant"] if subject is None else subject
