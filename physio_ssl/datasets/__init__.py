@@ -9,12 +9,14 @@ from .edf import load_edf
 from .eegmat import load_eegmat
 from .embraceplus import load_embraceplus
 from .empatica import load_empatica, load_empatica_corpus
+from .opensignals import load_opensignals
 from .physionet import load_drivedb, load_wfdb
 from .pspm import load_pspm
 from .simulate import simulate_wristband
 from .stress_predict import load_stress_predict
 from .timed_csv import load_csv
 from .wesad import load_wesad
+from .xdf import load_xdf
 
 __all__ = [
     "load_amigos",
@@ -29,9 +31,11 @@ __all__ = [
     "load_embraceplus",
     "load_empatica",
     "load_empatica_corpus",
+    "load_opensignals",
     "load_pspm",
     "load_stress_predict",
     "load_wesad",
     "load_wfdb",
+    "load_xdf",
     "simulate_wristband",
 ]
