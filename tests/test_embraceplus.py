@@ -7,7 +7,8 @@ import fastavro
 import numpy as np
 import pytest
 
-from physio_ssl.datasets import load_embraceplus
+from physio_ssl import load_encoder
+from physio_ssl.datasets import load_embraceplus, load_wesad, simulate_wristband
 from physio_ssl.datasets.reading import file_limits
 
 START = 1_700_000_000
@@ -263,3 +264,46 @@ def test_missing_library_is_named_and_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "fastavro", None)
     with pytest.raises(ImportError, match=r'needs fastavro: pip install "physio_ssl\[data\]"'):
         load_embraceplus(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("wristband-small")
+
+
+def _embed(encoder, recording):
+    return encoder.transform(encoder.preprocessor_.make_windows(recording, 30).X)
+
+
+def _change(Z, reference):
+    """Return the root mean square change of an embedding, in standard deviations of a column."""
+    n_windows = min(len(Z), len(reference))
+    change = (Z[:n_windows] - reference[:n_windows]) / reference.std(axis=0)
+    return np.sqrt((change**2).mean())
+
+
+def _write_wristband(folder, recording, rate):
+    """Write a recording as a file of the device, with every so many temperatures."""
+    each = content()
+    names = {"bvp": "bvp", "eda": "eda", "temp": "temperature"}
+    for name, field in names.items():
+        step = int(recording.sampling_rate["temp"] / rate) if name == "temp" else 1
+        each["rawData"][field]["values"] = recording.signals[name][0, 0, ::step].tolist()
+    return write(folder, each)
+
+
+def test_the_shipped_encoder_takes_temperature_at_1_hz(tmp_path, encoder):
+    recording = simulate_wristband(1, random_state=0)[0]
+    slow = load_embraceplus(_write_wristband(tmp_path, recording, 1))
+    assert slow.sampling_rate == {"bvp": 64, "eda": 4, "temp": 1}
+    Z, reference = _embed(encoder, slow), _embed(encoder, recording)
+    assert np.isfinite(Z).all()
+    assert _change(Z, reference) < 0.1
+
+
+def test_temperature_of_an_e4_is_of_1_hz_so_that_nothing_is_lost(tmp_path, encoder, data_folder):
+    (recording,) = load_wesad(data_folder / "WESAD", ["S2"], ["bvp", "eda", "temp"])
+    temp = recording.signals["temp"][0, 0]
+    np.testing.assert_array_equal(np.repeat(temp[::4], 4)[: len(temp)], temp)
+    slow = load_embraceplus(_write_wristband(tmp_path, recording, 1))
+    assert _change(_embed(encoder, slow), _embed(encoder, recording)) < 0.01

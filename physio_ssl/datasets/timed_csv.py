@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .._check import check_choice, check_list
+from .._check import check_choice, check_list, check_mapping
 from ..containers import Recording
 from ._channels import choose_channels
 from ._common import decode_text, explain_errors, name_modalities, read_file
@@ -222,6 +222,7 @@ def load_csv(
     >>> recording = load_csv("ecg.txt", "timestamp [ms]", {"ecg": "ecg [uV]"})  # doctest: +SKIP
     """
     check_choice("time_unit", time_unit, (None, *_PER_SECOND))
+    units = check_mapping(units, "units")
     signals = _check_signals(signals)
     one = isinstance(path, (str, os.PathLike))
     paths = [Path(each) for each in ([path] if one else check_list(path, "path"))]
@@ -233,7 +234,7 @@ def load_csv(
             raise ValueError(f"Each signal must be in one file only, got {twice} in {file} again.")
         for name, values in samples.items():
             with explain_errors(file, f"a table of {name!r}"):
-                unit = (units or {}).get(name) or _find_unit(signals[name][0])
+                unit = units.get(name) or _find_unit(signals[name][0])
                 values, unit = _convert(values, unit)
                 there = ~np.isnan(values).all(axis=0)
                 rate = (

@@ -281,7 +281,10 @@ class Preprocessor(BaseEstimator):
         steps, wanted = self.steps[name], _of(self.input_sampling_rate, name) or rate
         lowest = _of(self.lowest_sampling_rate, name) or _of(self.input_sampling_rate, name) or 0
         if rate < lowest and not math.isclose(rate, lowest):
-            raise ValueError(f"{where} must have at least {lowest:g} Hz, got {rate:g} Hz.")
+            raise ValueError(
+                f"{where} must have at least {lowest:g} Hz, got {rate:g} Hz: a slower signal lacks "
+                "frequencies that the steps use, and resampling does not bring them back."
+            )
         if math.isclose(rate, wanted):
             rate = wanted
         else:
