@@ -393,10 +393,14 @@ CASES = {
     **{
         name: (getattr(datasets, name), {"path": "no folder"})
         for name in datasets.__all__
-        if name.startswith("load_") and name != "load_ascertain"
+        if name.startswith("load_") and name not in ("load_ascertain", "load_csv")
     },
     "Cache": (datasets.Cache, {"folder": "cache"}),
     "get_data_home": (datasets.get_data_home, {"data_home": "data"}),
+    "load_csv": (
+        datasets.load_csv,
+        {"path": "no folder", "time": "time", "signals": {"eda": "eda"}},
+    ),
     "load_ascertain": (datasets.load_ascertain, {"path": "no folder", "sampling_rate": 256}),
 }
 # What nobody calls: it has no arguments to try.

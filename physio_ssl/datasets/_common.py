@@ -201,9 +201,9 @@ class Expansion:
             )
         return chunk
 
-    def inflate(self, data):
-        """Return what zlib makes of bytes."""
-        stream, inflated = zlib.decompressobj(), bytearray()
+    def inflate(self, data, wbits=zlib.MAX_WBITS):
+        """Return what zlib makes of bytes; ``wbits`` is that of ``zlib.decompressobj``."""
+        stream, inflated = zlib.decompressobj(wbits), bytearray()
         for start in range(0, len(data), _CHUNK):
             chunk = stream.decompress(data[start : start + _CHUNK], self.left + 1)
             inflated += self.count(chunk)
