@@ -392,6 +392,7 @@ NO_CASE = {
     "LeakageReport": "made by audit_leakage",
     "LeakageError": "raised by audit_leakage",
     "LeakKind": "an Enum",
+    "vazquez2022": "a module",
     "wu2023": "a module",
 }
 # Calls of these train a network or run a study: fewer of their arguments are tried each time.
