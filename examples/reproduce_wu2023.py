@@ -92,11 +92,11 @@ SIZES = {  # seconds between windows, settings of the encoder and of classifiers
     },
     "quick": {
         "step": 60,
-        "corpus_step": 600,
+        "corpus_step": 1800,
         "encoder": {"max_epochs": 1, "module__d_model": 8, "module__token_size": 12},
         "training": {"max_epochs": 2, "min_steps": 0},
         "fractions": (0.2, 1),
-        "people": 4,
+        "people": 3,
     },
 }
 SECOND_HAND = "second-hand; protocol of their code, F or T not stated"
