@@ -3,10 +3,12 @@
 from .amigos import load_amigos
 from .ascertain import load_ascertain
 from .biosppy import load_biosppy
+from .case import load_case
 from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
 from .eegmat import load_eegmat
 from .empatica import load_empatica, load_empatica_corpus
+from .k_emocon import load_k_emocon
 from .physionet import load_drivedb, load_wfdb
 from .pspm import load_pspm
 from .simulate import simulate_wristband
@@ -17,12 +19,14 @@ __all__ = [
     "load_amigos",
     "load_ascertain",
     "load_biosppy",
+    "load_case",
     "load_cinc2017",
     "load_dreamer",
     "load_drivedb",
     "load_eegmat",
     "load_empatica",
     "load_empatica_corpus",
+    "load_k_emocon",
     "load_pspm",
     "load_stress_predict",
     "load_wesad",
