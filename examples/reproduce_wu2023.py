@@ -61,20 +61,26 @@ MODALITIES = ("eda", "bvp", "temp")
 TRANSFORMS = (GaussianNoise(), Permutation(), TimeWarp(), CropResize(), MagnitudeWarp())
 READERS = {"WESAD": "load_wesad", "CASE": "load_case", "KEmoCon": "load_k_emocon"}
 SETTINGS = {"WESAD": "wesad", "CASE": "case", "KEmoCon": "k_emocon"}  # names in wu2023
-BINS = {"CASE": {2: [5], 3: [3.5, 6.5]}, "KEmoCon": {2: [2.5], 3: [2.5, 3.5]}}  # our guess
+SCALES = {"CASE": (0.5, 9.5), "KEmoCon": (1, 5)}
+VIDEOS = [f"video {number}" for number in range(1, 9)]
+STAGES = {"CASE": {"stage": StageLabels(dict(zip(VIDEOS, VIDEOS, strict=True)))}}  # not between
 TASKS = {
     "WESAD": {
         "2 classes": StageLabels({"baseline": 0, "amusement": 0, "stress": 1}),
         "3 classes": StageLabels({"baseline": 0, "stress": 1, "amusement": 2}),
     },
-    **{
+    **{  # classes of equal width, as the authors do not say
         name: {
-            f"{scale}, {n} classes": RatingLabels(scale, bins)
+            f"{scale}, {n} classes": RatingLabels.equal_width(scale, *ends, n_classes=n)
             for scale in ("valence", "arousal")
-            for n, bins in by_number.items()
+            for n in (2, 3)
         }
-        for name, by_number in BINS.items()
+        for name, ends in SCALES.items()
     },
+}
+# as the authors of the data: 1 and 2 are low
+TASKS["KEmoCon"] |= {
+    f"{scale}, 2 classes": RatingLabels(scale, [2.5]) for scale in ("valence", "arousal")
 }
 SIZES = {  # seconds between windows, settings of the encoder and of classifiers, number of people
     "published": {
@@ -231,6 +237,7 @@ def cut_tasks(folders, options):
         for task, labels in TASKS[data_set].items():
             name = f"{data_set}, {task}"
             if is_chosen(name, options):
+                labels = {"label": labels, **STAGES.get(data_set, {})}
                 windows = PREPROCESSOR.make_windows(recordings, size["step"], labels=labels)
                 windows = name_subjects(windows, data_set)
                 baselines = make_baselines(windows, recordings)
