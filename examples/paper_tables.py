@@ -43,9 +43,7 @@ def make_parser(doc, tables, sizes):
 
 def open_output(options):
     """Make the output folder, or check that its content was made with the same settings."""
-    settings = {
-        name: value for name, value in vars(options).items() if name not in _NOT_SETTINGS
-    }
+    settings = {name: value for name, value in vars(options).items() if name not in _NOT_SETTINGS}
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / "settings.json"
     if path.exists() and json.loads(path.read_text()) != settings:

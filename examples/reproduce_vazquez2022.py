@@ -1,4 +1,4 @@
-"""The tables of Vazquez-Rodriguez et al., "Transformer-based self-supervised ...", on your data.
+"""The tables of Vazquez-Rodriguez et al. (2022) on your data.
 
     python examples/reproduce_vazquez2022.py --data DATA
     python examples/reproduce_vazquez2022.py --data DATA --quick    # minutes; no result
@@ -51,7 +51,7 @@ from physio_ssl import (
 )
 from physio_ssl.datasets import load_amigos, load_ascertain, load_dreamer, load_pspm
 from physio_ssl.evaluation import leave_subjects_out, make_baselines
-from physio_ssl.networks import ConvEncoder, ECGTransformer
+from physio_ssl.networks import ConvEncoder
 from physio_ssl.preprocessing import ecg_preprocessor
 from physio_ssl.pretext import MaskedPrediction, MultiTaskRecognition
 from physio_ssl.published import vazquez2022
@@ -255,7 +255,9 @@ def compare_training(task, encoders):
 def compare_aggregations(task, encoders):
     def make_models(corpus):
         encoder = encoders.get(corpus)
-        return {kind: task.make_net(embed_by(encoder, kind)) for kind in ("cls", "mean", "max", "last")}
+        return {
+            kind: task.make_net(embed_by(encoder, kind)) for kind in ("cls", "mean", "max", "last")
+        }
 
     task.compare("aggregation", make_models, encoders)
 

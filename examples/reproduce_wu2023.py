@@ -1,4 +1,4 @@
-"""The tables of Wu, Daoudi & Amad, "Transformer-based self-supervised multimodal ...", on your data.
+"""The tables of Wu, Daoudi & Amad (2024, online 2023) on your data.
 
     python examples/reproduce_wu2023.py --data DATA --corpus CORPUS
     python examples/reproduce_wu2023.py --data DATA --corpus CORPUS --quick    # minutes; no result

@@ -1,4 +1,4 @@
-"""The example that repeats the tables of Vazquez-Rodriguez et al., on files that are written here."""
+"""The example that repeats the tables of Vazquez-Rodriguez et al., on files written here."""
 
 import sys
 
