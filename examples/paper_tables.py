@@ -19,7 +19,7 @@ WHAT_IT_IS = {
     BEST_EPOCH: "as the code of Wu et al.: the epoch is the best one on each test person",
     SHUFFLED: "as Vazquez-Rodriguez et al.: the same people are on both sides",
 }
-_NOT_SETTINGS = {"data", "corpus", "weights", "output", "tables", "tasks", "n_jobs", "device"}
+_NOT_SETTINGS = {"output", "tables", "tasks", "n_jobs", "device"}
 
 
 def make_parser(doc, tables, sizes):
@@ -43,7 +43,11 @@ def make_parser(doc, tables, sizes):
 
 def open_output(options):
     """Make the output folder, or check that its content was made with the same settings."""
-    settings = {name: value for name, value in vars(options).items() if name not in _NOT_SETTINGS}
+    settings = {
+        name: str(value.resolve()) if isinstance(value, Path) else value
+        for name, value in vars(options).items()
+        if name not in _NOT_SETTINGS
+    }
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / "settings.json"
     if path.exists() and json.loads(path.read_text()) != settings:

@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 from scipy.io import savemat
 
+from physio_ssl import SSLEncoder, load_encoder
+from physio_ssl.networks import ECGTransformer
+
 SECONDS = 10
 
 
@@ -73,23 +76,33 @@ def test_one_command_fills_all_tables_by_three_protocols(
     script, data, tmp_path, monkeypatch, capsys
 ):
     arguments = ("--data", data, "--output", tmp_path, "--quick", "--tasks", "arousal")
-    run(script, monkeypatch, *arguments)
+    run(script, monkeypatch, *arguments, "--tables", "scores", "corpus")
     scores = pd.read_csv(tmp_path / "AMIGOS_arousal_scores.csv")
     protocols = [script.SHUFFLED, script.SEEN, script.LEAK_FREE, "published"]
     assert list(dict.fromkeys(scores["protocol"])) == protocols
     own = scores.query("protocol != 'published'").groupby("protocol")["model"].agg(set)
     assert all(models >= {"pre-trained", "from scratch", "Sarkar & Etemad"} for models in own)
     assert {"majority class", "clock, forest"} <= own[script.LEAK_FREE]
-    pooled = pd.read_csv(tmp_path / "AMIGOS_arousal_aggregation.csv")
-    assert {"cls", "mean", "max", "last"} <= set(pooled["model"])
-    assert "pre-trained on 3 of" in capsys.readouterr().out
-    encoder = script.load_encoder(tmp_path / "encoders" / "encoder, without AMIGOS.safetensors")
+    assert "pre-trained on 2 of 7 people" in capsys.readouterr().out
+    encoder = load_encoder(tmp_path / "encoders" / "encoder, without AMIGOS.safetensors")
     assert {name.split("/")[0] for name in encoder.groups_seen_} == {
         "ASCERTAIN",
         "DREAMER",
         "PsPM-FR",
         "PsPM-VIS",
     }
+
+
+def test_one_encoder_is_read_by_cls_token_or_mean(script):
+    X = np.random.default_rng(0).normal(size=(3, 1, 64))
+    small = {"module__d_model": 8, "module__patch_size": 16, "module__dim_feedforward": 8}
+    encoder = SSLEncoder(ECGTransformer, **small, max_epochs=0, random_state=0).fit(X)
+    other = script.embed_by(encoder, "mean")
+    new = SSLEncoder(ECGTransformer, **small, module__embedding="mean", max_epochs=0)
+    new.set_params(random_state=0).fit(X)
+    np.testing.assert_array_equal(other.transform(X), new.transform(X))
+    assert not np.allclose(other.transform(X), encoder.transform(X))
+    assert other.get_params()["module__embedding"] == "mean"
 
 
 def test_without_amigos_there_is_nothing_to_predict(script, data, tmp_path, monkeypatch):

@@ -101,6 +101,7 @@ def test_all_tables_of_the_sets_that_are_there_and_once_only(
 ):
     monkeypatch.setattr(script, "make_baselines", lambda windows, recordings: {})  # which are slow
     monkeypatch.setattr(script, "TRANSFORMS", script.TRANSFORMS[:2])
+    monkeypatch.setitem(script.SIZES["quick"], "fractions", (0.5,))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "WESAD").symlink_to(data / "WESAD")
     output = tmp_path / "output"
