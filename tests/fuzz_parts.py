@@ -325,7 +325,10 @@ CASES = {
         partial(train, networks.ConvEncoder),
         {"n_filters": (4, 8), "kernel_sizes": (2, 1), "pool_size": 1},
     ),
-    "ClassificationHead": (build_head, {"hidden_size": 8, "dropout": 0.1, "standardize": True}),
+    "ClassificationHead": (
+        build_head,
+        {"hidden_sizes": (8, 4), "dropout": 0.1, "standardize": True},
+    ),
     "simulate_wristband": (
         datasets.simulate_wristband,
         {"n_subjects": 1, "n_blocks": 1, "stage_duration": 20.0, "random_state": 0},
@@ -415,6 +418,7 @@ NO_CASE = {
     "LeakageReport": "made by audit_leakage",
     "LeakageError": "raised by audit_leakage",
     "LeakKind": "an Enum",
+    "vazquez2022": "a module",
     "wu2023": "a module",
     **{name: "it downloads" for name in datasets.__all__ if name.startswith("fetch_")},
 }
