@@ -53,7 +53,6 @@ TASKS = {  # classes
     "WESAD": {
         "stress vs amusement": {"amusement": 0, "stress": 1},
         "3 classes": {"baseline": 0, "stress": 1, "amusement": 2},
-        "stress vs rest": {"baseline": 0, "amusement": 0, "stress": 1},
     },
     "Stress-Predict": {
         "stress vs rest": {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1}
