@@ -7,6 +7,7 @@ from .cinc2017 import load_cinc2017
 from .dreamer import load_dreamer
 from .eegmat import load_eegmat
 from .empatica import load_empatica, load_empatica_corpus
+from .example_wristband import load_example_wristband
 from .physionet import load_drivedb, load_wfdb
 from .pspm import load_pspm
 from .simulate import simulate_wristband
@@ -23,6 +24,7 @@ __all__ = [
     "load_eegmat",
     "load_empatica",
     "load_empatica_corpus",
+    "load_example_wristband",
     "load_pspm",
     "load_stress_predict",
     "load_wesad",

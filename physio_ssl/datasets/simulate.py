@@ -71,7 +71,8 @@ def _draw_pulse(beats, mirrored, rng):
     side, phase = side[place.astype(int)], place % 1 - 0.5
     height, distance = rng.uniform(0.3, 0.5), rng.uniform(0.22, 0.28)
     small = height * np.exp(-0.5 * ((phase - side * distance) / 0.08) ** 2)
-    return 2 * (np.exp(-0.5 * (phase / 0.1) ** 2) + small) - 0.7
+    wave = 2 * (np.exp(-0.5 * (phase / 0.1) ** 2) + small) - 0.7
+    return wave + rng.uniform(0.1, 0.3) * _wander(len(wave), SAMPLING_RATE["bvp"], 0.05, rng)
 
 
 def _draw_responses(per_minute, mirrored, rng):
@@ -210,6 +211,10 @@ def _simulate_subject(subject, n_blocks, stage_duration, signals, effect, confou
         for (name, simulate), rng in zip(_SIMULATORS.items(), rngs, strict=True)
         if name in signals
     }
+    if confound == "order":
+        drift = np.linspace(0, 1, len(times), dtype=np.float32)
+        samples |= {name: samples[name] * (1 + drift) for name in samples if name == "eda"}
+        samples |= {name: samples[name] + drift for name in samples if name == "temp"}
     if confound == "temperature" and "temp" in samples:
         samples["temp"] += _follow(target > 0.5, sampling_rate, 20).astype(np.float32)
     durations = np.full(len(stages), float(stage_duration))
@@ -275,8 +280,9 @@ def simulate_wristband(
     effect : {"level", "shape", "both", None}, default="level"
         What stress changes.
     confound : {"order", "temperature", None}, default=None
-        What else tells the stages. "order": rest always comes first, so that time and drift tell
-        them, most of all with ``n_blocks=1``. "temperature": the room is 1 degree Celsius warmer
+        What else tells the stages. "order": rest always comes first, and under the band
+        conductance doubles and skin warms by 1 degree Celsius from start to end, so that time
+        tells the stages, most of all with ``n_blocks=1``. "temperature": the room is 1 degree Celsius warmer
         during stress, which the sensor follows within a minute.
 
     Returns
