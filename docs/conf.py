@@ -28,7 +28,10 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": ExplicitOrder(
-        [f"../examples/{part}" for part in ("first_steps", "pretraining", "evaluation", "extending")]
+        [
+            f"../examples/{part}"
+            for part in ("first_steps", "pretraining", "evaluation", "extending")
+        ]
     ),
     "filename_pattern": rf"{os.sep}plot_",
     "ignore_pattern": r"^(?!.*plot_)",

@@ -2,8 +2,8 @@
 Does the embedding add anything to features?
 ============================================
 
-Hand-crafted features are cheap and known. An embedding is worth its cost if it knows something else.
-So ask two questions: which of them is better, and are both together better than the features?
+Hand-crafted features are cheap and known. An embedding is worth its cost if it knows something
+else. So ask two questions: which of them is better, and are both together better than the features?
 """
 
 # %%
@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from physio_ssl import SSLEncoder, StageLabels
 from physio_ssl.datasets import simulate_wristband
-from physio_ssl.evaluation import LinearProbe, leave_subjects_out, make_baselines
+from physio_ssl.evaluation import LinearProbe, leave_subjects_out
 from physio_ssl.networks import ResNet1d
 from physio_ssl.plotting import SubjectScoresDisplay
 from physio_ssl.preprocessing import BandpassFilter, Preprocessor, Resample, Standardize
@@ -64,3 +64,10 @@ print(scores.round(2).to_string())
 
 SubjectScoresDisplay.from_results(study)
 plt.show()
+
+# %%
+# Added value
+# -----------
+# Each feature set alone, then with the embedding beside it. The difference is paired by person.
+
+study.added_value()[["features", "difference", "low", "high", "p_holm"]]

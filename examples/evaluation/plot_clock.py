@@ -74,5 +74,5 @@ plt.show()
 print(report.verdict)
 
 # %%
-# No analysis repairs such a study, as no two windows at the same time differ in class. The remedy is
-# the protocol: let half of the people begin with stress, or repeat the stages.
+# No analysis repairs such a study, as no two windows at the same time differ in class. The remedy
+# is the protocol: let half of the people begin with stress, or repeat the stages.

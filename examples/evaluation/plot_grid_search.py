@@ -4,8 +4,8 @@ How do I choose settings without looking at the test people?
 
 An encoder is a scikit-learn estimator, so ``GridSearchCV`` can search its settings. With
 ``LeaveOneGroupOut`` each candidate is judged on a person that it has not seen. The best score of a
-search is too good all the same: it is the best of several. So test on people whom the search did not
-see.
+search is too good all the same: it is the best of several. So test on people whom the search did
+not see.
 """
 
 # %%
@@ -34,8 +34,8 @@ unseen = preprocessor.make_windows(people[6:], labels=labels)
 # %%
 # Search
 # ------
-# The encoder is pre-trained in each fold, on training people only. ``memory=`` of the pipeline would
-# save trainings that differ in nothing but the classifier.
+# The encoder is pre-trained in each fold, on training people only. ``memory=`` of the pipeline
+# would save trainings that differ in nothing but the classifier.
 
 model = Pipeline(
     [
@@ -63,7 +63,10 @@ scores = [
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for epochs, part in table.groupby("param_encoder__max_epochs"):
     ax.semilogx(
-        part["param_classify__C"].astype(float), part["mean_test_score"], "o-", label=f"{epochs} epochs"
+        part["param_classify__C"].astype(float),
+        part["mean_test_score"],
+        "o-",
+        label=f"{epochs} epochs",
     )
 ax.plot([40] * len(scores), scores, "o", color="0.75")
 ax.plot(40, sum(scores) / len(scores), "D", color="C3", label="best, on unseen people")
@@ -78,5 +81,5 @@ print(f"in the search {search.best_score_:.2f}, on unseen people {sum(scores) / 
 # differ much and there are few. Part is the choice: the best of six candidates was lucky as well
 # as good. Report the score of the people whom the search did not see.
 #
-# :func:`~physio_ssl.evaluation.leave_subjects_out` does both at once, with ``search=``: each person is
-# tested with settings that were chosen on the others.
+# :func:`~physio_ssl.evaluation.leave_subjects_out` does both at once, with ``search=``: each person
+# is tested with settings that were chosen on the others.

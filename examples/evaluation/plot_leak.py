@@ -2,9 +2,9 @@
 How much does a leak flatter?
 =============================
 
-Shuffled windows put the same people, and even the same seconds, into training and test. How high can
-the score get that way? We ask on people for whom there is nothing to find: stress changes none of
-their signals. An honest score is one half.
+Shuffled windows put the same people, and even the same seconds, into training and test. How high
+can the score get that way? We ask on people for whom there is nothing to find: stress changes none
+of their signals. An honest score is one half.
 """
 
 # %%
@@ -56,8 +56,8 @@ plt.show()
 #
 # Ask before you believe
 # ----------------------
-# :func:`~physio_ssl.leakage.audit_leakage` looks at the split and the model, and says what is wrong.
-# By default a leak is an error; here we only want to read it.
+# :func:`~physio_ssl.leakage.audit_leakage` looks at the split and the model, and says what is
+# wrong. By default a leak is an error; here we only want to read it.
 
 for cv in (shuffled, by_person):
     report = audit_leakage(windows, cv, model, transductive=True, on_leak="record")

@@ -106,9 +106,9 @@ ax.set_ylabel("AUROC of a held-out person")
 plt.show()
 
 # %%
-# Features do no better than chance: mean, deviation and heart rate are the same forwards and backwards.
-# The untrained network sees some of the shape, as random filters do. With pre-training nearly every
-# person gains, with each of the three seeds.
+# Features do no better than chance: mean, deviation and heart rate are the same forwards and
+# backwards. The untrained network sees some of the shape, as random filters do. With pre-training
+# nearly every person gains, with each of the three seeds.
 #
 # The task fits the difference here, which was made for it. On your own signals, compare tasks: see
 # the guide on which task suits which signal, and the results pages for scores on real recordings.

@@ -69,10 +69,12 @@ print(shared.X, embedding.shape)
 figure, ax = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
 ax.axline((0, 0), slope=1, color="0.7")
 ax.plot(expected.ravel(), embedding.ravel(), ".", markersize=3)
-ax.set(xlabel="embedding, recorded at 64 Hz", ylabel="embedding, recorded at 128 Hz", aspect="equal")
+ax.set(
+    xlabel="embedding, recorded at 64 Hz", ylabel="embedding, recorded at 128 Hz", aspect="equal"
+)
 plt.show()
 print(f"correlation {np.corrcoef(expected.ravel(), embedding.ravel())[0, 1]:.4f}")
 
 # %%
-# It does not: what came in at 128 Hz is embedded as the same signal at 64 Hz. A signal that is too slow
-# for the encoder is refused instead, as no resampling can bring back what was not recorded.
+# It does not: what came in at 128 Hz is embedded as the same signal at 64 Hz. A signal that is too
+# slow for the encoder is refused instead, as no resampling can bring back what was not recorded.

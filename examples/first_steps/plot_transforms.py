@@ -3,8 +3,8 @@ What do signal transforms do to a pulse?
 ========================================
 
 Many pretext tasks change a window and ask the network about the change. A change that it should
-notice must be visible, and one that it should ignore must not destroy what you want to know. So look
-at them first, on your own signals.
+notice must be visible, and one that it should ignore must not destroy what you want to know. So
+look at them first, on your own signals.
 """
 
 # %%
@@ -87,6 +87,6 @@ for name, change in sorted(moved.items(), key=lambda item: item[1]):
     print(f"{name:14} {change:5.1f}")
 
 # %%
-# Noise, a warped amplitude and reversal keep heart rate. Permutation moves it a little, by the beats
-# that it cuts in two. ``CropResize`` stretches a part of the window to its full length, and with it
-# every beat: a network that learns to ignore it forgets heart rate.
+# Noise, a warped amplitude and reversal keep heart rate. Permutation moves it a little, by the
+# beats that it cuts in two. ``CropResize`` stretches a part of the window to its full length, and
+# with it every beat: a network that learns to ignore it forgets heart rate.

@@ -3,8 +3,8 @@ How does a recording become windows?
 ====================================
 
 A recording is long, and each of its signals has its own sampling rate. A model takes windows: short
-pieces of equal length, with the label and the person of each. Here we make windows of one
-recording and look at them.
+pieces of equal length, with the label and the person of each. Here we make windows of one recording
+and look at them.
 """
 
 # %%

@@ -2,9 +2,9 @@
 What does a transformer attend to?
 ==================================
 
-A transformer mixes tokens, pieces of a window, by weights that it computes: its attention. Attention
-is easy to draw and easy to over-read. So we plant something in windows, and look whether the
-attention moves there, compared with a network that was not trained.
+A transformer mixes tokens, pieces of a window, by weights that it computes: its attention.
+Attention is easy to draw and easy to over-read. So we plant something in windows, and look whether
+the attention moves there, compared with a network that was not trained.
 """
 
 # %%
@@ -24,7 +24,9 @@ from physio_ssl.pretext import TransformRecognition
 from physio_ssl.transforms import TimeMask
 
 preprocessor = wristband_preprocessor(duration=30, output_sampling_rate=8, modalities=("bvp",))
-corpus = preprocessor.make_windows(simulate_wristband(20, signals=("bvp",), random_state=1), step=10)
+corpus = preprocessor.make_windows(
+    simulate_wristband(20, signals=("bvp",), random_state=1), step=10
+)
 people = preprocessor.make_windows(simulate_wristband(6, signals=("bvp",), random_state=0), step=30)
 encoder = SSLEncoder(
     pretext=TransformRecognition([TimeMask(0.15)]),
@@ -81,3 +83,9 @@ plt.show()
 
 for name, weights in shown.items():
     print(f"{name:12} {weights[:, 12:15].sum(axis=1).mean():.0%} of the attention on the gap")
+
+# %%
+# After training, almost all of the attention goes to the gap: a tenth of the window, and what the
+# task asks for. The untrained network spreads it evenly. So attention can show what a task made
+# the network look for. It does not show why a window was classified as it was: other tasks draw
+# other maps on the same signal, and what lies in the tokens matters as much as their weights.

@@ -3,8 +3,8 @@ How can a network beat the features that it learned from?
 =========================================================
 
 In feature prediction, a network sees a distorted window and predicts the features of the clean one.
-It learns from hand-crafted features, so why should it know more than they do? Because it had to find
-the heartbeats where the features' own beat detector fails.
+It learns from hand-crafted features, so why should it know more than they do? Because it had to
+find the heartbeats where the features' own beat detector fails.
 """
 
 # %%

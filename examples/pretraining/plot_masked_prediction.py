@@ -1,10 +1,10 @@
 """
-Filling in a masked ECG
-=======================
+Can a network fill in a masked ECG?
+===================================
 
 In the pretext task of Vazquez-Rodriguez et al. (2022) about half of the samples are hidden, and the
-network learns to predict them. To put a heartbeat where it belongs, it has to know the
-rhythm. Here it learns the rhythm of simulated people; the same lines work on real recordings.
+network learns to predict them. To put a heartbeat where it belongs, it has to know the rhythm. Here
+it learns the rhythm of simulated people; the same lines work on real recordings.
 """
 
 # %%
@@ -48,7 +48,7 @@ windows
 # %%
 # Pre-train
 # ---------
-# With tokens of 16 samples and a narrow network this takes a minute or less. The published
+# With tokens of 16 samples and a narrow network this takes half a minute. The published
 # network has one token per sample, and is 256 wide.
 
 known = np.isin(windows.groups, ["P10", "P11"], invert=True)
@@ -63,7 +63,6 @@ encoder = SSLEncoder(
     lr=2e-3,
     callbacks__lr_schedule__warmup=0.1,
     random_state=0,
-    n_threads=2,
 ).fit(windows.select(known).X)
 
 plt.plot(range(1, 13), encoder.history_[:, "train_error_ecg"], "o-")

@@ -282,8 +282,8 @@ def simulate_wristband(
     confound : {"order", "temperature", None}, default=None
         What else tells the stages. "order": rest always comes first, and under the band
         conductance doubles and skin warms by 1 degree Celsius from start to end, so that time
-        tells the stages, most of all with ``n_blocks=1``. "temperature": the room is 1 degree Celsius warmer
-        during stress, which the sensor follows within a minute.
+        tells the stages, most of all with ``n_blocks=1``. "temperature": the room is 1 degree
+        Celsius warmer during stress, which the sensor follows within a minute.
 
     Returns
     -------
