@@ -43,7 +43,7 @@ HEAD = {  # chosen while looking at WESAD
     "max_epochs": 2,
     "min_steps": 0,
     "batch_size": 64,
-    "head__hidden_size": 256,
+    "head__hidden_sizes": (256,),
     "head__dropout": 0.7,
     "random_state": 0,
 }

@@ -50,7 +50,11 @@ def best_test_epoch(models, windows, *, transductive=False, random_state=0, n_jo
 
 @threadpool_limits.wrap(1)  # the same bits, whatever n_jobs
 def score_best_epoch(name, model, windows, fold, split, random_state):
-    """Train on one side of a split, and return the record of the best epoch on the other."""
+    """Train on one side of a split, and return the record of the best epoch on the other.
+
+    ``accuracy_by_epoch`` is that of all epochs, in order; the last one is not chosen on the test
+    subject.
+    """
     (train, test), X, y, groups = split, windows.X, windows.y, windows.groups
     model = clone(model)
     set_seeds(model, find_unset_seeds(model), derive_seed(random_state, fold, 0))
@@ -68,6 +72,7 @@ def score_best_epoch(name, model, windows, fold, split, random_state):
     probability[:, np.searchsorted(classes, net.classes_)] = epochs.probability_[best]
     scores = score(y[test], classes[probability.argmax(axis=1)], probability, classes)
     scores |= {"accuracy": float(accuracies[best]), "epoch": best + 1}
+    scores["accuracy_by_epoch"] = [float(accuracy) for accuracy in accuracies]
     return {"estimator": name, "fold": fold, "subject": str(groups[test][0]), **scores}
 
 

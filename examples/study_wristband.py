@@ -73,7 +73,7 @@ def main():
             run(task, name, make_models(encoder, options), windows, recordings, options)
         if number == 0 and (options.published or options.only_published):
             apart = name_subjects(cut(recordings, classes, DURATION), data_set)
-            nets = make_nets(encoder, options)
+            nets = make_nets(encoder, get_training(options))
             del nets["S supervised"]
             compare_protocols(task, name, nets, windows, apart, options)
 
@@ -150,17 +150,20 @@ def name_subjects(windows, data_set):
 
 def make_models(encoder, options):
     probe = make_pipeline(FrozenEstimator(encoder), LinearProbe())
-    return {PROBE: probe, **make_nets(encoder, options)}
+    return {PROBE: probe, **make_nets(encoder, get_training(options))}
 
 
-def make_nets(encoder, options):
+def get_training(options):
+    return {"max_epochs": options.epochs, "class_weight": "balanced"}
+
+
+def make_nets(encoder, training, **tuning):
     """Return the head of Wu et al. on the untrained, the frozen and the fine-tuned network."""
     frozen = FrozenEstimator(encoder)
-    settings = {"max_epochs": options.epochs, "class_weight": "balanced"}
     return {
-        "S supervised": SSLClassifier(frozen, mode="supervised", **settings),
-        "F frozen": make_pipeline(frozen, HeadClassifier(**settings)),
-        "T fine-tuned": SSLClassifier(frozen, mode="fine_tuned", **settings),
+        "S supervised": SSLClassifier(frozen, mode="supervised", **training),
+        "F frozen": make_pipeline(frozen, HeadClassifier(**training)),
+        "T fine-tuned": SSLClassifier(frozen, mode="fine_tuned", **training, **tuning),
     }
 
 

@@ -22,6 +22,7 @@ _PUBLIC_NAMES = {
     "Windows": "windows",
     "concatenate_windows": "windows",
     "corpus_weights": "windows",
+    "describe": "quality",
     "fit_resumable": "persistence",
     "load_encoder": "persistence",
     "load_wu2023": "published.wu2023",

@@ -1,7 +1,8 @@
-"""Files that are written as a whole or not at all; leaf."""
+"""Files and folders that are written as a whole or not at all; leaf."""
 
 import os
 import secrets
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,3 +45,28 @@ def naming(path):
         if error.errno is None or error.filename is not None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def new_folder(folder):
+    """Yield a folder that gets its name once all is written, and is removed on an error."""
+    if folder.exists() or folder.is_symlink():
+        raise FileExistsError(f"The folder must be new, but {folder} exists.")
+    part = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.part")
+    part.mkdir()
+    try:
+        yield part
+        if folder.exists():  # by another process; one that comes even later fails to rename
+            raise FileExistsError(f"{folder} was written by another process in the meantime.")
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part)
+        raise
+
+
+@contextmanager
+def new_file(path):
+    """Yield a new file that is on disk afterwards."""
+    with naming(path), path.open("xb") as file:
+        yield file
+        flush(file)

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
 from types import MappingProxyType
 
 import numpy as np
 
 from ._check import check_list, check_sampling_rate, check_windows, has_modalities
+from .interchange.dataframe import from_dataframe, to_dataframe
+from .interchange.mne import from_mne, to_mne
 
 _MOST_CHANNELS = 32  # of a signal that is shorter than it is wide; more were transposed
 
@@ -265,6 +268,16 @@ class Recording:
         return min(
             signal.shape[-1] / self.sampling_rate[name] for name, signal in self.signals.items()
         )
+
+    from_dataframe = classmethod(from_dataframe)
+    to_dataframe = to_dataframe
+    from_mne = classmethod(from_mne)
+    to_mne = to_mne
+
+    def plot(self, signals=None, *, quality=True, ax=None):
+        """Draw signals, annotations, gaps and quality: ``RecordingDisplay.from_recording``."""
+        display = import_module(f"{__package__}.plotting").RecordingDisplay  # imports matplotlib
+        return display.from_recording(self, signals, quality=quality, ax=ax)
 
     def annotate(self, onset, duration, description, *, clock="recording"):
         """Return a new recording with events or stages added to its annotations.

@@ -8,6 +8,7 @@ from .functional import bandpass, is_constant
 
 QRS_BAND = (8.0, 25.0)  # Hz; T waves lie below, most noise of muscles above
 PULSE_BAND = (0.5, 8.0)  # Hz, that of NeuroKit2's ppg_clean
+WRIST_BAND = (0.6, 4.0)  # Hz, in which beats of a moving wrist are found
 LOWEST_ECG_RATE = 64.0  # Hz, which holds the band of QRS complexes with room to spare
 ECG_HEART_RATES = (30.0, 220.0)  # beats per minute
 
@@ -93,7 +94,10 @@ def find_pulse_beats(pulse, sampling_rate):
 
 
 def find_wrist_beats(pulse, usual, sampling_rate):
-    """Find the beats in a filtered recording (n_times,) of root mean square ``usual`` around."""
+    """Find the beats in a recording (n_times,), filtered to ``WRIST_BAND``.
+
+    ``usual`` is its root mean square around each sample.
+    """
     relative = np.clip(pulse / usual, -3, 3)
     distance = max(1, round(PLAUSIBLE["wrist"]["limits"][0] * sampling_rate))
     peaks, _ = find_peaks(relative, distance=distance, prominence=_LEAST_PROMINENCE)

@@ -75,6 +75,9 @@ RECORDINGS = [
     for s in ("S1", "S2", "S3", "S4")
 ]
 STAGED = Recording({"bvp": RNG.normal(size=128)}, {"bvp": 8}, "S1", STAGES)
+FRAME = pd.DataFrame(
+    {"bvp": RNG.normal(size=128)}, pd.date_range("2026", periods=128, freq="125ms")
+)
 RATED = {"time": np.arange(16.0), "arousal": np.arange(16.0)}
 SMALL = {"module__d_model": 8, "max_epochs": 1, "random_state": 0}
 MODEL = LogisticRegression()
@@ -252,6 +255,10 @@ CASES = {
         Recording,
         {"signals": {"bvp": X[:1]}, "sampling_rate": {"bvp": 8}, "subject": "S1"},
     ),
+    "Recording.from_dataframe": (Recording.from_dataframe, {"df": FRAME, "subject": "S1"}),
+    "Recording.to_dataframe": (STAGED.to_dataframe, {}),
+    "Recording.from_mne": (Recording.from_mne, {"raw": STAGED.to_mne()}),
+    "Recording.to_mne": (STAGED.to_mne, {}),
     "make_windows": (ps.make_windows, {"recordings": RECORDINGS, "duration": 8}),
     "StageLabels": (
         partial(assign, StageLabels),
@@ -286,6 +293,15 @@ CASES = {
         {"windows": ps.make_windows(ECG_RECORDING, 4), "recordings": [ECG_RECORDING]},
     ),
     "find_poor_ecg": (quality.find_poor_ecg, {"X": ECG, "sampling_rate": 128}),
+    "find_poor_ppg": (quality.find_poor_ppg, {"X": ECG, "sampling_rate": 128}),
+    "find_poor_eda": (quality.find_poor_eda, {"X": X, "sampling_rate": 8, "temp": X}),
+    "describe": (ps.describe, {"recordings": RECORDINGS}),
+    "measure_quality": (quality.measure_quality, {"recording": RECORDINGS[0]}),
+    "add_quality": (quality.add_quality, {"windows": WINDOWS, "recordings": RECORDINGS}),
+    "drop_poor": (
+        quality.drop_poor,
+        {"windows": quality.add_quality(WINDOWS, RECORDINGS), "least": {"bvp": 0.0}},
+    ),
     "MaskedPrediction": (partial(train_on, pretext.MaskedPrediction), {"mask_length": 4}),
     "StatisticsPrediction": (partial(train_on, pretext.StatisticsPrediction), {"mask_length": 4}),
     "RecordingContrast": (partial(train_on, pretext.RecordingContrast), {"windows": WINDOWS}),
@@ -309,7 +325,10 @@ CASES = {
         partial(train, networks.ConvEncoder),
         {"n_filters": (4, 8), "kernel_sizes": (2, 1), "pool_size": 1},
     ),
-    "ClassificationHead": (build_head, {"hidden_size": 8, "dropout": 0.1, "standardize": True}),
+    "ClassificationHead": (
+        build_head,
+        {"hidden_sizes": (8, 4), "dropout": 0.1, "standardize": True},
+    ),
     "simulate_wristband": (
         datasets.simulate_wristband,
         {"n_subjects": 1, "n_blocks": 1, "stage_duration": 20.0, "random_state": 0},
@@ -367,6 +386,9 @@ CASES = {
     "EmbeddingDisplay": display(
         plotting.EmbeddingDisplay.from_estimator, encoder=ENCODER, X=X, y=Y, groups=GROUPS
     ),
+    "RecordingDisplay": display(
+        plotting.RecordingDisplay.from_recording, recording=RECORDINGS[0], signals=["bvp"]
+    ),
     "ConfoundsDisplay": display(
         plotting.ConfoundsDisplay.from_report,
         report=evaluation.audit_confounds(TABLE, n_resamples=20),
@@ -374,14 +396,21 @@ CASES = {
     **{
         name: (getattr(datasets, name), {"path": "no folder"})
         for name in datasets.__all__
-        if name.startswith("load_") and name != "load_ascertain"
+        if name.startswith("load_") and name not in ("load_ascertain", "load_csv")
     },
+    "Cache": (datasets.Cache, {"folder": "cache"}),
+    "get_data_home": (datasets.get_data_home, {"data_home": "data"}),
+    "load_csv": (
+        datasets.load_csv,
+        {"path": "no folder", "time": "time", "signals": {"eda": "eda"}},
+    ),
     "load_ascertain": (datasets.load_ascertain, {"path": "no folder", "sampling_rate": 256}),
 }
 # What nobody calls: it has no arguments to try.
 NO_CASE = {
     "TokenNetwork": "an abstract base class: check_network tries its children",
     "Pretext": "an abstract base class: check_pretext tries its children",
+    "Description": "made by describe",
     "ConfoundReport": "made by audit_confounds",
     "Reconstruction": "made by reconstruct_masked",
     "StudyResults": "made by studies",
@@ -389,7 +418,9 @@ NO_CASE = {
     "LeakageReport": "made by audit_leakage",
     "LeakageError": "raised by audit_leakage",
     "LeakKind": "an Enum",
+    "vazquez2022": "a module",
     "wu2023": "a module",
+    **{name: "it downloads" for name in datasets.__all__ if name.startswith("fetch_")},
 }
 # Calls of these train a network or run a study: fewer of their arguments are tried each time.
 SLOW = (

@@ -120,7 +120,7 @@ def test_a_pickled_classifier_predicts_the_same(classifier, X):
 def test_parameters_count_from_the_next_fit(classifier, X):
     classifier = clone(classifier).fit(X, Y)
     before = classifier.predict_proba(X)
-    classifier.set_params(head__hidden_size=4, lr=0.1)
+    classifier.set_params(head__hidden_sizes=(4,), lr=0.1)
     assert_array_equal(classifier.predict_proba(X), before)
     head = classifier.fit(X, Y).module_
     assert getattr(head, "head", head).layers[1].out_features == 4
@@ -219,8 +219,8 @@ def test_several_targets_need_one_model_each():
         ({"class_weight": "heavy"}, "heavy"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1"),
         ({"head__width": 3}, "width"),
-        ({"head__hidden_size": (8, 4)}, r"hidden_size must be a positive .* got \(8, 4\)"),
-        ({"head__hidden_size": 0}, "hidden_size must be a positive integer, got 0"),
+        ({"head__hidden_sizes": 8}, "hidden_sizes must be a list of positive integers, got 8"),
+        ({"head__hidden_sizes": (8, 0)}, "each of hidden_sizes must be a positive .* got 8, 0"),
     ],
 )
 @both
@@ -251,10 +251,20 @@ def network_weights_of(frozen):
 
 
 def test_a_head_may_be_linear():
-    linear = make_head(head__hidden_size=None).fit(FEATURES[:40], Y[:40])
+    linear = make_head(head__hidden_sizes=()).fit(FEATURES[:40], Y[:40])
     names = [type(layer).__name__ for layer in linear.module_.layers]
     assert names == ["BatchNorm1d", "Linear"]
     assert linear.score(FEATURES[40:], Y[40:]) > 0.9
+
+
+def test_a_head_may_have_several_layers():
+    settings = {"head__hidden_sizes": (64, 32), "head__batch_norm": False}
+    head = make_head(**settings, lr=0.01).fit(FEATURES[:40], Y[:40])
+    layers = list(head.module_.layers)[1:]
+    kinds = [type(layer).__name__ for layer in layers]
+    assert kinds == [*["Linear", "ReLU", "Dropout"] * 2, "Linear"]
+    assert [layers[i].out_features for i in (0, 3, 6)] == [64, 32, 2]
+    assert head.score(FEATURES[40:], Y[40:]) > 0.9
 
 
 @pytest.mark.parametrize("windows", [X, X["bvp"]])
@@ -403,7 +413,11 @@ def test_the_encoder_can_have_its_own_learning_rate():
 
 
 def test_it_works_in_a_search_by_subject():
-    grid = {"head__hidden_size": [4, 8], "lr": [1e-3], "mode": ["fine_tuned", "supervised"]}
+    grid = {
+        "head__hidden_sizes": [(4,), (8, 4)],
+        "lr": [1e-3],
+        "mode": ["fine_tuned", "supervised"],
+    }
     classifier = make_classifier(min_steps=5, max_epochs=1)
     search = GridSearchCV(classifier, grid, cv=GroupKFold(3), error_score="raise")
     search.fit(X, Y, groups=GROUPS)

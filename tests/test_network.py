@@ -167,13 +167,34 @@ def test_sizes_that_do_not_fit_are_refused():
             ({name: size}, f"{name} must be .*positive integer, got {size}")
             for name in ("d_model", "n_heads", "n_layers", "n_filters", "kernel_size", "n_blocks")
             for size in (0, -1, 2.0)
-            if (name, size) != ("n_layers", 0)  # tokens that do not attend
+            # tokens that do not attend, or samples without a TCN
+            if (name, size) not in [("n_layers", 0), ("n_blocks", 0)]
         ),
         ({"token_size": {"eda": 4}}, "token_size .* got .*'eda': 4"),
         ({"dropout": 1.0}, "dropout .* got 1.0"),
+        ({"norm": "group"}, "norm must be 'layer' or 'batch', got 'group'"),
     ]:
         with pytest.raises(ValueError, match=match):
             make_network(**kwargs)
+
+
+def test_without_tcn_a_token_is_a_projection_of_its_own_samples():
+    network = make_network(n_blocks=0, n_layers=0, token_size=6)
+    assert network.receptive_field == 1
+    x = make_signals()
+    before = network.tokens(**x)["bvp"]
+    x["bvp"][:, :, :6] = x["bvp"][:, :, :6].mean()
+    after = network.tokens(**x)["bvp"]
+    assert torch.equal(after[:, 1:], before[:, 1:])
+    assert not torch.equal(after[:, 0], before[:, 0])
+
+
+def test_batch_norm_is_over_all_tokens_of_a_batch():
+    network = make_network(norm="batch", token_size=1, d_model=8, dropout=0.0).train()
+    tokens = network.tokens(**make_signals(n_windows=40))  # more than fit in the cache
+    x = torch.cat(list(tokens.values()), dim=1).flatten(0, 1)
+    assert_allclose(x.mean(0).detach(), 0, atol=1e-5)
+    assert_allclose(x.std(0, correction=0).detach(), 1, atol=1e-3)
 
 
 def test_attention_in_half_precision_is_the_same_to_its_precision():
@@ -195,6 +216,7 @@ def make_networks():
     return [
         MultimodalTransformer(*two, d_model=8),
         MultimodalTransformer(*two, d_model=8, modality_dropout=0.5, token_size=7),
+        MultimodalTransformer(*two, d_model=8, norm="batch", n_blocks=0, token_size=7),
         ConvEncoder(*two, n_filters=(4, 8), kernel_sizes=(8, 4)),
         ConvEncoder(*one, n_filters=(4,), kernel_sizes=(8,)),
         *(ECGTransformer(*one, embedding=kind, **small) for kind in ("cls", "mean", "max", "last")),

@@ -561,3 +561,18 @@ def test_real_wristband_recordings_become_z_scores_with_labels(data_folder):
     )
     assert windows.X["bvp"].shape[1:] == (1, 240)
     assert set(windows.y) == {0, 1}
+
+
+@pytest.mark.parametrize("name, lowest", [("bvp", 4), ("eda", 1), ("temp", 1)])
+def test_the_wristband_preprocessor_takes_slow_signals_that_hold_enough(name, lowest):
+    rates = {"bvp": 64, "eda": 4, "temp": 4}
+    wristband_preprocessor().transform(record(**rates | {name: lowest}))
+    with pytest.raises(ValueError, match=rf"{name}.* at least {lowest} Hz, .* lacks frequencies"):
+        wristband_preprocessor().transform(record(**rates | {name: lowest / 2}))
+
+
+def test_the_wristband_preprocessor_refuses_a_pulse_of_10_hz_for_a_network_of_64():
+    preprocessor = wristband_preprocessor(output_sampling_rate=64)
+    preprocessor.transform(record(bvp=20, eda=4, temp=1))
+    with pytest.raises(ValueError, match="at least 20 Hz, got 10 Hz"):
+        preprocessor.transform(record(bvp=10, eda=4, temp=1))

@@ -6,14 +6,22 @@ import numpy as np
 import pytest
 import test_amigos
 import test_ascertain
+import test_bids
+import test_case
 import test_cinc2017
 import test_dreamer
 import test_eegmat
 import test_empatica
+import test_exam_stress
+import test_k_emocon
+import test_nurse_stress
 import test_physionet
+import test_ppg_dalia
 import test_pspm
 import test_stress_predict
+import test_swell
 import test_wesad
+import test_wise
 
 from physio_ssl import datasets
 
@@ -28,6 +36,11 @@ def write_ascertain(folder):
         test_ascertain.write(folder, test_ascertain.table(), subject)
 
 
+def write_case(folder):
+    for subject in ("sub_10", "sub_2"):
+        test_case.write(folder, subject)
+
+
 def write_corpus(folder):
     for subject, seconds in [("15", 10), ("5C", 20)]:
         test_empatica._write(folder / subject / "monday", test_empatica._files(seconds))
@@ -36,6 +49,11 @@ def write_corpus(folder):
 def write_drivedb(folder):
     for name in ("drive05", "drive17a", "drive17b"):
         test_physionet._write(folder, name)
+
+
+def write_k_emocon(folder):
+    for subject in ("10", "9"):
+        test_k_emocon.write(folder, subject)
 
 
 def write_pspm(folder):
@@ -59,6 +77,8 @@ def write_wesad(folder):
 READERS = {  # how to write the files of a data set, its subjects, and what else a reader needs
     "load_amigos": (write_amigos, ["P01", "P02"], {}),
     "load_ascertain": (write_ascertain, ["P01", "P02"], {"sampling_rate": test_ascertain.RATE}),
+    "load_bids_physio": (test_bids.write, ["sub-01", "sub-10"], {}),
+    "load_case": (write_case, ["sub_2", "sub_10"], {}),
     "load_cinc2017": (
         lambda folder: test_cinc2017._write_zip(folder, test_cinc2017._files()),
         ["A00001", "A00002", "A00003", "A00004"],
@@ -72,9 +92,23 @@ READERS = {  # how to write the files of a data set, its subjects, and what else
         {},
     ),
     "load_empatica_corpus": (write_corpus, ["15", "5C"], {}),
+    "load_k_emocon": (write_k_emocon, ["9", "10"], {}),
+    "load_exam_stress": (test_exam_stress.write, ["S1", "S10"], {}),
+    "load_nurse_stress": (test_nurse_stress.write, ["15", "5C"], {}),
+    "load_ppg_dalia": (test_ppg_dalia.write, ["S3", "S10"], {}),
     "load_pspm": (write_pspm, ["a", "b"], {}),
     "load_stress_predict": (write_stress_predict, ["S02", "S10"], {}),
+    "load_swell": (
+        lambda folder: test_swell.write(folder, ["pp10", "pp9"]),
+        ["pp9", "pp10"],
+        {},
+    ),
     "load_wesad": (write_wesad, ["S2", "S10"], {}),
+    "load_wise": (test_wise.write, ["S01", "f02"], {}),
+}
+SINGLE = {  # these read one recording
+    *("load_biosppy", "load_csv", "load_edf", "load_embraceplus", "load_empatica"),
+    *("load_opensignals", "load_wfdb", "load_xdf"),
 }
 every_reader = pytest.mark.parametrize("name", READERS)
 
@@ -90,9 +124,8 @@ def read(name, tmp_path):
 
 
 def test_every_reader_of_a_data_set_is_here():
-    single = {"load_biosppy", "load_empatica", "load_wfdb"}  # these read one recording
     readers = {name for name in datasets.__all__ if name.startswith("load_")}
-    assert readers - single == set(READERS)
+    assert readers - SINGLE == set(READERS)
 
 
 def test_readers_have_one_signature():

@@ -14,10 +14,13 @@ PACKAGE = Path(physio_ssl.__file__).parent
 # what is listed for it.
 LEVELS = [
     {"_check", "_files"},
+    {"_timestamps"},
+    {"interchange"},
     {"containers"},
     {"functional"},
     {"windows", "heartbeats"},
-    {"compose", "datasets", "features", "preprocessing", "quality", "transforms"},
+    {"quality"},
+    {"compose", "datasets", "features", "preprocessing", "transforms"},
     {"networks"},
     {"pretext"},
     {"training"},

@@ -4,23 +4,57 @@ import csv
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy._core.multiarray import _reconstruct
 
+from physio_ssl import StageLabels, make_windows
 from physio_ssl.datasets import load_empatica, load_wesad
 
 E4_START = 1495437325  # of S2, whose chest device started 1413.7656 s later
 CHEST_START = 1413.7656
 SECONDS = 1700
-QUEST = """# Subj;S2;;;;
+PANAS = "# PANAS" + 12 * ";1;5"
+QUEST = f"""# Subj;S2;;;;
 # ORDER;Base;TSST;Medi 1;Fun;Medi 2;sRead;;
 # START;0.30;1;1.4;2.2;3;3.5;;
 # END;1;1.3;2.10;2.50;3.3;4.1;;
 ;;;;;;;;
-# PANAS;1;1;3;2;1;3;1;1
+{PANAS};;
+{PANAS};2;3
+{PANAS};;
+{PANAS};;
+{PANAS};;
+# STAI;3;2;1;4;2;3;;
+# STAI;1;3;2;1;3;1;;
+# STAI;4;1;1;4;2;4;;
+# STAI;3;1;1;3;1;4;;
+# STAI;4;1;1;4;1;Nan;;
+# DIM;7;2;;
+# DIM;5;9;;
+# DIM;7;2;;
+# DIM;8;1;;
+# DIM;7;2;;
+# SSSQ;5;5;4;4;3;1;;
 """
+README = """### Personal information ###
+Age: 27
+Height (cm): 175
+Weight (kg): 80.5
+Gender: female
+Dominant hand: left
+
+### Study pre-requisites ###
+Did you drink coffee today? YES
+Did you drink coffee within the last hour? NO
+Are you a smoker? NO
+
+### Additional notes ###
+Subject felt rather cold.
+"""
+CHEST = ("chest_acc", "chest_ecg", "chest_eda", "chest_emg", "chest_resp", "chest_temp")
 _MEANS = {"EDA": 10, "TEMP": 30}  # of the wrist, in microsiemens and degrees Celsius
 DESCRIPTIONS = ["baseline", "stress", "meditation", "amusement", "meditation"]
 
@@ -166,6 +200,84 @@ def test_pickle_goes_before_the_export_unless_another_source_is_chosen(exported)
     _write_pickle(exported / "S2", _pickled())
     for source, duration in [("auto", 30), ("pkl", 30), ("e4", SECONDS)]:
         assert load_wesad(exported, source=source)[0].duration == duration
+
+
+def test_self_reports_are_metadata_by_scale_and_condition(exported):
+    metadata = load_wesad(exported)[0].metadata
+    conditions = ["baseline", "stress", "meditation 1", "amusement", "meditation 2"]
+    for scale in ("panas", "stai", "sam"):
+        assert list(metadata[scale]) == conditions
+    assert metadata["panas"]["baseline"]["active"] == 1
+    assert metadata["panas"]["baseline"]["sad"] == 5
+    assert {name: len(answers) for name, answers in metadata["panas"].items()} == {
+        **dict.fromkeys(conditions, 24),
+        "stress": 26,
+    }
+    assert metadata["panas"]["stress"]["irritated"] == 3
+    assert metadata["stai"]["stress"]["nervous"] == 3
+    assert np.isnan(metadata["stai"]["meditation 2"]["pleasant"])
+    assert metadata["sam"]["stress"] == {"valence": 5, "arousal": 9}
+    assert metadata["sssq"]["stress"]["concerned about impression"] == 1
+
+
+def test_person_is_metadata(exported):
+    (exported / "S2" / "S2_readme.txt").write_text(README)
+    person = {k: v for k, v in load_wesad(exported)[0].metadata.items() if type(v) is not dict}
+    assert person == {
+        **{"age": 27, "height": 175, "weight": 80.5, "gender": "female", "dominant_hand": "left"},
+        **{"coffee_today": True, "coffee_last_hour": False, "smoker": False},
+        "notes": "Subject felt rather cold.",
+    }
+
+
+def test_both_sources_have_the_same_metadata(exported):
+    (exported / "S2" / "S2_readme.txt").write_text(README)
+    _write_pickle(exported / "S2", _pickled())
+    one, other = (load_wesad(exported, source=name)[0].metadata for name in ("pkl", "e4"))
+    assert str(one) == str(other)
+
+
+def test_pickle_alone_has_no_metadata(pickled):
+    assert load_wesad(pickled)[0].metadata == {}
+
+
+@pytest.mark.parametrize(
+    "old, new, scale",
+    [
+        ("# DIM;5;9", "# DIM;5;10", "DIM"),
+        ("# DIM;5;9", "# DIM;5", "DIM"),
+        ("# DIM;5;9", "", "DIM"),
+        ("# STAI;4;1", "# STAI;5;1", "STAI"),
+        ("# SSSQ;5", "# SSSQ;yes", "SSSQ"),
+        (";2;3", ";2", "PANAS"),
+    ],
+)
+def test_answers_that_do_not_fit_their_scale_are_left_out(tmp_path, old, new, scale):
+    _write_export(tmp_path / "S2", quest=QUEST.replace(old, new, 1))
+    with pytest.warns(UserWarning, match=f"Answers to {scale} in .*S2_quest.csv .* left out"):
+        metadata = load_wesad(tmp_path)[0].metadata
+    kept = {"panas", "stai", "sam", "sssq"} - {"sam" if scale == "DIM" else scale.lower()}
+    assert set(metadata) == kept
+
+
+def test_number_of_a_person_that_is_none_is_refused(exported):
+    (exported / "S2" / "S2_readme.txt").write_text(README.replace("27", "young"))
+    with pytest.raises(ValueError, match=r"Age: in .*S2_readme.txt must be a number, got 'young'"):
+        load_wesad(exported)
+
+
+def test_signals_of_the_chest_keep_the_units_of_the_pickle(tmp_path):
+    content, n_times = _pickled(), 30 * 700
+    chest = {"ACC": 1, "ECG": 0.5, "EDA": 5, "EMG": 0.01, "Resp": 3, "Temp": 34}  # g, mV, uS, ...
+    content["signal"]["chest"] = {
+        key: np.full((n_times, 3 if key == "ACC" else 1), value) for key, value in chest.items()
+    }
+    _write_pickle(tmp_path / "S2", content)
+    (recording,) = load_wesad(tmp_path, signals=CHEST)
+    for name, value in zip(CHEST, chest.values(), strict=True):
+        assert recording.signals[name].shape == (1, 3 if name == "chest_acc" else 1, n_times)
+        np.testing.assert_allclose(recording.signals[name], value)
+        assert recording.sampling_rate[name] == 700
 
 
 class _Exploit:
@@ -388,3 +500,42 @@ def test_both_sources_have_the_same_signals(real_export, real_pickle):
         first = int(np.ceil(delay * real_pickle.sampling_rate[name] - 0.1))  # both round up
         cut = real_export[0].signals[name][..., first : first + expected.shape[-1]]
         np.testing.assert_array_equal(cut, expected)
+
+
+def test_both_sources_give_the_same_windows(real_export, real_pickle):
+    """Cut the longer export to the time of the pickle, and compare labels and samples."""
+    exported = real_export[0]
+    shift = exported.annotations["onset"] - real_pickle.annotations["onset"]
+    delay = np.median(shift)
+    first = {name: round(delay * rate) for name, rate in exported.sampling_rate.items()}
+    signals = {name: x[..., first[name] :] for name, x in exported.signals.items()}
+    annotations = {**exported.annotations, "onset": exported.annotations["onset"] - delay}
+    cut = replace(exported, signals=signals, annotations=annotations)
+    labels = StageLabels({"baseline": 0, "stress": 1, "amusement": 2})
+    one, other = (make_windows(r, 60, 10, labels=labels) for r in (real_pickle, cut))
+    assert one.y.tolist() == other.y.tolist()
+    assert one.onset.tolist() == other.onset.tolist()
+    assert set(one.y) == {0, 1, 2}
+    for name in one.X:
+        a, b = one.X[name], other.X[name]
+        shifted = [(a[..., :-1], b[..., 1:]), (a, b), (a[..., 1:], b[..., :-1])]
+        assert any(np.array_equal(*pair) for pair in shifted)
+
+
+def test_everyone_filled_in_the_questionnaires(real_export):
+    conditions = {"baseline", "stress", "meditation 1", "amusement", "meditation 2"}
+    for recording in real_export:
+        metadata = recording.metadata
+        assert metadata["panas"].keys() == metadata["stai"].keys() == conditions
+        assert metadata["sam"].keys() == conditions
+        assert 20 < metadata["age"] < 40 and metadata["gender"] in ("male", "female")
+    missing = sum(
+        np.isnan(answer)
+        for recording in real_export
+        for scale in ("panas", "stai", "sam", "sssq")
+        for answers in recording.metadata[scale].values()
+        for answer in answers.values()
+    )
+    assert missing == 1
+    arousal = [r.metadata["sam"] for r in real_export]
+    assert np.mean([x["stress"]["arousal"] > x["baseline"]["arousal"] for x in arousal]) > 0.8

@@ -107,6 +107,22 @@ def test_a_constant_rating_at_the_threshold_is_of_the_higher_class():
         assert windows.y.tolist() == [1] * 10
 
 
+@pytest.mark.parametrize("n_classes, bins", [(2, [5]), (3, [3.5, 6.5]), (9, range(15, 95, 10))])
+def test_classes_of_equal_width_divide_the_scale(n_classes, bins):
+    labels = RatingLabels.equal_width("arousal", 0.5, 9.5, n_classes)
+    assert_allclose(labels.bins, np.array(bins) / (10 if n_classes == 9 else 1))
+
+
+def test_the_last_rating_holds_for_one_interval():
+    for interval in (0.05, 0.1, 5):
+        time = 0.3 + np.arange(30) * interval
+        annotations = {"time": time, "arousal": np.full(30, 3.0)}
+        recording = make_recording(duration=200, annotations=annotations)
+        onset = time[20] + np.array([0, interval])
+        known = RatingLabels("arousal").assign(recording, onset, 10 * interval)[1]
+        assert known.tolist() == [True, False]
+
+
 def test_windows_beyond_the_ratings_are_dropped():
     windows = make_windows(rated(100), 20, labels=RatingLabels("arousal"))
     assert_array_equal(windows.onset, [0, 20, 40, 60, 80])
@@ -199,6 +215,8 @@ def test_bad_arguments_are_refused(arguments, error, match):
         (lambda: RatingLabels(CLASSES), TypeError, "scale .*'rest'"),
         (lambda: RatingLabels("arousal", bins=[5, 3]), ValueError, r"bins .* \[5, 3\]"),
         (lambda: RatingLabels("arousal", min_coverage=2), ValueError, "min_coverage .* 2"),
+        (lambda: RatingLabels.equal_width("arousal", 5, 5), ValueError, "high must be above low"),
+        (lambda: RatingLabels.equal_width("arousal", 1, 9, 1), ValueError, "n_classes .* got 1"),
     ],
 )
 def test_bad_labels_are_refused(make, error, match):

@@ -1,5 +1,6 @@
 """What several readers need: opening files, naming what was found, parsing and checking numbers."""
 
+import gzip
 import re
 import stat
 import zipfile
@@ -181,11 +182,12 @@ def decode_text(data, path, errors="strict"):
 class Expansion:
     """Counts the bytes that are decompressed from one file, and raises if they are too many."""
 
-    def __init__(self, path):
+    def __init__(self, path, max_bytes=None):
         self.path = path
         size = Path(path).stat().st_size
         self.limit = min(
-            _LIMITS["max_bytes"], max(_ALWAYS_ALLOWED, int(_LIMITS["max_ratio"] * size))
+            max_bytes or _LIMITS["max_bytes"],
+            max(_ALWAYS_ALLOWED, int(_LIMITS["max_ratio"] * size)),
         )
         self.left = self.limit
 
@@ -199,15 +201,22 @@ class Expansion:
             )
         return chunk
 
-    def inflate(self, data):
-        """Return what zlib makes of bytes."""
-        stream, inflated = zlib.decompressobj(), bytearray()
+    def inflate(self, data, wbits=zlib.MAX_WBITS):
+        """Return what zlib makes of bytes; ``wbits`` is that of ``zlib.decompressobj``."""
+        stream, inflated = zlib.decompressobj(wbits), bytearray()
         for start in range(0, len(data), _CHUNK):
             chunk = stream.decompress(data[start : start + _CHUNK], self.left + 1)
             inflated += self.count(chunk)
         if not stream.eof:
             raise ValueError("compressed data is cut off")
         return inflated
+
+
+def read_gzip(path):
+    """Return what a gzip file expands to, which is limited by :func:`file_limits`."""
+    with open_file(path) as file, explain_errors(path, "a gzip file"), gzip.open(file) as data:
+        expansion = Expansion(path)
+        return b"".join(map(expansion.count, iter(lambda: data.read(_CHUNK), b"")))
 
 
 def _find_members(archive, path):
@@ -236,6 +245,19 @@ def _read_member(archive, info, expansion):
     if len(data) != info.file_size:
         raise ValueError(f"it must have {info.file_size} bytes, got {len(data)}")
     return data
+
+
+def unzip(path, folder, max_bytes):
+    """Write the files in a zip file, which expand to at most so many bytes, to a folder."""
+    expansion = Expansion(path, max_bytes)
+    with open_file(path) as data, explain_errors(path, "a zip file"):
+        archive = zipfile.ZipFile(data)
+        for file, info in _find_members(archive, path).items():
+            target = Path(folder, file)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(info) as member, target.open("xb") as copy:
+                for chunk in iter(lambda member=member: member.read(_CHUNK), b""):
+                    copy.write(expansion.count(chunk))
 
 
 @contextmanager

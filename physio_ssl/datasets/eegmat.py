@@ -5,74 +5,26 @@ from pathlib import Path
 import numpy as np
 
 from ..containers import Recording
-from ._common import check_device_rate, explain_errors, import_library, parse_number, read_file
+from ._common import explain_errors
+from .edf import read_edf, read_signal
 from .reading import choose_signals, find_paths, read_subjects
 
 _CONDITIONS = {"1": "rest", "2": "arithmetic"}  # by the number at the end of a file's name
 _PER_MILLIVOLT = {"V": 1e-3, "mV": 1, "uV": 1e3}
-_HEADER = 256  # bytes, for the file and again for each signal
-
-
-def _check_length(data, path):
-    """Raise if the bytes are no EDF file, or fewer or more than its header says."""
-    if len(data) < _HEADER or data[:8].strip() != b"0":
-        raise ValueError(
-            f"{path} must be an EDF file, which starts with 0, got {len(data)} bytes: {data[:8]}."
-        )
-    if data[192:197] == b"EDF+D":
-        raise ValueError(f"{path} must be continuous, got EDF+D, which has gaps in time.")
-
-    def read(start, length, what, kind=int):
-        field = data[start : start + length].decode(errors="replace").strip()
-        return parse_number(field, f"The {what} in the header of {path}", kind)
-
-    n_header = read(184, 8, "size of the header")
-    n_signals, n_records = read(252, 4, "number of signals"), read(236, 8, "number of data records")
-    duration = read(244, 8, "duration of a data record", float)
-    if n_signals < 1 or n_records < 1 or not (np.isfinite(duration) and duration > 0):
-        raise ValueError(
-            f"{path} must have signals and data records of more than 0 s, got {n_signals} signals "
-            f"and {n_records} data records of {duration:g} s."
-        )
-    if n_header != _HEADER * (n_signals + 1):
-        raise ValueError(
-            f"The header of {path} must have {_HEADER * (n_signals + 1)} bytes for {n_signals} "
-            f"signals, got {n_header}."
-        )
-    starts = range(_HEADER + 216 * n_signals, _HEADER + 224 * n_signals, 8)
-    counts = [read(start, 8, "number of samples") for start in starts]
-    n_bytes = _HEADER * (n_signals + 1) + 2 * n_records * sum(counts)
-    if min(counts) < 0 or len(data) != n_bytes:
-        raise ValueError(
-            f"{path} must have {n_bytes} bytes for its header and {n_records} data records of "
-            f"{counts} samples, got {len(data)}: it is cut off or has a wrong header."
-        )
 
 
 def _read_ecg(path):
     """Return the ECG of a file, in mV, and its sampling rate."""
-    edfio = import_library("edfio")
-    data = read_file(path)
-    _check_length(data, path)
     with explain_errors(path, "a file of EEGMAT"):
-        signals = edfio.read_edf(data).signals
+        signals = read_edf(path).signals
         found = [signal for signal in signals if "ECG" in signal.label.upper()]
         if len(found) != 1:
             labels = ", ".join(signal.label for signal in signals)
             raise ValueError(f"it must have one signal with ECG in its label, got {labels}")
-        (signal,) = found
-        ranges = [high - low for low, high in (signal.physical_range, signal.digital_range)]
-        if not np.isfinite(ranges).all() or 0 in ranges:
-            raise ValueError(f"the ECG must have finite ranges that are not 0, got {ranges}")
-        unit = signal.physical_dimension
+        ecg, rate, unit = read_signal(found[0], "the ECG")
         if unit not in _PER_MILLIVOLT:
             raise ValueError(f"the ECG must be in {', '.join(_PER_MILLIVOLT)}, got {unit!r}")
-        rate = check_device_rate(signal.sampling_frequency, "the sampling rate of the ECG")
-        low, high = signal.digital_range
-        if signal.digital.min() < low or signal.digital.max() > high:
-            raise ValueError(f"the digital values of the ECG must lie within {low} to {high}")
-        ecg = signal.data / _PER_MILLIVOLT[unit]
-    return ecg.astype(np.float32), rate
+    return (ecg / _PER_MILLIVOLT[unit]).astype(np.float32), rate
 
 
 def _load_file(subject, path):

@@ -87,7 +87,7 @@ def _read_tags(paths, read, session):
     return np.sort(times)
 
 
-def _annotate_tags(times, start, end, session):
+def annotate_tags(times, start, end, session):
     """Return the tags from start to end, in unix time, as annotations; warn of the others."""
     inside = (times >= start) & (times <= end)
     if not inside.all():
@@ -123,7 +123,7 @@ def read_session(path, signals, subject=None, trim_start=True, with_tags=False):
     annotations = None
     if with_tags:
         end = start + max(x.shape[-1] / rates[name] for name, x in samples.items())
-        annotations = _annotate_tags(times, start, end, session)
+        annotations = annotate_tags(times, start, end, session)
     subject = _name_session(session) if subject is None else subject
     return Recording(samples, rates, subject, annotations, start, start - min(starts.values()))
 

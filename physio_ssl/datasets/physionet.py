@@ -1,14 +1,14 @@
 """Readers of WFDB records, PhysioNet's format, and of its drivers under stress."""
 
 import warnings
-from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 
 from ..containers import Recording
-from ._common import explain_errors, import_library, name_modalities, open_file, read_file
+from ._channels import choose_channels
+from ._common import explain_errors, import_library, open_file, read_file
 from ._wfdb_header import parse_header
 from .reading import choose_signals, find_paths, read_subjects
 
@@ -25,22 +25,10 @@ _DRIVEDB = {
 
 def _choose_channels(header, signals, path):
     """Map the modalities to the indices of their signals in the header."""
-    names = [signal.name for signal in header.signals]
-    if not isinstance(signals, Mapping):
-        known = dict(zip(name_modalities(names, path), names, strict=True))
-        signals = {modality: known[modality] for modality in choose_signals(signals, known)}
-    elif not signals:
-        raise ValueError("signals must name one or more modalities, got none.")
-    chosen = {}
-    for modality, wanted in signals.items():
-        wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-        if not wanted or any(names.count(name) != 1 for name in wanted):
-            raise ValueError(
-                f"{path} must have each signal of {modality!r} once, {wanted}, got {names}. Leave "
-                f"{modality!r} out of signals."
-            )
-        chosen[modality] = [names.index(name) for name in wanted]
-        if len({header.signals[index].samples_per_frame for index in chosen[modality]}) > 1:
+    chosen = choose_channels([signal.name for signal in header.signals], signals, path)
+    for modality, indices in chosen.items():
+        if len({header.signals[index].samples_per_frame for index in indices}) > 1:
+            wanted = [header.signals[index].name for index in indices]
             raise ValueError(f"{modality!r} must have one sampling rate, got {wanted} of {path}.")
     return chosen
 

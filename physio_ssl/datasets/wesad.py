@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,9 @@ import pandas as pd
 from .._check import check_choice
 from ..containers import Recording
 from ._array_pickle import load_array_pickle
-from ._common import decode_text, read_file
 from ._empatica_csv import ACC_UNITS_PER_G
 from ._plausible import check_samples
+from ._wesad_questionnaire import read_blocks, read_metadata
 from .empatica import WRIST_SIGNALS, read_session
 from .reading import choose_signals, find_paths, read_subjects
 
@@ -32,9 +31,6 @@ _SIGNALS = {  # device, name in the pickle, sampling rate in Hz
 }
 _LABEL_VALUES = range(8)  # 0, 5, 6 and 7 are of no condition
 _LABELS = {1: "baseline", 2: "stress", 3: "amusement", 4: "meditation"}
-_CONDITIONS = {"Base": "baseline", "TSST": "stress", "Fun": "amusement"}
-_CONDITIONS |= {"Medi 1": "meditation", "Medi 2": "meditation"}
-_READING = ("bRead", "fRead", "sRead")
 _SHRINKAGE = 10  # s, by which the official labels shrink a condition at both ends
 
 
@@ -93,7 +89,8 @@ def _load_pickled(folder, signals):
         raise ValueError(f"The labels of {path} must mark the conditions {_LABELS}, got {found}.")
     samples = {name: _read_pickled_signal(content, name, path) for name in signals}
     rates = {name: _SIGNALS[name][2] for name in signals}
-    return Recording(samples, rates, folder.name, _annotate(intervals, path))
+    annotations, metadata = _annotate(intervals, path), read_metadata(folder)
+    return Recording(samples, rates, folder.name, annotations, metadata=metadata)
 
 
 @cache
@@ -103,57 +100,17 @@ def _read_clocks():
     return table.sum(axis=1).to_dict()
 
 
-def _parse_minutes(text, path):
-    """Return the seconds in a questionnaire's time: "50.3" is 50 minutes and 30 seconds."""
-    match = re.fullmatch(r"(\d+)(?:\.([0-5]\d?))?", text)
-    if not match:
-        raise ValueError(f"Times in {path} must be like 50.3 for 50 min 30 s, got {text!r}.")
-    return 60 * int(match[1]) + int((match[2] or "0").ljust(2, "0"))
-
-
-def _read_blocks(path):
-    """Return the start, end and name of conditions, in order, on the chest's clock."""
-    rows = {}
-    lines = decode_text(read_file(path), path).splitlines()
-    for line in lines:
-        key, *cells = (cell.strip() for cell in line.lstrip("# ").split(";"))
-        rows.setdefault(key.rstrip(":"), [cell for cell in cells if cell])
-    subject = path.name.removesuffix("_quest.csv")
-    if rows.get("Subj", [subject]) != [subject]:
-        raise ValueError(f"{path} must be of the subject {subject}, got {rows['Subj']} in it.")
-    order, starts, ends = (rows.get(key, []) for key in ("ORDER", "START", "END"))
-    if not len(order) == len(starts) == len(ends) > 0:
-        counts = [len(order), len(starts), len(ends)]
-        raise ValueError(f"Rows ORDER, START and END of {path} must be equally long, got {counts}.")
-    known = (*_CONDITIONS, *_READING)
-    if unknown := [condition for condition in order if condition not in known]:
-        raise ValueError(f"Conditions in {path} must be of {', '.join(known)}, got {unknown}.")
-    if twice := sorted(condition for condition in {*order} if order.count(condition) > 1):
-        raise ValueError(f"{path} must hold each condition once, got {', '.join(twice)} again.")
-    times = [[_parse_minutes(text, path) for text in row] for row in (starts, ends)]
-    blocks = sorted(zip(*times, order, strict=True))
-    for (_, end, first), (start, _, second) in pairwise(blocks):
-        if start < end:
-            raise ValueError(
-                f"Conditions in {path} must not overlap, got {second} from {start} s on, before "
-                f"the end of {first} at {end} s."
-            )
-    return blocks
-
-
 def _read_questionnaire(path):
     """Return the onset, duration and description of conditions, on the chest's clock."""
     intervals = []
-    for start, end, condition in _read_blocks(path):
-        if condition in _READING:
-            continue
+    for start, end, condition in read_blocks(path):
         duration = end - start - 2 * _SHRINKAGE
         if duration <= 0:
             raise ValueError(
                 f"Conditions in {path} must last longer than {2 * _SHRINKAGE} s, got {condition!r} "
                 f"from {start} to {end} s."
             )
-        intervals.append((start + _SHRINKAGE, duration, _CONDITIONS[condition]))
+        intervals.append((start + _SHRINKAGE, duration, re.sub(r" \d", "", condition)))
     return intervals
 
 
@@ -174,7 +131,8 @@ def _load_exported(folder, signals):
                 f"Conditions in {quest} must lie within 0 to {recording.duration:.1f} s, got "
                 f"{description} from {onset:.1f} to {onset + duration:.1f} s."
             )
-    return replace(recording, annotations=_annotate(intervals, quest))
+    annotations, metadata = _annotate(intervals, quest), read_metadata(folder)
+    return replace(recording, annotations=annotations, metadata=metadata)
 
 
 _SOURCES = {"pkl": ("{}.pkl", _load_pickled), "e4": ("{}_E4_Data.zip", _load_exported)}
@@ -205,9 +163,10 @@ def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None)
         Subjects to read, such as ``("S2", "S3")``; None for all.
     signals : sequence of str, default=("bvp", "eda", "temp")
         Signals to read. Of the wrist: "bvp" (arbitrary unit), "eda" (microsiemens), "temp" (degrees
-        Celsius) and "acc" (three channels, in g). Of the chest, in the pickle only, at 700 Hz and
-        in its units: "chest_acc" (three channels), "chest_ecg", "chest_eda", "chest_emg",
-        "chest_resp" and "chest_temp".
+        Celsius) and "acc" (three channels, in g). Of the chest, in the pickle only, at 700 Hz:
+        "chest_acc" (three channels, in g), "chest_ecg" (millivolts), "chest_eda" (microsiemens),
+        "chest_emg" (millivolts), "chest_resp" (percent of the range) and "chest_temp" (degrees
+        Celsius).
     source : {"auto", "pkl", "e4"}, default="auto"
         File to read: ``SX/SX.pkl``, or ``SX/SX_E4_Data.zip`` with ``SX/SX_quest.csv``; "auto" is
         the pickle if there is one. No code in a pickle is run: one that holds more than arrays,
@@ -220,7 +179,8 @@ def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None)
     list of Recording
         One float32 recording for each subject, sorted by number. Annotations are the conditions
         "baseline", "stress", "amusement" and "meditation" (twice). ``start_time`` is None for
-        pickles, which do not have it.
+        pickles, which do not have it. ``metadata`` is what the questionnaire and
+        ``SX/SX_readme.txt`` say, where they are there; see the notes.
 
     Raises
     ------
@@ -229,6 +189,23 @@ def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None)
         than its folder; if a condition is there twice (meditation: three times), conditions overlap
         or a label is not of 0 to 7; if the wristband cannot have measured a value, as in
         :func:`load_empatica`.
+
+    Warns
+    -----
+    UserWarning
+        If answers in the questionnaire are left out of ``metadata`` because they are not as below.
+
+    Notes
+    -----
+    ``metadata`` has the answers to "panas" (26 feelings, 1 not at all to 5 extremely; two of them
+    after stress only), "stai" (6 statements on anxiety, 1 not at all to 4 very much so) and "sam"
+    ("valence" and "arousal", 1 low to 9 high), for each of "baseline", "stress", "amusement",
+    "meditation 1" and "meditation 2", and to "sssq" (6 statements on the task, 1 to 5) for
+    "stress": ``recording.metadata["sam"]["stress"]["arousal"]``. NaN is an answer that was not
+    given, one in all of WESAD. Of the person, it has "age",
+    "height" (cm), "weight" (kg), "gender", "dominant_hand", whether true: "coffee_today",
+    "coffee_last_hour", "sports_today", "smoker", "smoked_last_hour", "ill_today", and the authors'
+    "notes".
 
     References
     ----------

@@ -8,6 +8,7 @@ from scipy.signal import periodogram
 
 from .._check import has_modalities
 from ..heartbeats import LOWEST_ECG_RATE, QRS_BAND
+from ..quality.ppg import measure_purity
 from ..windows import cut_from_recordings
 
 TIME, ORDER, SUBJECT = "time in the recording", "order of conditions", "subject"
@@ -119,7 +120,7 @@ def _grade(x, rate, name, native):
     if name == "eda" and native:
         columns["eda near zero"] = (x < _DRY).mean(axis=-1)
     if name in _PULSES and rate >= 8:
-        columns[f"{name} purity"] = _purity(x, rate)
+        columns[f"{name} purity"] = measure_purity(x, rate)
     if name == "ecg" and rate >= LOWEST_ECG_RATE:
         power = _power(x, rate)
         columns["ecg noise"] = np.log(power(QRS_BAND[1], np.inf) / power(*QRS_BAND))
@@ -152,14 +153,3 @@ def _power(x, rate):
         return density[:, (frequency >= low) & (frequency < high)].sum(axis=-1) + floor
 
     return between
-
-
-def _purity(x, rate):
-    """Return the fraction of power, in 0.6-8 Hz, near the pulse's rate and its double."""
-    frequency, density = periodogram(x, rate, window="hann", axis=-1)
-    total = density[:, (frequency >= 0.6) & (frequency < 8)].sum(axis=-1)
-    pulse = np.where((frequency >= 0.7) & (frequency <= 3.5), density, 0)
-    peak = frequency[pulse.argmax(axis=-1)][:, np.newaxis]
-    near = (np.abs(frequency - peak) <= 0.4) | (np.abs(frequency - 2 * peak) <= 0.4)
-    near &= frequency >= 0.6
-    return np.divide((density * near).sum(axis=-1), total, np.zeros(len(x)), where=total > 0)

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .._check import check_probability, check_size
+from .._check import check_choice, check_probability, check_size
 
 _TOKENS_AT_ONCE = 12_000
 
@@ -31,20 +31,30 @@ def draw_dropped(n_windows, n_modalities, probability, device):
     return (draws < probability) & ~kept
 
 
+class TokenBatchNorm(nn.BatchNorm1d):
+    """Batch norm over all tokens of a batch."""
+
+    def forward(self, x):  # (batch, n_tokens, d_model)
+        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+_NORMS = {"layer": nn.LayerNorm, "batch": TokenBatchNorm}
+
+
 class TransformerLayer(nn.Module):
     """A post-norm transformer encoder layer on PyTorch's fused attention."""
 
-    def __init__(self, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
+    def __init__(self, d_model, n_heads, dim_feedforward, dropout, attention_dropout, norm="layer"):
         super().__init__()
         self.qkv = nn.Linear(d_model, 3 * d_model)
         nn.init.xavier_uniform_(self.qkv.weight)
         nn.init.zeros_(self.qkv.bias)
         self.out = nn.Linear(d_model, d_model)
         nn.init.zeros_(self.out.bias)
-        self.norm1 = nn.LayerNorm(d_model)
+        self.norm1 = _NORMS[norm](d_model)
         self.linear1 = nn.Linear(d_model, dim_feedforward)
         self.linear2 = nn.Linear(dim_feedforward, d_model)
-        self.norm2 = nn.LayerNorm(d_model)
+        self.norm2 = _NORMS[norm](d_model)
         self.n_heads = n_heads
         self.dropout = dropout
         self.attention_dropout = attention_dropout
@@ -71,7 +81,9 @@ class TransformerLayer(nn.Module):
         return fast_dropout(x, self.dropout, self.training)
 
 
-def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout):
+def make_layers(
+    n_layers, d_model, n_heads, dim_feedforward, dropout, attention_dropout, norm="layer"
+):
     """Return the layers of a transformer, after a check of their sizes."""
     check_size("n_layers", n_layers, lowest=0)  # without any, tokens do not attend
     check_size("n_heads", n_heads)
@@ -81,14 +93,18 @@ def make_layers(n_layers, d_model, n_heads, dim_feedforward, dropout, attention_
         raise ValueError(f"n_heads must divide d_model, got {n_heads} and {d_model}.")
     check_probability("dropout", dropout)
     check_probability("attention_dropout", attention_dropout)
-    sizes = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+    check_choice("norm", norm, tuple(_NORMS))
+    sizes = (d_model, n_heads, dim_feedforward, dropout, attention_dropout, norm)
     return nn.ModuleList(TransformerLayer(*sizes) for _ in range(n_layers))
 
 
 def apply_layers(layers, x):
     """Apply transformer layers to tokens, (batch, n_tokens, d_model), part by part."""
-    # Larger parts do not fit in the processor's cache and are slower.
-    at_once = max(1, _TOKENS_AT_ONCE // x.shape[1]) if x.device.type == "cpu" else len(x)
+    # Larger parts do not fit in the processor's cache and are slower. Batch norm needs the whole.
+    whole = x.device.type != "cpu" or any(
+        isinstance(layer.norm1, TokenBatchNorm) for layer in layers
+    )
+    at_once = len(x) if whole else max(1, _TOKENS_AT_ONCE // x.shape[1])
     parts = []
     for part in x.split(at_once):
         for layer in layers:

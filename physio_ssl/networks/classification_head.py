@@ -1,53 +1,64 @@
-"""The classification head of Wu, Daoudi & Amad."""
+"""The classification head of Wu, Daoudi & Amad, and longer ones."""
 
 from torch import nn
 
-from .._check import check_kind, check_probability, check_size
+from .._check import check_kind, check_list, check_probability, check_size
 
 
 class ClassificationHead(nn.Module):
-    """Turn embeddings into class scores: linear, batch norm, ReLU, dropout, linear.
+    """Turn embeddings into class scores.
+
+    Each hidden layer is linear, batch norm, ReLU and dropout; a linear layer gives the scores.
 
     Parameters
     ----------
     n_features, n_classes : int
         Width of the embedding, and number of classes. The classifier fills them in.
-    hidden_size : int or None, default=128
-        Units of the hidden layer. None makes a linear head without hidden layer and dropout.
+    hidden_sizes : tuple of int, default=(128,)
+        Units of each hidden layer; ``()`` makes a linear head. Wu et al. have one layer,
+        Vazquez-Rodriguez et al. (1024, 512), Sarkar & Etemad (512, 512) or (512, 512, 512).
     dropout : float, default=0.2
-        Dropout of the hidden layer.
+        Dropout of the hidden layers.
     standardize : bool, default=True
         Whether batch norm first centres and scales each feature, because features of a
-        pre-trained encoder vary little compared with their means. The paper does not do this.
+        pre-trained encoder vary little compared with their means. The papers do not do this.
+    batch_norm : bool, default=True
+        Whether hidden layers have batch norm, as in the head of Wu et al., but not in the others.
 
     Raises
     ------
-    ValueError
-        If ``hidden_size`` is neither None nor a positive integer.
+    TypeError, ValueError
+        If ``hidden_sizes`` is no list of positive integers, or another argument does not fit.
 
     See Also
     --------
     MultimodalTransformer : The network of the same paper, with reference.
     """
 
-    def __init__(self, n_features, n_classes, hidden_size=128, dropout=0.2, standardize=True):
+    def __init__(
+        self,
+        n_features,
+        n_classes,
+        hidden_sizes=(128,),
+        dropout=0.2,
+        standardize=True,
+        batch_norm=True,
+    ):
         super().__init__()
         check_size("n_features and n_classes", n_features, n_classes)
         check_probability("dropout", dropout)
         check_kind(standardize, "standardize", bool, "True or False")
-        first = nn.BatchNorm1d(n_features, affine=False) if standardize else nn.Identity()
-        if hidden_size is None:
-            self.layers = nn.Sequential(first, nn.Linear(n_features, n_classes))
-            return
-        check_size("hidden_size", hidden_size)
-        self.layers = nn.Sequential(
-            first,
-            nn.Linear(n_features, hidden_size),
-            nn.BatchNorm1d(hidden_size),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden_size, n_classes),
-        )
+        check_kind(batch_norm, "batch_norm", bool, "True or False")
+        hidden_sizes = check_list(hidden_sizes, "hidden_sizes", "a list of positive integers")
+        check_size("each of hidden_sizes", *hidden_sizes)
+        layers = [nn.BatchNorm1d(n_features, affine=False) if standardize else nn.Identity()]
+        for size in hidden_sizes:
+            layers.append(nn.Linear(n_features, size))
+            if batch_norm:
+                layers.append(nn.BatchNorm1d(size))
+            layers += [nn.ReLU(), nn.Dropout(dropout)]
+            n_features = size
+        self.layers = nn.Sequential(*layers, nn.Linear(n_features, n_classes))
 
     def forward(self, embedding):  # (batch, n_features)
         return self.layers(embedding)  # (batch, n_classes)

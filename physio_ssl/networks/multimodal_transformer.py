@@ -52,7 +52,10 @@ class TCNBlock(nn.Module):
 
 
 class Tokenizer(nn.Module):
-    """Turn the signal of one modality into tokens: TCN, pooling, projection, LayerNorm."""
+    """Turn the signal of one modality into tokens: TCN, pooling, projection, LayerNorm.
+
+    Without blocks there is no TCN: samples are pooled and projected.
+    """
 
     def __init__(self, n_channels, n_filters, kernel_size, n_blocks, d_model, dropout, token_size):
         super().__init__()
@@ -62,12 +65,13 @@ class Tokenizer(nn.Module):
                 for i in range(n_blocks)
             )
         )
-        self.project = nn.Linear(n_filters, d_model)
+        self.project = nn.Linear(n_filters if n_blocks else n_channels, d_model)
         self.norm = nn.LayerNorm(d_model)
         self.token_size = token_size
 
     def forward(self, x):  # (batch, n_channels, n_times)
-        x = torch.sigmoid(self.tcn(x))  # (batch, n_filters, n_times)
+        if len(self.tcn):
+            x = torch.sigmoid(self.tcn(x))  # (batch, n_filters, n_times)
         if self.token_size > 1:  # a shorter last token is the mean of the samples left
             x = F.avg_pool1d(x, self.token_size, ceil_mode=True)
         x = self.project(x.transpose(1, 2))  # (batch, n_tokens, d_model)
@@ -106,7 +110,8 @@ class MultimodalTransformer(TokenNetwork):
     n_filters, kernel_size : int, default=16 and 6
         Output channels, and kernel size in samples, of each convolution of the TCN.
     n_blocks : int, default=2
-        Blocks of the TCN. Block ``i`` has the dilation ``2**i``.
+        Blocks of the TCN. Block ``i`` has the dilation ``2**i``. With 0, there is no TCN and no
+        sigmoid after it: the mean sample of each token is projected.
     dropout : float, default=0.2
         Dropout in the TCN and the transformer.
     attention_dropout : float, default=0.0
@@ -114,6 +119,8 @@ class MultimodalTransformer(TokenNetwork):
     modality_dropout : float, default=0.0
         Probability that a modality of a window is dropped in training; one is always kept, drawn
         at random. With 0 (the paper) all modalities are needed.
+    norm : {"layer", "batch"}, default="layer"
+        Normalisation in the transformer: LayerNorm, or batch norm over all tokens of a batch.
 
     Raises
     ------
@@ -160,12 +167,13 @@ class MultimodalTransformer(TokenNetwork):
         dropout=0.2,
         attention_dropout=0.0,
         modality_dropout=0.0,
+        norm="layer",
     ):
         super().__init__(n_channels, n_times)
-        sizes = {"d_model": d_model, "n_filters": n_filters}
-        sizes |= {"kernel_size": kernel_size, "n_blocks": n_blocks}
+        sizes = {"d_model": d_model, "n_filters": n_filters, "kernel_size": kernel_size}
         for name, size in sizes.items():
             check_size(name, size)
+        check_size("n_blocks", n_blocks, lowest=0)
         check_number(n_blocks, "n_blocks", high=24, rule="at most 24")  # as widths double
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**n_blocks - 1)
         self._check_length(self.receptive_field, "module__kernel_size or module__n_blocks")
@@ -180,7 +188,7 @@ class MultimodalTransformer(TokenNetwork):
                 for name, n in n_channels.items()
             }
         )
-        layer = (d_model, n_heads, dim_feedforward, dropout, attention_dropout)
+        layer = (d_model, n_heads, dim_feedforward, dropout, attention_dropout, norm)
         self.layers = make_layers(n_layers, *layer)
         self.modality_dropout = modality_dropout
         if modality_dropout:

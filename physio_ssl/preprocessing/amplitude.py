@@ -125,10 +125,39 @@ class Clip(WindowTransformer):
 
 
 class Detrend(WindowTransformer):
-    """Subtract the straight line that fits each channel of each window best."""
+    """Subtract the straight line that fits each channel of each window best.
+
+    Parameters
+    ----------
+    gaps : {"error", "keep"}, default="error"
+        Whether gaps, which are samples of NaN, are refused or kept. "keep" fits the line to the
+        other samples.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` has gaps and ``gaps="error"``.
+    """
+
+    def __init__(self, gaps="error"):
+        self.gaps = gaps
 
     def _apply(self, X):
-        return functional.detrend(X)
+        return _detrend_between_gaps(X) if np.isnan(X).any() else functional.detrend(X)
+
+
+def _detrend_between_gaps(X):
+    """Subtract the line that fits the samples of (..., n_times) that are not NaN best."""
+
+    def add(x):
+        return np.nansum(x, axis=-1, keepdims=True, dtype=np.float64)
+
+    times = np.where(np.isnan(X), np.nan, np.arange(X.shape[-1]))
+    n_known = np.maximum(add(~np.isnan(X)), 1)
+    times, centred = times - add(times) / n_known, X - add(X) / n_known
+    power = add(times**2)  # 0 for less than two samples
+    slope = np.divide(add(times * centred), power, np.zeros_like(power), where=power > 0)
+    return (centred - slope * times).astype(X.dtype, copy=False)
 
 
 def standardize_recordings(name, signals, recordings, by):

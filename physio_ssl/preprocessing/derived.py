@@ -8,11 +8,16 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
 
 from .. import functional
 from .._check import check_duration, check_sampling_rate
-from ..heartbeats import PLAUSIBLE, find_plausible, find_wrist_beats, measure_regularity
+from ..heartbeats import (
+    PLAUSIBLE,
+    WRIST_BAND,
+    find_plausible,
+    find_wrist_beats,
+    measure_regularity,
+)
 from ._base import WindowTransformer, apply_between_gaps
 from .filters import bandpass_between_gaps
 
-_PULSE_BAND = (0.6, 4.0)  # Hz
 _FEWEST = 6  # plausible intervals that a heart rate needs
 _FLOOR = 1e-3  # of the usual amplitude, below which there is no pulse
 _LOST = 5.0  # s of heart rate, amplitude and regularity on each side of a gap
@@ -94,7 +99,7 @@ class HeartRateChannels(WindowTransformer):
         self.gaps = gaps
 
     def _check(self):
-        if check_sampling_rate(self.sampling_rate) <= 2 * _PULSE_BAND[1]:
+        if check_sampling_rate(self.sampling_rate) <= 2 * WRIST_BAND[1]:
             raise ValueError(f"sampling_rate must be above 8 Hz, got {self.sampling_rate}.")
 
     def _apply(self, X):
@@ -110,7 +115,7 @@ class HeartRateChannels(WindowTransformer):
 
     def _derive_between_gaps(self, signal):
         scale = np.nanmax(np.abs(signal))  # as squares of a tiny unit would be zero
-        pulse = bandpass_between_gaps(signal / scale, *_PULSE_BAND, self.sampling_rate, order=2)
+        pulse = bandpass_between_gaps(signal / scale, *WRIST_BAND, self.sampling_rate, order=2)
         pulse[np.isnan(pulse)] = 0  # a gap is a flat stretch, in which there are no beats
         power = pulse**2
         # without the stretches that are flat up to rounding, which may be most of a recording

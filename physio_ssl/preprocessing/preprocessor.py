@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .._check import check_choice, check_context, check_duration, check_sampling_rate
+from .._check import check_choice, check_context, check_duration, check_kind, check_sampling_rate
 from ..containers import Recording, as_recordings
+from ..quality import add_quality
 from ..windows import attach_native, count_samples, make_windows
 from ._past import make_windows_of_pasts, select_modalities
 from .amplitude import standardize_recordings
@@ -159,7 +160,14 @@ class Preprocessor(BaseEstimator):
         ]
 
     def make_windows(
-        self, recordings, step=None, *, labels=None, dtype=np.float32, keep_native=False
+        self,
+        recordings,
+        step=None,
+        *,
+        labels=None,
+        dtype=np.float32,
+        keep_native=False,
+        quality=False,
     ):
         """Apply the steps and cut windows.
 
@@ -173,6 +181,9 @@ class Preprocessor(BaseEstimator):
         keep_native : bool, default=False
             Whether ``windows.native`` holds the same windows of the recorded signals, without the
             steps and at their own rates, e.g. for hand-crafted features.
+        quality : bool, default=False
+            Whether ``windows.quality`` holds the quality of the recorded signals in each window, as
+            ``physio_ssl.quality.add_quality`` computes it.
 
         Returns
         -------
@@ -192,6 +203,7 @@ class Preprocessor(BaseEstimator):
             As ``transform`` and ``physio_ssl.make_windows`` do.
         """
         recordings = as_recordings(recordings)
+        check_kind(quality, "quality", bool, "True or False")
         self._check()
         context = check_context(self.context)
         settings = {"step": step, "labels": labels, "dtype": dtype, "context": context}
@@ -206,6 +218,8 @@ class Preprocessor(BaseEstimator):
         if keep_native:
             chosen = [select_modalities(recording, windows.X) for recording in recordings]
             windows = attach_native(windows, chosen)
+        if quality:
+            windows = add_quality(windows, recordings)
         return replace(windows, scaling=self._find_scaling(windows.X))
 
     def _find_scaling(self, names):
@@ -237,7 +251,8 @@ class Preprocessor(BaseEstimator):
                 rate = _of(getattr(self, parameter), name)
                 if rate is not None:
                     check_sampling_rate(rate, f"{parameter}[{name!r}]")
-            self._fill_rates(name, steps, _of(self.input_sampling_rate, name))
+            rate, wanted = _of(self.input_sampling_rate, name), self.output_sampling_rate[name]
+            _fill_rates(name, steps, rate, wanted)
             check_choice("standardize", _of(self.standardize, name), (None, "recording", "subject"))
         check_duration(self.duration)
         self._check_scaling()
@@ -260,30 +275,6 @@ class Preprocessor(BaseEstimator):
                 f"{self.history:g} s."
             )
 
-    def _fill_rates(self, name, steps, rate):
-        """Return copies of the steps that know their rate (None for any), and the rates after."""
-        filled = []
-        for step in map(clone, steps):
-            own = getattr(step, "sampling_rate", None)
-            if own is not None:
-                own = check_sampling_rate(own, f"sampling_rate of {step!r}")
-                if rate is not None and not math.isclose(own, rate):
-                    raise ValueError(
-                        f"{step!r} of {name!r} must have a sampling_rate of {rate:g} Hz or None."
-                    )
-                rate = own
-            elif hasattr(step, "sampling_rate"):
-                step.set_params(sampling_rate=rate)
-            rate = getattr(step, "new_sampling_rate", None) or rate
-            filled.append((step, rate))
-        wanted = self.output_sampling_rate[name]
-        if rate is not None and not math.isclose(rate, wanted):
-            raise ValueError(
-                f"output_sampling_rate of {name!r} must be that after its steps, {rate:g} Hz, got "
-                f"{wanted:g} Hz."
-            )
-        return filled
-
     def _transform_one(self, recording, number, name):
         """Return one modality after all steps, of shape (1, n_channels, n_times)."""
         where = f"{name!r} of {recording.subject} (recording {number})"
@@ -291,12 +282,15 @@ class Preprocessor(BaseEstimator):
         steps, wanted = self.steps[name], _of(self.input_sampling_rate, name) or rate
         lowest = _of(self.lowest_sampling_rate, name) or _of(self.input_sampling_rate, name) or 0
         if rate < lowest and not math.isclose(rate, lowest):
-            raise ValueError(f"{where} must have at least {lowest:g} Hz, got {rate:g} Hz.")
+            raise ValueError(
+                f"{where} must have at least {lowest:g} Hz, got {rate:g} Hz: a slower signal lacks "
+                "frequencies that the steps use, and resampling does not bring them back."
+            )
         if math.isclose(rate, wanted):
             rate = wanted
         else:
             steps = [Resample(rate, wanted, gaps="keep"), *steps]
-        for step, new_rate in self._fill_rates(name, steps, rate):
+        for step, new_rate in _fill_rates(name, steps, rate, self.output_sampling_rate[name]):
             expected = signal.shape[-1] * new_rate / rate
             try:
                 signal, rate = step.fit_transform(signal), new_rate
@@ -312,6 +306,30 @@ class Preprocessor(BaseEstimator):
         if len(empty):
             raise ValueError(f"{where} has only gaps, which filters widen, in channel {empty[0]}.")
         return signal
+
+
+def _fill_rates(name, steps, rate, wanted):
+    """Return copies of the steps that know their rate (None for any), and the rates after."""
+    filled = []
+    for step in map(clone, steps):
+        own = getattr(step, "sampling_rate", None)
+        if own is not None:
+            own = check_sampling_rate(own, f"sampling_rate of {step!r}")
+            if rate is not None and not math.isclose(own, rate):
+                raise ValueError(
+                    f"{step!r} of {name!r} must have a sampling_rate of {rate:g} Hz or None."
+                )
+            rate = own
+        elif hasattr(step, "sampling_rate"):
+            step.set_params(sampling_rate=rate)
+        rate = getattr(step, "new_sampling_rate", None) or rate
+        filled.append((step, rate))
+    if rate is not None and not math.isclose(rate, wanted):
+        raise ValueError(
+            f"output_sampling_rate of {name!r} must be that after its steps, {rate:g} Hz, got "
+            f"{wanted:g} Hz."
+        )
+    return filled
 
 
 def _of(setting, name):

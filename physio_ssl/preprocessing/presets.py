@@ -7,6 +7,9 @@ from .amplitude import Standardize
 from .filters import BandpassFilter, Resample
 from .preprocessor import Preprocessor
 
+# Hz; benchmarks/low_rates.py measures what lower rates cost
+_LOWEST_RATES = {"bvp": 20, "eda": 1, "temp": 1}
+
 
 def wristband_preprocessor(
     duration=60,
@@ -20,6 +23,11 @@ def wristband_preprocessor(
 
     The rate of 4 Hz is that of Wu, Daoudi & Amad (2024), whose filters are not published. It
     holds frequencies up to 2 Hz: the pulse rate, but not the pulse's shape.
+
+    Slower signals are brought up to the new rate, from 20 Hz (BVP) and 1 Hz (EDA, temperature) on,
+    or from the new rate on if that is lower. Still slower ones are errors: they lack the pulse, or
+    skin conductance responses. The E4 itself repeats a temperature of 1 Hz four times. EDA at 1 Hz
+    loses something. Other signals may have any rate.
 
     Gaps, which are samples of NaN, stay gaps; ``make_windows`` drops and counts the windows with
     a gap.
@@ -63,6 +71,10 @@ def wristband_preprocessor(
         duration,
         scaling=scaling,
         history=history,
+        lowest_sampling_rate={
+            name: min(_LOWEST_RATES[name], output_sampling_rate) if name in _LOWEST_RATES else None
+            for name in modalities
+        },
     )
 
 

@@ -1,5 +1,5 @@
 """Settings and weights of published work, a module per paper."""
 
-from . import wu2023
+from . import vazquez2022, wu2023
 
-__all__ = ["wu2023"]
+__all__ = ["vazquez2022", "wu2023"]

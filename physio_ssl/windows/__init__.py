@@ -8,10 +8,11 @@ from .cutting import (
     count_samples,
     cut_from_recordings,
     cut_signal,
+    find_recordings,
     make_windows,
     start_samples,
 )
-from .folder import open_windows
+from .folder import open_windows, save_windows
 from .labels import RatingLabels, StageLabels
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "count_samples",
     "cut_from_recordings",
     "cut_signal",
+    "find_recordings",
     "make_windows",
     "open_windows",
+    "save_windows",
     "start_samples",
 ]

@@ -14,6 +14,8 @@ from ..containers import SignalDict
 COLUMNS = {"subject": "str", "corpus": "str", "recording": "integers", "onset": "numbers"}
 _KINDS = {"str": "U", "integers": "iu", "numbers": "iuf"}  # NumPy's codes
 
+QUALITY = "quality_"  # begins the names of columns of quality
+
 # What is the same for all windows.
 SETTINGS = ("duration", "context", "sampling_rate", "native_sampling_rate", "scaling")
 
@@ -44,7 +46,7 @@ class Windows:
     info : DataFrame
         One row per window, with the default index. ``subject`` is required and becomes str. Other
         known columns are ``recording`` (int, place in the list that was cut), ``onset`` (float,
-        seconds from the recording's start), ``corpus`` (str) and ``label``.
+        seconds from the recording's start), ``corpus`` (str), ``label`` and ``quality_...``.
     duration : float, default=None
         Length of the windows, in seconds; None if unknown.
     sampling_rate : mapping from str to float, default=None
@@ -171,6 +173,15 @@ class Windows:
     def recording(self):
         """Number of each window's recording, as a new array of int, or None."""
         return self._get("recording")
+
+    @property
+    def quality(self):
+        """Quality of each modality and wear, from 0 to 1, as a new DataFrame, or None.
+
+        These are the columns ``quality_...`` of ``info``, which ``add_quality`` computes.
+        """
+        names = [name for name in self.info if name.startswith(QUALITY)]
+        return self.info[names].rename(columns=lambda name: name[len(QUALITY) :]) if names else None
 
     def select(self, rows, dropped=None):
         """Return new ``Windows`` with some of the rows.

@@ -284,6 +284,21 @@ def cut_from_recordings(windows, recordings, context=(0.0, 0.0)):
     ValueError
         If the recordings are not those of the windows.
     """
+    for rows, recording in find_recordings(windows, recordings):
+        rates, onset = recording.sampling_rate, windows.onset[rows]
+        n_times = count_samples(windows.duration, rates)
+        cut = {
+            name: cut_signal(signal, onset, rates[name], n_times[name], np.float32, context)
+            for name, signal in recording.signals.items()
+        }
+        yield rows, SignalDict(cut), rates
+
+
+def find_recordings(windows, recordings):
+    """Yield the places of each recording's windows, and the recording, checked to be theirs.
+
+    Arguments and errors are those of ``cut_from_recordings``.
+    """
     number, onset, recordings = windows.recording, windows.onset, as_recordings(recordings)
     if number is None or onset is None or windows.duration is None:
         raise ValueError(
@@ -303,7 +318,7 @@ def cut_from_recordings(windows, recordings, context=(0.0, 0.0)):
                 f"{subject!r} is {found!r}."
             )
         signals, rates = recordings[source].signals, recordings[source].sampling_rate
-        n_times, end = count_samples(windows.duration, rates), onset[rows].max() + windows.duration
+        end = onset[rows].max() + windows.duration
         for name, signal in signals.items():
             if end > signal.shape[-1] / rates[name] + 1:  # windows may be rounded to a sample
                 raise ValueError(
@@ -311,11 +326,7 @@ def cut_from_recordings(windows, recordings, context=(0.0, 0.0)):
                     f"{source} lasts {signal.shape[-1] / rates[name]:g} s, and its windows {end:g} "
                     "s."
                 )
-        cut = {
-            name: cut_signal(signal, onset[rows], rates[name], n_times[name], np.float32, context)
-            for name, signal in signals.items()
-        }
-        yield rows, SignalDict(cut), rates
+        yield rows, recordings[source]
 
 
 def attach_native(windows, recordings):

@@ -1,18 +1,16 @@
 """Windows in a folder: signals are written block by block and opened without being read."""
 
 import json
-import secrets
-import shutil
 import zipfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .._files import flush, naming
+from .._files import naming, new_file, new_folder
 from ..containers import SignalDict
-from ._windows import SETTINGS, Windows
+from ._windows import SETTINGS, Windows, as_array
 
 _FORMAT, _VERSION = "physio_ssl.windows", 2
 _BYTES_AT_ONCE = 2**24
@@ -31,31 +29,6 @@ def split_native(signals):
     native = {name.removeprefix(_NATIVE): signals[name] for name in names}
     X = {name: array for name, array in signals.items() if name not in names}
     return {"X": SignalDict(X), "native": SignalDict(native) if native else None}
-
-
-@contextmanager
-def _new_folder(folder):
-    """Yield a folder that gets its name once all is written, and is removed on an error."""
-    if folder.exists() or folder.is_symlink():
-        raise FileExistsError(f"The folder must be new, but {folder} exists.")
-    part = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.part")
-    part.mkdir()
-    try:
-        yield part
-        if folder.exists():  # by another process; one that comes even later fails to rename
-            raise FileExistsError(f"{folder} was written by another process in the meantime.")
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part)
-        raise
-
-
-@contextmanager
-def _new_file(path):
-    """Yield a new file that is on disk afterwards."""
-    with naming(path), path.open("xb") as file:
-        yield file
-        flush(file)
 
 
 class _GrowingArray:
@@ -83,13 +56,13 @@ class _GrowingArray:
 
 def write_windows(folder, merge):
     """Write the windows that ``merge(append)`` gives, all of them or none, to a new folder."""
-    with _new_folder(folder) as part, ExitStack() as stack:
+    with new_folder(folder) as part, ExitStack() as stack:
         arrays = {}
 
         def append(X):
             for name, array in X.items():
                 if name not in arrays:
-                    file = stack.enter_context(_new_file(part / f"{name}.npy"))
+                    file = stack.enter_context(new_file(part / f"{name}.npy"))
                     arrays[name] = _GrowingArray(file, array)
                 arrays[name].append(array)
 
@@ -104,10 +77,21 @@ def write_windows(folder, merge):
             "signals": {name: _describe(array) for name, array in arrays.items()},
             "columns": list(columns),
         }
-        with _new_file(part / "windows.npz") as file:
+        with new_file(part / "windows.npz") as file:
             _write_columns(file, columns)
-        with _new_file(part / "windows.json") as file:
+        with new_file(part / "windows.json") as file:
             file.write(json.dumps(content, allow_nan=False, indent=1, default=float).encode())
+
+
+def save_windows(folder, windows):
+    """Write windows, all of them or none, to a new folder, as ``open_windows`` opens it."""
+
+    def merge(append):
+        append(join_native(windows))
+        settings = {name: getattr(windows, name) for name in (*SETTINGS, "dropped")}
+        return {name: as_array(windows.info[name]) for name in windows.info}, settings
+
+    write_windows(folder, merge)
 
 
 def _describe(array):

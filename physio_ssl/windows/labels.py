@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._check import check_list, check_number
+from .._check import check_count, check_list, check_number
 
 
 def _check_coverage(min_coverage):
@@ -151,6 +151,38 @@ class RatingLabels:
             raise ValueError(f"bins must be increasing thresholds, got {self.bins!r}.")
         _check_coverage(self.min_coverage)
 
+    @classmethod
+    def equal_width(cls, scale, low, high, n_classes=2, *, min_coverage=1.0):
+        """Divide a scale into classes of equal width: at its middle, by its thirds, ...
+
+        Parameters
+        ----------
+        scale : str
+            Name of the rating's column.
+        low, high : float
+            Ends of the scale, e.g. 1 and 9.
+        n_classes : int, default=2
+            Number of classes, at least two.
+        min_coverage : float, default=1.0
+            As for the class.
+
+        Returns
+        -------
+        RatingLabels
+            Labels with ``n_classes - 1`` thresholds.
+
+        Examples
+        --------
+        >>> from physio_ssl import RatingLabels
+        >>> RatingLabels.equal_width("valence", 1, 10, n_classes=3).bins
+        [4.0, 7.0]
+        """
+        low = check_number(low, "low", rule="a number")
+        high = check_number(high, "high", low, rule="above low", above=True)
+        check_count(n_classes, "n_classes", 2)
+        bins = np.linspace(low, high, n_classes + 1)[1:-1].tolist()
+        return cls(scale, bins, min_coverage)
+
     def assign(self, recording, onset, duration):
         """Return the rating of each window, and whether it is known for all of the window."""
         time, rating = _get_annotations(recording, "time", self.scale)
@@ -169,5 +201,6 @@ class RatingLabels:
         covered = np.minimum(onset + duration, time[-1]) - np.maximum(onset, time[0])
         # A rating holds until the next one: the last covers one more interval.
         interval = np.median(np.diff(time)) if len(time) > 1 else duration
-        covers = covered + interval >= self.min_coverage * duration
+        # Seconds are rounded in files of ratings: allow a thousandth of the window.
+        covers = covered + interval >= (self.min_coverage - 1e-3) * duration
         return values, covers & (last > first) & (missing[last] == missing[first])

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from sklearn.utils import gen_batches
 
-from ._check import (
+from .._check import (
     check_list,
     check_number,
     check_positive,
@@ -13,35 +13,14 @@ from ._check import (
     check_windows,
     has_modalities,
 )
-from .containers import as_recordings
-from .functional import is_constant, resample
-from .heartbeats import ECG_HEART_RATES, LOWEST_ECG_RATE, QRS_BAND, filter_beats, find_ecg_beats
-from .windows import Windows, start_samples
+from ..containers import as_recordings
+from ..functional import is_constant, resample
+from ..heartbeats import ECG_HEART_RATES, LOWEST_ECG_RATE, QRS_BAND, filter_beats, find_ecg_beats
+from ..windows import Windows, start_samples
+from .plateaus import find_flat, measure_clipped
 
-_PLATEAU = 0.02  # s, at least, that a clipped wave stays at the end of the range
 _COMPLEX = 0.15  # s before and after a beat by which beats are compared
 _ALIKE = 0.5  # correlation of a window with its own recording; others reach 0.3 in 10 s
-
-
-def _run_lengths(same):
-    """Return how many successive values are true up to each one, along the last axis."""
-    places = np.arange(1, same.shape[-1] + 1)
-    return places - np.maximum.accumulate(np.where(same, 0, places), axis=-1)
-
-
-def _is_flat(X, sampling_rate, max_flat):
-    run = _run_lengths(X[:, 1:] == X[:, :-1]).max(axis=-1) + 1
-    return (run > max_flat * sampling_rate) | (run == X.shape[-1])
-
-
-def _is_clipped(X, sampling_rate, max_clipped):
-    n_clipped = np.zeros(len(X))
-    for end in (X.min(axis=-1, keepdims=True), X.max(axis=-1, keepdims=True)):
-        length = _run_lengths(end == X)
-        last = np.diff(length, axis=-1, append=0) < 0
-        long = length >= max(3, round(_PLATEAU * sampling_rate))
-        n_clipped += np.where(last & long, length, 0).sum(axis=-1)
-    return n_clipped > max_clipped * X.shape[-1]
 
 
 def _has_no_heartbeat(X, sampling_rate, heart_rate, min_similarity):
@@ -134,8 +113,8 @@ def find_poor_ecg(
     flat, clipped, silent = np.zeros((3, len(X)), dtype=bool)
     for rows in gen_batches(len(X), 256):  # only to bound the memory
         for channel in np.moveaxis(X[rows], 1, 0):
-            flat[rows] |= _is_flat(channel, sampling_rate, max_flat)
-            clipped[rows] |= _is_clipped(channel, sampling_rate, max_clipped)
+            flat[rows] |= find_flat(channel, sampling_rate, max_flat)
+            clipped[rows] |= measure_clipped(channel, sampling_rate) > max_clipped
             silent[rows] |= _has_no_heartbeat(channel, sampling_rate, heart_rate, min_similarity)
     return {"flat line": flat, "clipping": clipped, "no heartbeat": silent}
 

@@ -1,0 +1,1 @@
+"""Recordings from the objects of other libraries, and back; methods of ``Recording``."""
