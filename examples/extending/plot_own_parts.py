@@ -31,7 +31,7 @@ rng = np.random.default_rng(0)
 
 def record(subject):
     stages = {"onset": [0, 120], "duration": [120, 120], "description": ["free", "paced"]}
-    frequency = rng.uniform(0.22, 0.32) * np.repeat([1, 0.85], 120 * 10)  # Hz
+    frequency = rng.uniform(0.22, 0.32) * np.repeat([1, 0.78], 120 * 10)  # Hz
     frequency = frequency + 0.05 * rng.standard_normal(240).repeat(10)
     belt = np.sin(2 * np.pi * np.cumsum(frequency) / 10) + rng.standard_normal(2400)
     return Recording({"belt": belt}, {"belt": 10}, subject, annotations=stages)

@@ -68,7 +68,7 @@ axes[0].set(xlabel="time (s)", ylabel="skin conductance (µS)")
 axes[0].set_title("blue bars: windows of rest, red bars: windows of stress")
 
 for label, name in enumerate(["rest", "stress"]):
-    bvp = windows.X["bvp"][windows.y == label][1, 0]
+    bvp = windows.X["bvp"][windows.y == label][3, 0]
     axes[1].plot(np.arange(len(bvp)) / 32, bvp - 3 * label, color=colors[label], label=name)
 axes[1].set(xlabel="time in the window (s)", ylabel="pulse (z-score)", yticks=[])
 axes[1].legend(loc="upper right", framealpha=1)

@@ -41,7 +41,7 @@ recordings = [
     )
     for number, rate in enumerate(rng.integers(50, 110, size=12))
 ]
-windows = ecg_preprocessor(duration=10).make_windows(recordings, step=2)
+windows = ecg_preprocessor(duration=10).make_windows(recordings, step=4)
 windows = drop_poor_ecg(windows, recordings)
 windows
 
