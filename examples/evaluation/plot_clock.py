@@ -58,13 +58,14 @@ for confound in (None, "order"):
     print(f"confound={confound!r:8} " + "  ".join(f"{k} {v:.2f}" for k, v in table.items()))
 
 # %%
-# With a fixed order the model looks good, without any effect of stress, and the clock does even
-# better. So a study runs a clock beside each model.
+# With a fixed order the model looks good without any effect of stress, and the clock does even
+# better. So a study runs a clock beside each model. Where the order is drawn, the clock falls below
+# one half: if few of the people held out begin with stress, many of the others do.
 #
 # What else tells the classes?
 # ----------------------------
 # :func:`~physio_ssl.evaluation.audit_confounds` asks this of time, order, the person, signal
-# quality and more. Those in red tell the classes without any physiology.
+# quality and more. Those in colour tell the classes without any physiology.
 
 report = audit_confounds(windows, recordings=people, results=results["order"])
 ConfoundsDisplay.from_report(report)

@@ -78,8 +78,8 @@ print(f"in the search {search.best_score_:.2f}, on unseen people {sum(scores) / 
 
 # %%
 # The score of the search is higher than that of unseen people. Part of this is chance, as people
-# differ much and there are few. Part is the choice: the best of six candidates was lucky as well
-# as good. Report the score of the people whom the search did not see.
+# differ much and there are few. Part is the choice: the best of six candidates may have been lucky
+# as well as good. Report the score of the people whom the search did not see.
 #
 # :func:`~physio_ssl.evaluation.leave_subjects_out` does both at once, with ``search=``: each person
 # is tested with settings that were chosen on the others.

@@ -10,8 +10,8 @@ find the heartbeats where the features' own beat detector fails.
 # %%
 # A clean corpus, and a noisy day
 # -------------------------------
-# The unlabelled people sit still. The people of the study move: noise of the same power as the
-# pulse lies over their windows.
+# The unlabelled recordings have little noise. Over the windows of the study lies noise of twice the
+# power of the pulse.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -82,6 +82,7 @@ plt.show()
 
 # %%
 # From one person's labels, a network that starts from scratch learns little, and it stays behind
-# with all fourteen. Fine-tuning is no better than the frozen encoder here, as the frozen embedding
-# holds what is needed. It pays off where many labels tell something that pre-training missed. This
-# is one seed and one draw of people: :func:`~physio_ssl.evaluation.label_efficiency` repeats both.
+# with all fourteen. Fine-tuning gains next to nothing over the frozen encoder here, as the frozen
+# embedding holds what is needed. It pays off where many labels tell something that pre-training
+# missed. This is one seed and one draw of people:
+# :func:`~physio_ssl.evaluation.label_efficiency` repeats both.
