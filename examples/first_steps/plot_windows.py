@@ -71,7 +71,7 @@ for label, name in enumerate(["rest", "stress"]):
     bvp = windows.X["bvp"][windows.y == label][3, 0]
     axes[1].plot(np.arange(len(bvp)) / 32, bvp - 3 * label, color=colors[label], label=name)
 axes[1].set(xlabel="time in the window (s)", ylabel="pulse (z-score)", yticks=[])
-axes[1].legend(loc="upper right", framealpha=1)
+axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 plt.show()
 
 # %%
