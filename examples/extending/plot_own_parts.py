@@ -131,6 +131,6 @@ axes[1].set(xlim=(-0.4, 1.4), ylabel="AUROC of a fold of two people")
 plt.show()
 
 # %%
-# The network learned to tell the speed. With that, the probe does better in most folds (grey lines),
-# on people whom it has not seen. :doc:`/extending` has more parts: readers, preprocessing steps,
-# and weights of others.
+# The network learned to tell the speed. With that, the probe does better in most folds (grey
+# lines), on people whom it has not seen. :doc:`/extending` has more parts: readers, preprocessing
+# steps, and weights of others.
