@@ -94,5 +94,4 @@ plt.show()
 
 # %%
 # The squared error is a fraction of that of straight lines. The network puts each heartbeat where
-# the rhythm before and after the gap asks for one, also for people whom it has not seen. What
-# cannot be known, such as small waves that differ from beat to beat, it leaves out.
+# the rhythm before and after the gap asks for one, also for people whom it has not seen.
