@@ -3,8 +3,8 @@ Does pre-training find what features miss?
 ==========================================
 
 Labels are few, recordings are many. Here an encoder learns from people of whom one knows only that
-they rest, and a logistic regression on its embedding is tested on other people, one at a time. It has
-to beat hand-crafted features, and the same encoder without the pre-training.
+they rest, and a logistic regression on its embedding is tested on other people, one at a time. It
+has to beat hand-crafted features, and the same encoder without the pre-training.
 """
 
 # %%
@@ -114,6 +114,6 @@ plt.show()
 # with one seed: contrast of neighbours, masked prediction and recognition of Wu's transforms on a
 # corpus of rest and stress, and reversal on that corpus. All were worse than no pre-training. The
 # noise of the simulated pulse was also set while looking at these scores. A fresh cohort and corpus
-# (seeds 10 and 11), drawn once afterwards, gave .53 for features, .88 to .90 untrained and .94 to .96
-# pre-trained. So on your own signals compare tasks, on people who are not in the test: the guide
+# (seeds 10 and 11), drawn once afterwards, gave .53 for features, .88 to .90 untrained and .94 to
+# .96 pre-trained. So on your own signals compare tasks, on people who are not in the test: the guide
 # says which task suits which signal, and the results pages have scores on real recordings.
