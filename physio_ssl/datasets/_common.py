@@ -135,6 +135,12 @@ def explain_errors(path, what="a recording"):
         raise ValueError(f"{path} cannot be read as {what}: {reason}.") from error
 
 
+def find_inner(path, *names):
+    """Return the first folder of these names in a folder, or without one the folder itself."""
+    places = [place for name in names if (place := Path(path, name)).is_dir()]
+    return places[0] if places else Path(path)
+
+
 def open_file(path):
     """Open a regular file to read its bytes.
 

@@ -20,6 +20,7 @@ from ._common import (
     read_file,
     read_gzip,
 )
+from ._table import read_rows
 from .reading import choose_signals, find_paths, read_subjects
 
 _FIELDS = ("SamplingFrequency", "StartTime", "Columns")
@@ -97,19 +98,13 @@ def _read_samples(path, n_columns):
 def _read_events(path, start):
     """Return the rows of an events file as annotations, on the clock of the recording."""
     events = []
-    with explain_errors(path, "events"), io.StringIO(decode_text(read_file(path), path)) as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if not {"onset", "duration"} <= set(rows.fieldnames or []):
-            raise ValueError(f"it must have the columns onset and duration, got {rows.fieldnames}")
-        for row in rows:
-            place = f"Line {rows.line_num} of {path}"
-            if None in row or None in row.values():
-                raise ValueError(f"{place} must have {len(rows.fieldnames)} cells.")
-            duration = row["duration"].replace("n/a", "0")
-            seconds = [parse_number(row["onset"], place), parse_number(duration, place)]
-            if not (np.abs(seconds) <= _LONGEST).all():
-                raise ValueError(f"{place} must hold seconds of at most a day, got {seconds}.")
-            events.append((seconds[0] - start, seconds[1], row.get("trial_type", "event")))
+    rows = read_rows(path, ("onset", "duration"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    for place, row in rows:
+        duration = row["duration"].replace("n/a", "0")
+        seconds = [parse_number(row["onset"], place), parse_number(duration, place)]
+        if not (np.abs(seconds) <= _LONGEST).all():
+            raise ValueError(f"{place} must hold seconds of at most a day, got {seconds}.")
+        events.append((seconds[0] - start, seconds[1], row.get("trial_type", "event")))
     onset, duration, description = zip(*events, strict=True) if events else ([], [], [])
     return {"onset": onset, "duration": duration, "description": np.array(description, dtype=str)}
 

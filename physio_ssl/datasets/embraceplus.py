@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .._check import check_list
-from .._timestamps import check_span, join_parts
+from .._timestamps import join_parts
 from ..containers import Recording
 from ._avro import read_avro
 from ._common import explain_errors, list_names
@@ -147,8 +147,6 @@ def _make_recording(contents, signals, path, subject):
     rates = {name: _SIGNALS[name][1] for name in signals}
     start = min(found[0][0] for found in parts.values())
     end = max(found[-1][1] for found in parts.values())
-    for name, found in parts.items():
-        check_span(sum(x.shape[-1] for *_, x in found), start, end, rates[name])
     samples = {name: join_parts(found, rates[name], start, end) for name, found in parts.items()}
     tags = np.unique(np.concatenate([tags for _, tags, _ in contents.values()]))
     about = next(iter(contents.values()))[-1]

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from .._timestamps import check_span, join_parts
+from .._timestamps import join_parts
 from ..containers import Recording
 from ._common import (
     check_device_rate,
@@ -251,7 +251,6 @@ def load_xdf(path, signals=None, *, subject=None):
         rates = {name: streams[number].rate for name, (number, _) in chosen.items()}
         samples = {}
         for name, found in parts.items():
-            check_span(sum(x.shape[-1] for *_, x in found), start, end, rates[name])
             samples[name] = join_parts(found, rates[name], start, end)
         metadata = {"labels": {}, "units": {}}
         for name, (number, channels) in chosen.items():
