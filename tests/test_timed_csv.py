@@ -37,6 +37,24 @@ def test_an_ecg_of_polar_has_its_rate_and_millivolts(time, tmp_path):
     assert (recording.subject, recording.start_time) == ("ecg", None)
 
 
+@pytest.mark.parametrize(
+    "unit, factor, ours",
+    [
+        ("V", 1e3, "mV"),
+        ("\u00b5V", 1e-3, "mV"),
+        ("mS", 1e3, "uS"),
+        ("mg", 1e-3, "g"),
+        ("ms", 1, "ms"),
+        ("bpm", 1, "bpm"),
+    ],
+)
+def test_units_become_those_of_recordings(tmp_path, unit, factor, ours):
+    path = write(tmp_path, [(i, i) for i in range(5)], ["t [s]", f"x [{unit}]"])
+    recording = load_csv(path, "t [s]", {"x": f"x [{unit}]"})
+    np.testing.assert_allclose(recording.signals["x"][0, 0], factor * np.arange(5), rtol=1e-6)
+    assert recording.metadata["units"] == {"x": ours}
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize(
     "unit, stamps",

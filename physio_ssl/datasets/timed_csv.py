@@ -11,6 +11,7 @@ import pandas as pd
 
 from .._check import check_choice, check_list, check_mapping
 from .._timestamps import join_parts, place_on_grid
+from .._units import choose_unit, spell_unit
 from ..containers import Recording
 from ._channels import choose_channels
 from ._common import decode_text, explain_errors, name_modalities, read_file
@@ -18,16 +19,12 @@ from ._common import decode_text, explain_errors, name_modalities, read_file
 _PER_SECOND = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _UNIX = 1e9, 4.1e9  # seconds of the years 2001 to 2099
 _DAY = 86400
-_CONVERSIONS = {  # of units in lower case: the unit that recordings have, and its factor
-    **{"uv": ("mV", 1e-3), "v": ("mV", 1e3), "mv": ("mV", 1)},
-    **{"mg": ("g", 1e-3), "g": ("g", 1), "us": ("uS", 1)},
-}
 
 
 def _find_unit(column):
     """Return the unit at the end of a column's name, in brackets, or None."""
     match = re.search(r"[\[(]([^\])]+)[\])]\s*$", column)
-    return match and match[1].strip().replace("µ", "u").replace("μ", "u")
+    return match and spell_unit(match[1])
 
 
 def _split_names(text):
@@ -133,7 +130,7 @@ def _read_file(path, time, signals, time_unit):
 
 def _convert(samples, unit):
     """Return samples as float32 in the unit that recordings have, and that unit."""
-    unit, factor = _CONVERSIONS.get((unit or "").lower(), (unit, 1))
+    unit, factor = choose_unit(unit)
     with np.errstate(over="ignore"):
         samples = (samples * factor).astype(np.float32)
     if np.isinf(samples).any():
@@ -187,7 +184,7 @@ def load_csv(
         name, or that in which the first time is unix time of the years 2001 to 2099.
     units : mapping from str to str, default=None
         Unit of each modality's columns; None for the one in brackets at the end of their names.
-        Volts and microvolts become mV, and mg becomes g. Others are kept.
+        Volts become mV, siemens become microsiemens, and mg becomes g. Others are kept.
     sampling_rate : float or mapping from str to float, default=None
         Sampling rate in Hz, of each modality; None estimates it from the stamps, as whole as they
         allow.
