@@ -240,3 +240,14 @@ def join_parts(parts, rate, start, end):
             values = [np.interp(places, numbers, row) for row in values]
         samples[:, first:last] = values
     return samples
+
+
+def join_signals(parts, rates):
+    """Return the first start and the last end of all signals, and each signal between them.
+
+    ``parts`` of each signal are as in :func:`join_parts`, sorted by time.
+    """
+    start = min(found[0][0] for found in parts.values())
+    end = max(found[-1][1] for found in parts.values())
+    signals = {name: join_parts(found, rates[name], start, end) for name, found in parts.items()}
+    return start, end, signals

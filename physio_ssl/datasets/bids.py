@@ -22,7 +22,7 @@ from ._common import (
     read_gzip,
 )
 from ._table import read_rows
-from .reading import choose_signals, find_paths, read_subjects
+from .reading import annotate_intervals, choose_signals, find_paths, read_subjects
 
 _FIELDS = ("SamplingFrequency", "StartTime", "Columns")
 _LONGEST = 86400  # s, of events and between the starts of the files of a run
@@ -98,8 +98,7 @@ def _read_events(path, start):
         if not (np.abs(seconds) <= _LONGEST).all():
             raise ValueError(f"{place} must hold seconds of at most a day, got {seconds}.")
         events.append((seconds[0] - start, seconds[1], row.get("trial_type", "event")))
-    onset, duration, description = zip(*events, strict=True) if events else ([], [], [])
-    return {"onset": onset, "duration": duration, "description": np.array(description, dtype=str)}
+    return annotate_intervals(events)
 
 
 def _load_run(subject, files, chosen, root):

@@ -19,7 +19,7 @@ from ._wrist_and_chest import (
     read_pickled_signals,
 )
 from .empatica import WRIST_SIGNALS, read_session
-from .reading import choose_signals, find_paths, read_subjects
+from .reading import annotate_intervals, choose_signals, find_paths, read_subjects
 
 _SIGNALS = list_signals("ACC", "ECG", "Resp")
 _ACTIVITIES = (
@@ -35,14 +35,12 @@ _TOLERANCE = 2  # s
 def _annotate(starts, names, end):
     """Return activities, each until the next one starts, as annotations; leave out pauses."""
     bounds = [*starts, end]
-    events = [
+    intervals = [
         (start, stop - start, name)
         for (start, stop), name in zip(pairwise(bounds), names, strict=True)
         if name != _ACTIVITIES[0] and stop > start
     ]
-    onset, duration, description = zip(*events, strict=True) if events else ([], [], [])
-    description = np.array(description, dtype=str)
-    return {"onset": onset, "duration": duration, "description": description}
+    return annotate_intervals(intervals)
 
 
 def _find_activities(content, path):

@@ -1,20 +1,18 @@
 """Reader of CSV files in which each sample has a time stamp."""
 
 import io
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .._check import check_choice, check_list, check_mapping
-from .._timestamps import join_parts, place_on_grid
+from .._check import check_choice, check_groups, check_list, check_mapping
+from .._timestamps import join_signals, place_on_grid
 from .._units import choose_unit, spell_unit
 from ..containers import Recording
 from ._channels import choose_channels
-from ._common import decode_text, explain_errors, name_modalities, read_file
+from ._common import decode_text, explain_errors, list_paths, name_modalities, read_file
 
 _PER_SECOND = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _UNIX = 1e9, 4.1e9  # seconds of the years 2001 to 2099
@@ -144,13 +142,7 @@ def _check_signals(signals):
         columns = check_list(signals, "signals", "a mapping or a list of columns", of=str)
         names = [re.sub(r"[\[(][^\])]*[\])]\s*$", "", column) for column in columns]
         signals = dict(zip(name_modalities(names, "signals"), columns, strict=True))
-    signals = {
-        key: [columns] if isinstance(columns, str) else check_list(columns, key, of=str)
-        for key, columns in signals.items()
-    }
-    if not signals or not all(signals.values()):
-        raise ValueError(f"signals must name columns, one or more, got {signals}.")
-    return signals
+    return check_groups(signals, "signals")
 
 
 def load_csv(
@@ -221,9 +213,7 @@ def load_csv(
     check_choice("time_unit", time_unit, (None, *_PER_SECOND))
     units = check_mapping(units, "units")
     signals = _check_signals(signals)
-    one = isinstance(path, (str, os.PathLike))
-    paths = [Path(each) for each in ([path] if one else check_list(path, "path"))]
-    placed, starts = {}, []
+    paths, placed, starts = list_paths(path), {}, []
     for file in paths:
         seconds, start, samples = _read_file(file, time, signals, time_unit)
         starts.append(start)
@@ -240,24 +230,18 @@ def load_csv(
                 first, rate, values = place_on_grid(
                     seconds[there], values[:, there], rate, tolerance
                 )
-            placed[name] = first + (start or 0), rate, values, unit
+            first += start or 0
+            placed[name] = [(first, first + values.shape[-1] / rate, values)], rate, unit
     if missing := [name for name in signals if name not in placed]:
         raise ValueError(f"{path} must have the columns of {missing}, got them in no file.")
     if len(paths) > 1 and None in starts:
         raise ValueError(f"Several files must have unix times, got others in {path}.")
-    start = min(first for first, *_ in placed.values())
-    end = max(first + x.shape[-1] / rate for first, rate, x, _ in placed.values())
-    rates = {name: placed[name][1] for name in signals}
-    samples = {}
-    for name in signals:
-        first, rate, values, _ = placed[name]
-        samples[name] = join_parts(
-            [(first, first + values.shape[-1] / rate, values)], rate, start, end
-        )
+    parts, rates, units = ({name: placed[name][i] for name in signals} for i in range(3))
+    start, _, samples = join_signals(parts, rates)
     return Recording(
         samples,
         rates,
         paths[0].stem if subject is None else subject,
         start_time=None if None in starts else start,
-        metadata={"units": {name: placed[name][3] for name in signals}},
+        metadata={"units": units},
     )
