@@ -183,17 +183,8 @@ def _find_start(time, points, rate):
 def split_at_gaps(time, samples, rate):
     """Return the parts of a signal between lost samples, for :func:`join_parts`.
 
-    Stamps may repeat and jitter by some samples, as their running median tells when samples were
-    taken. The clock may be off by 2 % of the rate.
-
-    Parameters
-    ----------
-    time : ndarray of shape (n_times,)
-        Stamps in seconds, which do not go back.
-    samples : ndarray of shape (n_channels, n_times)
-        Samples.
-    rate : float
-        Sampling rate of the device, in Hz.
+    Stamps, in seconds, may repeat and jitter by some samples: their running median tells when
+    samples, of shape (n_channels, n_times), were taken. The clock may be off by 2 % of the rate.
     """
     time = check_time(time, samples.shape[-1], may_repeat=True)
     lag = min(max(int(rate), 8), len(time) - 1)  # longer than one sample: stamps jitter
