@@ -13,6 +13,7 @@ from .eegmat import load_eegmat
 from .embraceplus import load_embraceplus
 from .empatica import load_empatica, load_empatica_corpus
 from .exam_stress import load_exam_stress
+from .example_wristband import load_example_wristband
 from .fetch import (
     fetch_amigos,
     fetch_ascertain,
@@ -74,6 +75,7 @@ __all__ = [
     "load_empatica",
     "load_empatica_corpus",
     "load_exam_stress",
+    "load_example_wristband",
     "load_k_emocon",
     "load_nurse_stress",
     "load_opensignals",
