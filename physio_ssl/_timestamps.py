@@ -192,8 +192,8 @@ def split_at_gaps(time, samples, rate):
     measured = lag / span if span else np.inf
     if not abs(measured / rate - 1) <= _LARGEST_DRIFT:
         raise ValueError(
-            f"Samples must have the rate of the device within {_LARGEST_DRIFT:.0%}, {rate:g} Hz, "
-            f"got {measured:.4g} Hz."
+            f"Samples must have the rate of the device within {100 * _LARGEST_DRIFT:g} %, "
+            f"{rate:g} Hz, got {measured:.4g} Hz."
         )
     number = np.arange(len(time))
     late = (time - time[0]) * rate - number  # in samples: rises by those that are lost

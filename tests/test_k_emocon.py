@@ -154,7 +154,7 @@ def test_file_that_is_cut_off_is_refused(tmp_path, file):
     path = next(write(tmp_path).rglob(file))
     rows = path.read_text().splitlines(keepends=True)
     for content, message in [
-        ("", "must have one column of each of"),
+        ("", "must have each of the columns"),
         (rows[0], "must hold rows below its header"),
         ("".join(rows[:5]) + rows[5][:2], "must hold a finite number|must be of|rising"),
     ]:
@@ -170,7 +170,9 @@ def test_file_that_is_cut_off_is_refused(tmp_path, file):
 def test_missing_column_is_refused(tmp_path, file, column):
     path = next(write(tmp_path).rglob(file))
     path.write_text(path.read_text().replace(column, "other"))
-    with pytest.raises(ValueError, match=f"{file} must have one column of each of {column}, got"):
+    with pytest.raises(
+        ValueError, match=f"{file} must have each of the columns {column} once, got"
+    ):
         load_k_emocon(tmp_path)
 
 
@@ -213,5 +215,5 @@ def test_values_that_no_e4_measures_are_refused(tmp_path):
 
 def test_sampling_rate_of_another_device_is_refused(tmp_path):
     slow = signal("EDA").iloc[::2]
-    with pytest.raises(ValueError, match=r"E4_EDA\.csv .* within 2%, 4 Hz, got 2 Hz"):
+    with pytest.raises(ValueError, match=r"E4_EDA\.csv .* within 2 %, 4 Hz, got 2 Hz"):
         load_k_emocon(write(tmp_path, signals={"EDA": slow}))

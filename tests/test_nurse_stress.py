@@ -107,7 +107,7 @@ def test_surveys_in_an_excel_file_are_refused(folder):
 
 def test_surveys_of_other_columns_are_refused(folder):
     _write_surveys(folder, header=HEADER.replace("Start time", "Start"))
-    with pytest.raises(ValueError, match="one column of each of Start time, got ID, Start,"):
+    with pytest.raises(ValueError, match="each of the columns Start time once, got ID, Start,"):
         load_nurse_stress(folder)
 
 

@@ -215,7 +215,7 @@ def test_thresholds_are_passed_on(recordings):
         (lambda recordings: recordings[:1], "recording 1 of 'S2' is 'missing'"),
         (
             lambda recordings: [shorten(recordings[0], 30), recordings[1]],
-            "recording 0 lasts 30 s, and its windows 60 s",
+            "lasts 30 s, .* 60 s",
         ),
         (lambda recordings: [without_ecg(one) for one in recordings], "modality 'ecg', got bvp"),
     ],

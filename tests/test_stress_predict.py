@@ -117,7 +117,7 @@ def test_missing_labels_file_is_refused(folder):
 
 def test_labels_file_of_other_columns_is_refused(folder):
     _write_labels(folder, _labels(2), header="Participant,HR,respr,Time,Label")
-    with pytest.raises(ValueError, match=r"one column of each of Time\(sec\), got .*Time,"):
+    with pytest.raises(ValueError, match=r"each of the columns Time\(sec\) once, got .*Time,"):
         load_stress_predict(folder)
 
 

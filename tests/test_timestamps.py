@@ -141,9 +141,9 @@ def test_clock_that_drifts_neither_loses_time_nor_makes_gaps(drift):
 @pytest.mark.parametrize(
     "time, message",
     [
-        (np.arange(600) / 32, "within 2%, 64 Hz, got 32 Hz"),
-        (np.zeros(600), "within 2%, 64 Hz, got inf Hz"),
-        (np.zeros(1), "within 2%, 64 Hz, got inf Hz"),
+        (np.arange(600) / 32, "within 2 %, 64 Hz, got 32 Hz"),
+        (np.zeros(600), "within 2 %, 64 Hz, got inf Hz"),
+        (np.zeros(1), "within 2 %, 64 Hz, got inf Hz"),
         (np.append(np.arange(600), 300) / 64, "must increase, got 9.359375 s and then 4.687500 s"),
         (np.append(np.arange(600) / 64, 1e9), "span at most"),
     ],

@@ -76,7 +76,7 @@ def test_missing_table_of_subjects_is_refused(folder):
     [
         ("Info,Age\nS01,20\n", "must have a row of f02, got s01"),
         ("Info,Age\nS01\n", "Line 2 of .* must have 2 cells"),
-        ("Info,Age,Age\nS01,20,21\n", "one column of each of Age, got Info"),
+        ("Info,Age,Age\nS01,20,21\n", "each of the columns Age once, got Info"),
         ("", "must have a row of S01, got nothing"),
     ],
 )

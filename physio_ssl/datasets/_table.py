@@ -13,7 +13,7 @@ def check_columns(names, columns, path):
     """Raise if a table has not each of these columns once."""
     if missing := dict.fromkeys(name for name in columns if names.count(name) != 1):
         raise ValueError(
-            f"{path} must have one column of each of {list_names(missing)}, got "
+            f"{path} must have each of the columns {list_names(missing)} once, got "
             f"{list_names(names)[:200]}."
         )
 

@@ -140,7 +140,7 @@ def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=No
     path : str or path-like
         Folder of K-EmoCon, with ``e4_data``, ``emotion_annotations`` and ``metadata``.
     subjects : sequence of str, default=None
-        Participants to read, such as ``("1", "2")``; None for all. Those without one of the files
+        Subjects to read, such as ``("1", "2")``; None for all. Those without one of the files
         of the signals are left out with a warning.
     signals : sequence of str, default=("bvp", "eda", "temp")
         Signals to read: "bvp" (64 Hz, arbitrary unit), "eda" (4 Hz, microsiemens), "temp" (4 Hz,
@@ -149,12 +149,12 @@ def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=No
         Who rated: the participant, the other one in the debate, or five other people, whose ratings
         the authors joined. "all" names the ratings "self_arousal" and so on.
     n_jobs : int, default=None
-        Number of participants read at the same time, in threads, as in joblib.
+        Number of subjects read at the same time, in threads, as in joblib.
 
     Returns
     -------
     list of Recording
-        One float32 recording for each participant, sorted by number. Participants 29 to 32 keep the
+        One float32 recording for each subject, sorted by number. Participants 29 to 32 keep the
         samples of their own device, if a file holds those of two. The annotation is the "debate".
         ``ratings`` are "arousal" and "valence", from 1 (very low) to 5, and if the file has them
         "cheerful", "happy", "angry", "nervous" and "sad", from 1 to 4. The time of a rating is the
@@ -170,7 +170,7 @@ def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=No
     Warns
     -----
     UserWarning
-        If a participant is left out, a part of the debate has no signals, or a rating is outside
+        If a subject is left out, a part of the debate has no signals, or a rating is outside
         its scale.
 
     Notes

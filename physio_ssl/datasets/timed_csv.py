@@ -13,6 +13,7 @@ from .._units import choose_unit, spell_unit
 from ..containers import Recording
 from ._channels import choose_channels
 from ._common import decode_text, explain_errors, list_paths, name_modalities, read_file
+from ._table import check_columns
 
 _PER_SECOND = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _UNIX = 1e9, 4.1e9  # seconds of the years 2001 to 2099
@@ -110,8 +111,7 @@ def _read_file(path, time, signals, time_unit):
     with explain_errors(path, "a table of samples"):
         text = decode_text(read_file(path), path)
         separator, names = _split_names(text)
-        if names.count(time) != 1:
-            raise ValueError(f"it must have the column {time!r} once, got {names[:60]}")
+        check_columns(names, [time], path)
         here = {key: columns for key, columns in signals.items() if set(columns) <= set(names)}
         if not here:
             raise ValueError(f"it must have the columns of {signals}, got {names[:60]}")
