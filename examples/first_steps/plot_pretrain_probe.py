@@ -115,5 +115,5 @@ plt.show()
 # corpus of rest and stress, and reversal on that corpus. All were worse than no pre-training. The
 # noise of the simulated pulse was also set while looking at these scores. A fresh cohort and corpus
 # (seeds 10 and 11), drawn once afterwards, gave .53 for features, .88 to .90 untrained and .94 to
-# .96 pre-trained. So on your own signals compare tasks, on people who are not in the test: the guide
-# says which task suits which signal, and the results pages have scores on real recordings.
+# .96 pre-trained. So on your own signals compare tasks, on people who are not in the test: the
+# guide says which task suits which signal, and the results pages have scores on real recordings.
