@@ -2,6 +2,8 @@
 
 import os
 
+from sphinx_gallery.sorting import ExplicitOrder
+
 import physio_ssl
 
 project = "physio_ssl"
@@ -25,6 +27,12 @@ numpydoc_show_class_members = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": ExplicitOrder(
+        [
+            f"../examples/{part}"
+            for part in ("first_steps", "pretraining", "evaluation", "extending")
+        ]
+    ),
     "filename_pattern": rf"{os.sep}plot_",
     "ignore_pattern": r"^(?!.*plot_)",
     "download_all_examples": False,

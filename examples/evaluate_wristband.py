@@ -1,7 +1,7 @@
 """How good is a wristband encoder on people, and in studies, that it has not seen?
 
     python examples/evaluate_wristband.py wristband-small --wesad WESAD
-    python examples/evaluate_wristband.py my.safetensors --stress-predict StressPredict
+    python examples/evaluate_wristband.py seed0.safetensors seed1.safetensors --wesad WESAD
 
 The embeddings of the frozen encoder are compared, leave-one-subject-out, with all baselines that
 need no encoder (a clock, hand-crafted features scaled as the encoder's signals are, statistics of
@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 from sklearn.frozen import FrozenEstimator
@@ -52,7 +53,6 @@ TASKS = {  # classes
     "WESAD": {
         "stress vs amusement": {"amusement": 0, "stress": 1},
         "3 classes": {"baseline": 0, "stress": 1, "amusement": 2},
-        "stress vs rest": {"baseline": 0, "amusement": 0, "stress": 1},
     },
     "Stress-Predict": {
         "stress vs rest": {"rest": 0, "stroop": 1, "interview": 1, "hyperventilation": 1}
@@ -63,9 +63,9 @@ TRANSDUCTIVE = "each signal is scaled over its whole recording"
 
 def main():
     options = parse_options()
-    encoder = load_encoder(options.encoder)
+    encoder, *others = map(load_encoder, options.encoders)
     if encoder.preprocessor_ is None:
-        raise SystemExit(f"{options.encoder} must be saved with its preprocessor")
+        raise SystemExit(f"{options.encoders[0]} must be saved with its preprocessor")
     options.output.mkdir(parents=True, exist_ok=True)
     data = {
         "WESAD": (partial(load_wesad, signals=["bvp", "eda", "temp", "acc"]), options.wesad),
@@ -81,15 +81,16 @@ def main():
                 windows = encoder.preprocessor_.make_windows(recordings, STEPS[name], labels=labels)
                 windows = name_subjects(windows, folder.resolve().name)
                 print(f"\n{title}: {windows}", flush=True)
-                models = make_models(encoder, options.fine_tuned)
+                models = make_models(encoder, others, options.fine_tuned)
                 found = run(title, models, windows, recordings, options)
                 tasks[title] = {"step": STEPS[name], **found}
     results = {
-        "sha256": read_digest(options.encoder),
+        "sha256": read_digest(options.encoders[0]),
         "date": date.today().isoformat(),
         "seed": options.seed,
         "protocol": "Leave one subject out; windows of "
-        f"{encoder.preprocessor_.duration:g} s; logistic regression with its C "
+        f"{encoder.preprocessor_.duration:g} s{describe_context(encoder)}; logistic regression "
+        "with its C "
         f"chosen within the training people; {TRANSDUCTIVE}, which uses a test subject's data "
         "without labels.",
         "tasks": tasks,
@@ -101,7 +102,11 @@ def parse_options():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("encoder", help="file, or name of an encoder of physio_ssl")
+    parser.add_argument(
+        "encoders",
+        nargs="+",
+        help="file, or name of an encoder of physio_ssl; then files of other seeds of its recipe",
+    )
     parser.add_argument("--wesad", type=Path, help="folder of WESAD")
     parser.add_argument("--stress-predict", type=Path, help="folder of Stress-Predict")
     parser.add_argument("--output", type=Path, default=Path("wristband_results"))
@@ -120,15 +125,23 @@ def read_digest(encoder):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
+def describe_context(encoder):
+    before, after = np.broadcast_to(encoder.preprocessor_.context, 2)
+    return f", with {before:g} s before and {after:g} s after" if before or after else ""
+
+
 def name_subjects(windows, data_set):
     """Return windows whose subjects carry the name of their data set, as many have an S2."""
     subjects = [f"{data_set}/{subject}" for subject in windows.groups]
     return replace(windows, info=windows.info.assign(subject=subjects))
 
 
-def make_models(encoder, fine_tuned=False):
+def make_models(encoder, others=(), fine_tuned=False):
     """Return the models to compare beside the baselines."""
     models = {OURS: make_pipeline(FrozenEstimator(encoder), LinearProbe())}
+    for number, other in enumerate(others, start=2):
+        name = f"{OURS}, seed {number} of {len(others) + 1}"
+        models[name] = make_pipeline(FrozenEstimator(other), LinearProbe())
     if fine_tuned:
         frozen = FrozenEstimator(encoder)
         models[FROZEN_HEAD] = make_pipeline(frozen, HeadClassifier(**HEAD))
@@ -153,7 +166,7 @@ def run(task, models, windows, recordings, options):
         models,
         windows,
         recordings=recordings,
-        added_value=[OURS],
+        added_value=[name for name in models if name == OURS or "seed" in name],
         transductive=TRANSDUCTIVE,
         n_jobs=options.n_jobs,
         random_state=options.seed,
@@ -167,7 +180,8 @@ def run(task, models, windows, recordings, options):
     figure.savefig(options.output / f"confounds_{name}.png", dpi=110, bbox_inches="tight")
     gains = study.compare(OURS, [UNTRAINED, BOTH, "hand-crafted", "clock"])
     added, matched = study.added_value(OURS, over=None), study.position_matched()
-    for table in (study, gains.to_string(index=False), confounds):
+    others = [study.added_value(name, over=None) for name in models if "seed" in name]
+    for table in (study, gains.to_string(index=False), *others, confounds):
         print(table, flush=True)
     values, gain = ["mean", "low", "high"], ["difference", "low", "high"]
     scores = {

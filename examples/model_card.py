@@ -7,6 +7,7 @@ import platform
 from datetime import date
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -100,11 +101,13 @@ def describe_preprocessor(preprocessor):
         )
         for name, steps in preprocessor.steps.items()
     ]
+    before, after = np.broadcast_to(preprocessor.context, 2)
+    context = f", with {before:g} s before and {after:g} s after" if before or after else ""
     return f"""
 ## Preprocessing
 
 Each signal is preprocessed over its whole recording, then cut into windows of
-{preprocessor.duration:g} s. `encoder.preprocessor_` does all of this.
+{preprocessor.duration:g} s{context}. `encoder.preprocessor_` does all of this.
 
 {tabulate(rows, "modality", "recorded, at least", "resampled to", "steps", "output")}
 

@@ -90,8 +90,9 @@ def parse_options():
 
 def make_preprocessors(encoder):
     """Return the encoder's preprocessor with each scaling."""
-    past = clone(encoder.preprocessor_).set_params(scaling="past")
-    alone = clone(past).set_params(history=past.duration)
+    context = float(np.broadcast_to(encoder.preprocessor_.context, 2).sum())
+    past = clone(encoder.preprocessor_).set_params(scaling="past", context=(context, 0.0))
+    alone = clone(past).set_params(history=past.duration + context)
     return {WHOLE: encoder.preprocessor_, "past only": past, "each window by itself": alone}
 
 

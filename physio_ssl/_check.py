@@ -1,6 +1,6 @@
 """Checks of arguments and windows, and the mixin of estimators that learn nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -128,6 +128,17 @@ def check_list(values, name, rule="a list", of=object):
     if listed is None or not all(isinstance(value, of) for value in listed):
         raise TypeError(f"{name} must be {rule}, got {values!r}.")
     return listed
+
+
+def check_groups(value, name):
+    """Return a dict of lists of names, each of one or more; a mapping may have single ones."""
+    groups = {}
+    for key, names in check_mapping(value, name).items():
+        listed = [names] if isinstance(names, str) else names
+        groups[key] = check_list(listed, f"{name}[{key!r}]", "a list of names", Hashable)
+    if not groups or not all(groups.values()):
+        raise ValueError(f"{name} must name one or more for each modality, got {groups}.")
+    return groups
 
 
 def check_finite(array, name="", estimator=None, allow_nan=False):

@@ -1,18 +1,22 @@
 """Samples with a time stamp each, placed on the grid of one sampling rate."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from ._check import check_number, check_sampling_rate
 
 _GAP = 3  # intervals between two stamps that end a run: sensors start anew at any time after it
 _OTHER_RATE = 0.05  # part of a rate that stamps cannot be off by jitter
+_LARGEST_DRIFT = 0.02  # part of a rate by which the clock of a device may be off
+_SMOOTHING = 2  # s of stamps, whose median is free of jitter
 _FIRST_PART = 32  # stamps from which the rate is refined first
 _MOST_EMPTY = 1000  # points of the grid for each sample, beside ten million
 
 
-def _check_time(time, n_times):
+def check_time(time, n_times, may_repeat=False):
     """Return the stamps as floats, or raise if they are not finite and increasing."""
     time = np.asarray(time, dtype=float)
     if time.shape != (n_times,) or not n_times:
@@ -22,7 +26,8 @@ def _check_time(time, n_times):
             f"Time stamps must be finite, got {time[~np.isfinite(time)][0]} at sample "
             f"{np.isfinite(time).argmin()}."
         )
-    back = np.flatnonzero(np.diff(time) <= 0)
+    steps = np.diff(time)
+    back = np.flatnonzero(steps < 0 if may_repeat else steps <= 0)
     if back.size:
         first = back[0]
         raise ValueError(
@@ -76,7 +81,7 @@ def _find_points(time, rate):
     position = (time - time[0]) * rate
     bounds = [0, *(np.flatnonzero(np.diff(position) > _GAP) + 1), len(time)]
     points, spread = np.empty(len(time)), 0.0
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         run = position[first:last] - position[first]
         # The middle of the arc that has all phases, as the first stamp may be off like any other.
         phases = np.sort(run % 1)
@@ -89,7 +94,7 @@ def _find_points(time, rate):
     return points.astype(np.int64), spread
 
 
-def check_span(n_samples, start, end, rate):
+def _check_span(n_samples, start, end, rate):
     """Raise if nearly all of a grid from start to end, in seconds, would be without a sample."""
     most = _MOST_EMPTY * n_samples + 10_000_000
     if (end - start) * rate > most:
@@ -137,7 +142,7 @@ def place_on_grid(time, values, sampling_rate=None, tolerance=0.5):
     """
     values = np.atleast_2d(np.asarray(values))
     values = values.astype(np.float32 if values.dtype == np.float32 else float, copy=False)
-    time = _check_time(time, values.shape[-1])
+    time = check_time(time, values.shape[-1])
     tolerance = check_number(tolerance, "tolerance", 0, 0.5, "from 0 to 0.5 intervals")
     found = _estimate_rate(time) if sampling_rate is None or len(time) > 1 else sampling_rate
     if sampling_rate is None:
@@ -150,7 +155,7 @@ def place_on_grid(time, values, sampling_rate=None, tolerance=0.5):
             raise ValueError(
                 f"sampling_rate must be that of the stamps, {found:g} Hz, got {rate:g}."
             )
-    check_span(len(time), time[0], time[-1], rate)
+    _check_span(len(time), time[0], time[-1], rate)
     points, spread = _find_points(time, rate)
     steps = np.diff(points)
     # A drifting clock: neighbours come to the same point, or skip one.
@@ -175,12 +180,42 @@ def _find_start(time, points, rate):
     return time[0] - np.round(np.mean(offset[first_run]) * rate, 3) / rate
 
 
+def split_at_gaps(time, samples, rate):
+    """Return the parts of a signal between lost samples, for :func:`join_parts`.
+
+    Stamps, in seconds, may repeat and jitter by some samples: their running median tells when
+    samples, of shape (n_channels, n_times), were taken. The clock may be off by 2 % of the rate.
+    """
+    time = check_time(time, samples.shape[-1], may_repeat=True)
+    lag = min(max(int(rate), 8), len(time) - 1)  # longer than one sample: stamps jitter
+    span = np.median(time[lag:] - time[:-lag]) if lag else 0
+    measured = lag / span if span else np.inf
+    if not abs(measured / rate - 1) <= _LARGEST_DRIFT:
+        raise ValueError(
+            f"Samples must have the rate of the device within {100 * _LARGEST_DRIFT:g} %, "
+            f"{rate:g} Hz, got {measured:.4g} Hz."
+        )
+    number = np.arange(len(time))
+    late = (time - time[0]) * rate - number  # in samples: rises by those that are lost
+    position = number + median_filter(late, 2 * int(_SMOOTHING * rate / 2) + 1, mode="nearest")
+    bounds = [0, *(np.flatnonzero(np.diff(position) > 1.5) + 1), len(time)]
+    return [
+        (
+            time[0] + position[first] / rate,
+            time[0] + (position[last - 1] + 1) / rate,
+            samples[:, first:last],
+        )
+        for first, last in pairwise(bounds)
+    ]
+
+
 def join_parts(parts, rate, start, end):
     """Place parts of a signal on one grid from start to end, in seconds; the rest is NaN.
 
     A part is its start, its end and its samples, of shape (n_channels, n_times). Samples are
     interpolated linearly if there are more or fewer than grid points, else unchanged.
     """
+    _check_span(sum(samples.shape[-1] for *_, samples in parts), start, end, rate)
 
     def nearest(time):
         # rounded first: half-way times must go the same way at both ends of a part
@@ -196,3 +231,14 @@ def join_parts(parts, rate, start, end):
             values = [np.interp(places, numbers, row) for row in values]
         samples[:, first:last] = values
     return samples
+
+
+def join_signals(parts, rates):
+    """Return the first start and the last end of all signals, and each signal between them.
+
+    ``parts`` of each signal are as in :func:`join_parts`, sorted by time.
+    """
+    start = min(found[0][0] for found in parts.values())
+    end = max(found[-1][1] for found in parts.values())
+    signals = {name: join_parts(found, rates[name], start, end) for name, found in parts.items()}
+    return start, end, signals

@@ -396,7 +396,8 @@ CASES = {
     **{
         name: (getattr(datasets, name), {"path": "no folder"})
         for name in datasets.__all__
-        if name.startswith("load_") and name not in ("load_ascertain", "load_csv")
+        if name.startswith("load_")
+        and name not in ("load_ascertain", "load_csv", "load_example_wristband")
     },
     "Cache": (datasets.Cache, {"folder": "cache"}),
     "get_data_home": (datasets.get_data_home, {"data_home": "data"}),
@@ -418,6 +419,7 @@ NO_CASE = {
     "LeakageReport": "made by audit_leakage",
     "LeakageError": "raised by audit_leakage",
     "LeakKind": "an Enum",
+    "load_example_wristband": "it has no arguments",
     "vazquez2022": "a module",
     "wu2023": "a module",
     **{name: "it downloads" for name in datasets.__all__ if name.startswith("fetch_")},

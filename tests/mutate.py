@@ -280,8 +280,8 @@ MUTATIONS = [
     (
         "test_windows_overlap_calibration",
         _CALIBRATION,
-        "distance >= duration - _ROUNDING",
-        "distance > 0",
+        "apart >= distance - _ROUNDING",
+        "apart > 0",
         "test_label_efficiency::test_random_draws_cover_their_minutes_and_no_test_window",
     ),
     # The linear probe and other baselines

@@ -163,7 +163,7 @@ def test_a_small_file_must_not_expand_to_a_large_one(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("time\tx\n", "columns onset and duration"),
+        ("time\tx\n", "each of the columns onset, duration once, got time"),
         ("onset\tduration\n1\n", "Line 2 .* 2 cells"),
         ("onset\tduration\nn/a\t1\n", "Line 2 .* got 'n/a'"),
         ("onset\tduration\n1e9\t1\n", "Line 2 .* at most a day"),

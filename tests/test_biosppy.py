@@ -72,7 +72,7 @@ def test_subject_is_the_folder(tmp_path):
 
 def test_files_of_several_folders_need_a_subject(tmp_path):
     paths = [_write(tmp_path / "a" / "ecg.txt"), _write(tmp_path / "b" / "eda.txt", "EDA")]
-    with pytest.raises(ValueError, match=r"one folder or with a subject, got .*ecg\.txt"):
+    with pytest.raises(ValueError, match=r"several folders must have a subject, got .*ecg\.txt"):
         load_biosppy(paths)
     assert load_biosppy(paths, subject="anna").subject == "anna"
 
@@ -118,7 +118,7 @@ def test_file_that_is_cut_off_is_refused(tmp_path):
 def test_no_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no file .*a\.txt"):
         load_biosppy(tmp_path / "a.txt")
-    with pytest.raises(ValueError, match="path must name files, .* got none"):
+    with pytest.raises(ValueError, match="path must name one or more files, got none"):
         load_biosppy([])
 
 

@@ -109,7 +109,7 @@ def test_file_that_is_cut_off_is_refused(tmp_path, find):
     rows = path.read_text().splitlines(keepends=True)
     middle = "".join(rows[: len(rows) // 2])
     for content, message in [
-        ("", "must have one column of each of"),
+        ("", "must have each of the columns"),
         (rows[0], "must hold rows below its header"),
         (middle, "must cover .* got"),
         (middle + "3000,", "must hold a finite number"),
@@ -125,7 +125,9 @@ def test_file_that_is_cut_off_is_refused(tmp_path, find):
 def test_missing_column_is_refused(tmp_path, find, column):
     path = find(write(tmp_path))
     path.write_text(path.read_text().replace(column, "other", 1))
-    with pytest.raises(ValueError, match=f"must have one column of each of {column}, got .*other"):
+    with pytest.raises(
+        ValueError, match=f"must have each of the columns {column} once, got .*other"
+    ):
         load_case(tmp_path)
 
 

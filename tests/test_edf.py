@@ -56,7 +56,7 @@ def test_channels_become_the_modalities_that_a_mapping_names(tmp_path):
         (["ecg"], "signals must be .* ecg_ii, x, y, z, thorax, got"),
         ({"ecg": "ECG V1"}, r"each signal of 'ecg' once, \['ECG V1'\], got .*'ECG II'"),
         ({"all": ["ECG II", "X"]}, "one rate and unit, got 256 Hz in 'mV', 32 Hz in 'g'"),
-        ({}, "one or more modalities"),
+        ({}, "one or more for each modality"),
     ],
 )
 def test_a_wrong_choice_of_signals_is_refused(signals, message, tmp_path):

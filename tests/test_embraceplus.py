@@ -169,7 +169,7 @@ def test_missing_files_are_refused(tmp_path):
         load_embraceplus(tmp_path / "away")
     with pytest.raises(ValueError, match="must hold Avro files"):
         load_embraceplus(tmp_path)
-    with pytest.raises(ValueError, match="must name files"):
+    with pytest.raises(ValueError, match="must name one or more files"):
         load_embraceplus([])
 
 

@@ -456,6 +456,23 @@ def test_slope_of_a_channel_is_per_window_at_any_rate(n_times):
     assert ChannelStatistics().fit_transform(ramp)[0, 2] == pytest.approx(2)
 
 
+def test_statistics_of_parts_are_those_of_the_cut_windows():
+    X = np.random.default_rng(0).normal(size=(3, 2, 50))
+    statistics = ChannelStatistics(n_parts=3).set_output(transform="pandas")
+    table = statistics.fit_transform(X)
+    assert table.shape == (3, 2 * 4 * 6)
+    whole = ChannelStatistics().set_output(transform="pandas")
+    cuts = {"": X, "part1_": X[..., :17], "part2_": X[..., 17:34], "part3_": X[..., 34:]}
+    for part, cut in cuts.items():
+        expected = whole.fit_transform(cut)
+        names = [f"signal_{c}_{part}{name}" for c in (0, 1) for name in ("mean", "slope", "median")]
+        found = table[names].to_numpy()
+        same = expected[[name.replace(part, "") for name in names]].to_numpy()
+        np.testing.assert_allclose(found, same)
+    with pytest.raises(ValueError, match="at most the 50 samples of a window of 'signal', got 51"):
+        ChannelStatistics(n_parts=51).fit(X)
+
+
 def test_a_constant_channel_has_no_spread_and_no_slope():
     features = ChannelStatistics().fit_transform(np.full((1, 1, 240), 32.1))
     assert features[0].tolist() == [32.1, 0, 0, 32.1, 32.1, 32.1]

@@ -91,7 +91,7 @@ def test_an_encoder_embeds_the_windows_that_touch_no_gap(names, recording):
 
 
 def test_the_windows_far_from_a_gap_are_those_without_it_but_for_the_scale(recording):
-    make = load_encoder("wristband-small").preprocessor_.make_windows
+    make = load_encoder("wristband-small").preprocessor_.set_params(context=0).make_windows
     whole = make(recording, step=10)
     with pytest.warns(UserWarning, match="gap"):
         windows = make(open_gap(recording, ["eda"]), step=10)

@@ -19,7 +19,7 @@ from physio_ssl.preprocessing import (
 )
 
 STAGES = {"onset": [0, 120], "duration": [60, 60], "description": ["rest", "stress"]}
-SHIPPED = load_encoder("wristband-small").preprocessor_
+SHIPPED = load_encoder("wristband-small").preprocessor_.set_params(context=0)
 
 
 @pytest.fixture(scope="module")

@@ -184,9 +184,9 @@ def test_signals_that_are_not_there_are_refused(header):
     for signals, message in [
         ({"ecg": "ECG lead II"}, "signal of 'ecg' once, .*'ECG lead II'.*, got .*'ECG', 'EMG'"),
         ({"eda": ("foot GSR", "GSR")}, "signal of 'eda' once, .*'foot GSR', 'GSR'.*, got"),
-        ({"ecg": ()}, "each signal of 'ecg' once"),
+        ({"ecg": ()}, "signals must name one or more for each modality"),
         ({"both": ("ECG", "EMG")}, "'both' must have one sampling rate, got .*'ECG', 'EMG'"),
-        ({}, "signals must name one or more modalities"),
+        ({}, "signals must name one or more for each modality"),
     ]:
         with pytest.raises(ValueError, match=message):
             load_wfdb(header, signals)

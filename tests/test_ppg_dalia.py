@@ -130,7 +130,7 @@ def test_activities_are_left_out_if_the_start_of_the_chest_device_is_unknown(exp
     [
         ({"subject": "S4"}, "must be of the subject S3, got 'S4'"),
         ({"label": np.full(11, 500.0)}, "from 20 to 250 beats"),
-        ({"label": np.full(30, 70.0)}, "'bvp' of .* must be as long as its heart rates, 66 s"),
+        ({"label": np.full(30, 70.0)}, "'bvp' of .* must be as long as its labels, 66.0 s"),
         ({"activity": np.full(112, 9)}, "whole numbers from 0 to 8, got 9"),
         ({"signal": {"wrist": {}}}, r"must hold 'bvp' as \['signal'\]\['wrist'\]\['BVP'\]"),
         ({"questionnaire": [1]}, "must hold a dict as questionnaire"),

@@ -19,7 +19,7 @@ from physio_ssl import Recording, StageLabels, load_encoder
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATES = {"bvp": 64, "eda": 4, "temp": 4}
 MIDDLES = {"bvp": 0, "eda": 5, "temp": 30}
-SMALL = {"module__d_model": 8, "module__n_layers": 1, "batch_size": 16, "max_epochs": 20}
+SMALL = {"module__widths": (4,), "batch_size": 16, "max_epochs": 20}
 # Runs the recipe with a small network, in a process that can be killed.
 DRIVER = """
 import importlib.util, os, sys
@@ -115,7 +115,7 @@ def test_the_file_holds_people_preprocessor_and_history(corpus, whole):
         "new",
     )
     windows = encoder.preprocessor_.make_windows(recording)
-    assert encoder.transform(windows.X).shape == (2, 24)
+    assert encoder.transform(windows.X).shape == (2, 48)
     assert len(encoder.history_) == 20
 
 
@@ -145,7 +145,7 @@ def test_the_card_holds_what_was_run(whole):
     assert "must not be used" in card and "Diagnosis" in card
     network = load_encoder(whole / "whole.safetensors").module_.network
     assert facts["parameters"] == sum(p.numel() for p in network.parameters())
-    assert facts["n_windows"] + facts["n_validation_windows"] == 6 * 13
+    assert facts["n_windows"] + facts["n_validation_windows"] == 6 * 7
 
 
 def test_the_card_holds_results_of_these_weights_only(whole, run):

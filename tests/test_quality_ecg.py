@@ -211,10 +211,13 @@ def test_thresholds_are_passed_on(recordings):
 @pytest.mark.parametrize(
     "change, rule",
     [
-        (lambda recordings: recordings[::-1], "windows of S1 end at 60 s .*S2"),
-        (lambda recordings: recordings[:1], "no recording 1 among 1"),
-        (lambda recordings: [shorten(recordings[0], 30), recordings[1]], "S1 end at 60 s .* 30 s"),
-        (lambda recordings: [without_ecg(recordings[0])] * 2, "no modality 'ecg', only bvp"),
+        (lambda recordings: recordings[::-1], "recording 0 of 'S1' is 'S2'"),
+        (lambda recordings: recordings[:1], "recording 1 of 'S2' is 'missing'"),
+        (
+            lambda recordings: [shorten(recordings[0], 30), recordings[1]],
+            "lasts 30 s, .* 60 s",
+        ),
+        (lambda recordings: [without_ecg(one) for one in recordings], "modality 'ecg', got bvp"),
     ],
 )
 def test_other_recordings_than_those_of_the_windows_are_refused(change, rule, recordings):
@@ -293,7 +296,7 @@ def test_real_recordings_are_those_of_their_windows(data_folder):
 
 
 def test_arrays_in_place_of_windows_are_refused(recordings):
-    with pytest.raises(TypeError, match="got a SignalDict"):
+    with pytest.raises(TypeError, match="must be Windows, got SignalDict"):
         drop_poor_ecg(make_windows(recordings, 10).X, recordings)
 
 

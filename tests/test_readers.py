@@ -107,6 +107,7 @@ READERS = {  # how to write the files of a data set, its subjects, and what else
     "load_wise": (test_wise.write, ["S01", "f02"], {}),
 }
 SINGLE = {  # these read one recording
+    "load_example_wristband",
     *("load_biosppy", "load_csv", "load_edf", "load_embraceplus", "load_empatica"),
     *("load_opensignals", "load_wfdb", "load_xdf"),
 }

@@ -19,6 +19,7 @@ from physio_ssl.datasets._common import (
 )
 from physio_ssl.datasets.reading import (
     annotate_events,
+    annotate_intervals,
     annotate_ratings,
     choose_signals,
     file_limits,
@@ -236,14 +237,16 @@ def test_missing_file_is_refused(tmp_path):
         open_files(tmp_path / "a.zip").__enter__()
 
 
-def test_annotations_of_events_and_ratings_fit_a_recording():
+def test_annotations_of_events_intervals_and_ratings_fit_a_recording():
     events = annotate_events([1, 2.5], "tag")
     assert events["duration"].tolist() == [0, 0]
     assert events["description"].tolist() == ["tag", "tag"]
     ratings = annotate_ratings(2.5, {"arousal": 4})
     assert ratings["time"].tolist() == [0, 1, 2, 2.5]
     assert ratings["arousal"].tolist() == [4] * 4
-    for annotations in (events, ratings):
+    intervals = annotate_intervals([(0, 1, "rest"), (1, 1.5, "stress")])
+    assert intervals["description"].tolist() == ["rest", "stress"]
+    for annotations in (events, intervals, annotate_intervals([]), ratings):
         recording = Recording({"ecg": np.ones(5)}, {"ecg": 2}, "A", annotations)
         assert set(recording.annotations) == set(annotations)
 

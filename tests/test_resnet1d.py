@@ -41,6 +41,21 @@ def test_embedding_is_mean_and_deviation_over_time():
     )
 
 
+def test_slope_and_curvature_are_those_of_a_fitted_line_and_parabola():
+    pooling = ("slope", "mean", "curvature")
+    network = ResNet1d({"ecg": 1}, {"ecg": 64}, widths=(4,), pooling=pooling).eval()
+    check_network(network)
+    tokens = torch.randn(3, 21, 4)
+    slope, mean, curvature = network.embed({"ecg": tokens})["ecg"].split(4, dim=1)
+    time = np.linspace(-1, 1, 21)
+    for window in range(3):
+        fit = np.polynomial.legendre.legfit(time, tokens[window].numpy(), 1)
+        np.testing.assert_allclose(slope[window], fit[1], atol=1e-5)
+        line = np.polynomial.polynomial.polyfit(time**2, tokens[window].numpy(), 1)
+        np.testing.assert_allclose(curvature[window], line[1], atol=1e-5)
+    torch.testing.assert_close(mean, tokens.mean(dim=1))
+
+
 def test_standardised_windows_have_no_level_and_no_gain():
     network = ResNet1d({"ecg": 2}, {"ecg": 64}, widths=(4,), standardize_windows=True).eval()
     check_network(network)
@@ -71,6 +86,9 @@ def test_missing_modalities_are_zeros_and_dropped_ones_too():
         {"kernel_size": 8},
         {"stem_kernel_size": 0},
         {"modality_dropout": 1},
+        {"pooling": ()},
+        {"pooling": ("mean", "max")},
+        {"pooling": ("mean", "mean")},
     ],
 )
 def test_wrong_sizes_are_named(params):

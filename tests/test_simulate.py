@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import skew
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
@@ -165,6 +166,59 @@ def test_numbers_that_are_no_positive_integers_are_refused():
 def test_short_stages_are_refused():
     with pytest.raises(ValueError, match="stage_duration must be at least 10 s .* got 5"):
         simulate_wristband(stage_duration=5)
+
+
+def score_stages(X, y, groups):
+    """Return the mean AUROC over held-out subjects of a logistic regression on features."""
+    model = make_pipeline(
+        HandcraftedFeatures(RATES), SimpleImputer(), StandardScaler(), LogisticRegression(C=0.1)
+    )
+    cv = LeaveOneGroupOut()
+    return cross_val_score(model, X, y, groups=groups, cv=cv, scoring="roc_auc").mean()
+
+
+def test_features_do_not_see_an_effect_on_shape():
+    people = simulate_wristband(10, n_blocks=2, effect="shape", random_state=0)
+    assert 0.3 < score_stages(*windows_of(people, duration=30)) < 0.62
+
+
+def test_an_effect_on_shape_turns_the_skin_conductance_responses_around():
+    """Changes of a signal that rises fast and falls slowly are skewed to the right."""
+    people = simulate_wristband(12, n_blocks=1, signals=("eda",), effect="shape", random_state=0)
+    skewness = {"rest": [], "stress": []}
+    for recording in people:
+        change = np.diff(recording.signals["eda"][0, 0])
+        change = change.clip(*np.quantile(change, [0.01, 0.99]))  # steps and lost contact
+        for onset, length, stage in zip(*recording.annotations.values(), strict=True):
+            part = change[int(onset * 4) : int((onset + length) * 4)]
+            skewness[stage].append(skew(part))
+    assert np.mean(skewness["rest"]) > 0.1
+    assert np.mean(skewness["stress"]) < -0.1
+
+
+def test_order_puts_rest_first():
+    people = simulate_wristband(6, n_blocks=1, confound="order", random_state=0)
+    assert {recording.annotations["description"][0] for recording in people} == {"rest"}
+
+
+def test_the_temperature_of_the_room_is_all_that_a_confound_adds():
+    plain, warm = (
+        simulate_wristband(1, n_blocks=1, effect=None, confound=confound, random_state=3)[0]
+        for confound in (None, "temperature")
+    )
+    added = warm.signals["temp"] - plain.signals["temp"]
+    onset, length, stage = (column for column in warm.annotations.values())
+    ends = {name: int((onset[stage == name][0] + length[0]) * 4) - 1 for name in stage}
+    assert added[0, 0, ends["stress"]] == pytest.approx(1, abs=0.01)
+    assert added[0, 0, ends["rest"]] == pytest.approx(0, abs=0.01)
+    for name in ("bvp", "eda"):
+        np.testing.assert_array_equal(plain.signals[name], warm.signals[name])
+
+
+def test_unknown_effects_and_confounds_are_refused():
+    for name in ("effect", "confound"):
+        with pytest.raises(ValueError, match=f"{name} must be .* got 'weather'"):
+            simulate_wristband(1, **{name: "weather"})
 
 
 def test_unknown_signals_are_refused():

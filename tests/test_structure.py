@@ -9,11 +9,9 @@ import physio_ssl
 
 PACKAGE = Path(physio_ssl.__file__).parent
 
-# What each module or folder may import of ours, beside itself. Imports point one way.
-# Imports point one way: each module or folder may import those of the levels above its own, and
-# what is listed for it.
+# Imports point one way: each module or folder may import those of the levels above its own.
 LEVELS = [
-    {"_check", "_files"},
+    {"_check", "_files", "_units"},
     {"_timestamps"},
     {"interchange"},
     {"containers"},

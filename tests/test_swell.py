@@ -126,7 +126,7 @@ def test_file_that_is_no_whole_poly5_file_is_refused(tmp_path, change, message):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("Condition", "Label", "must have one column of each of Condition, got PP, C"),
+        ("Condition", "Label", "must have each of the columns Condition once, got PP, C"),
         ("T,,", "X,,", "must be of R, N, T, I, got X"),
         ("20120918T", "18-9-2012", "must be like 20120918T131600000, got '18-9-2012"),
         ("PP1,1", "PP1,x", "cannot be read as a table"),

@@ -360,7 +360,7 @@ def test_file_that_is_no_whole_pickle_is_refused(tmp_path):
 def test_pickle_of_something_else_is_refused(tmp_path):
     for content, found in [({"label": 1, "more": 2}, "label, more"), ([1], "<class 'list'>")]:
         _write_pickle(tmp_path / "S2", content)
-        with pytest.raises(ValueError, match=f"must hold a dict with signal and .* got {found}"):
+        with pytest.raises(ValueError, match=f"must hold a dict with signal, label, got {found}"):
             load_wesad(tmp_path)
 
 
@@ -377,7 +377,7 @@ def test_labels_of_another_length_are_refused(tmp_path):
     content["label"] = content["label"][:-7000]
     _write_pickle(tmp_path / "S2", content)
     with pytest.raises(
-        ValueError, match="'bvp' of .*S2.pkl must be as long as labels, 20.0 s, got 30.0 s"
+        ValueError, match="'bvp' of .*S2.pkl must be as long as its labels, 20.0 s, got 30.0 s"
     ):
         load_wesad(tmp_path)
 

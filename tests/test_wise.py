@@ -75,9 +75,9 @@ def test_missing_table_of_subjects_is_refused(folder):
     "text, message",
     [
         ("Info,Age\nS01,20\n", "must have a row of f02, got s01"),
-        ("Info,Age\nS01\n", "Line 2 of .* must hold a subject and 1 values"),
-        ("Info\nS01\n", "must have different columns, two or more"),
-        ("", "must have different columns"),
+        ("Info,Age\nS01\n", "Line 2 of .* must have 2 cells"),
+        ("Info,Age,Age\nS01,20,21\n", "each of the columns Age once, got Info"),
+        ("", "must have a row of S01, got nothing"),
     ],
 )
 def test_malformed_table_of_subjects_is_refused(folder, text, message):

@@ -106,7 +106,7 @@ def test_a_break_is_a_gap(tmp_path):
         (["ecg"], "signals must be .* polar_h10, motion, got"),
         ({"ecg": "EEG"}, r"one stream 'EEG' .* got Polar H10 \(ECG\), Motion \(ACC\)"),
         ({"markers": "Events"}, "one stream 'Events' with a rate"),
-        ({"ecg": ("ECG", ["V1"])}, r"each of \['V1'\] once, got \['ECG', 'Ref'\]"),
+        ({"ecg": ("ECG", ["V1"])}, r"each signal of 'ecg' once, \['V1'\], got \['ECG', 'Ref'\]"),
     ],
 )
 def test_a_wrong_choice_of_signals_is_refused(signals, message, tmp_path):

@@ -13,6 +13,7 @@ from .eegmat import load_eegmat
 from .embraceplus import load_embraceplus
 from .empatica import load_empatica, load_empatica_corpus
 from .exam_stress import load_exam_stress
+from .example_wristband import load_example_wristband
 from .fetch import (
     fetch_amigos,
     fetch_ascertain,
@@ -73,11 +74,12 @@ __all__ = [
     "load_embraceplus",
     "load_empatica",
     "load_empatica_corpus",
-    "load_k_emocon",
     "load_exam_stress",
+    "load_example_wristband",
+    "load_k_emocon",
     "load_nurse_stress",
-    "load_ppg_dalia",
     "load_opensignals",
+    "load_ppg_dalia",
     "load_pspm",
     "load_stress_predict",
     "load_swell",

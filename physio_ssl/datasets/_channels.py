@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .._check import check_groups
 from ._common import name_modalities
 from .reading import choose_signals
 
@@ -22,12 +23,9 @@ def choose_channels(names, signals, path):
     if not isinstance(signals, Mapping):
         known = dict(zip(name_modalities(names, path), names, strict=True))
         signals = {modality: known[modality] for modality in choose_signals(signals, known)}
-    elif not signals:
-        raise ValueError("signals must name one or more modalities, got none.")
     chosen = {}
-    for modality, wanted in signals.items():
-        wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-        if not wanted or any(names.count(name) != 1 for name in wanted):
+    for modality, wanted in check_groups(signals, "signals").items():
+        if any(names.count(name) != 1 for name in wanted):
             raise ValueError(
                 f"{path} must have each signal of {modality!r} once, {wanted}, got "
                 f"{names[:60]}. Leave {modality!r} out of signals."

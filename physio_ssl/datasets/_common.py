@@ -1,6 +1,7 @@
 """What several readers need: opening files, naming what was found, parsing and checking numbers."""
 
 import gzip
+import os
 import re
 import stat
 import zipfile
@@ -12,7 +13,7 @@ from threading import Lock
 
 import numpy as np
 
-from .._check import check_sampling_rate
+from .._check import check_list, check_sampling_rate
 
 _LARGEST_NUMBER = 1e15  # larger ones are not exact as float64
 _LOWEST_RATE, _HIGHEST_RATE = 1e-3, 1e6  # Hz
@@ -133,6 +134,21 @@ def explain_errors(path, what="a recording"):
             raise
         reason = str(error).rstrip(".") or type(error).__name__
         raise ValueError(f"{path} cannot be read as {what}: {reason}.") from error
+
+
+def list_paths(path):
+    """Return the paths of a sequence, or one path, as a list of Path."""
+    one = isinstance(path, (str, os.PathLike))
+    paths = [path] if one else check_list(path, "path", of=(str, os.PathLike))
+    if not paths:
+        raise ValueError("path must name one or more files, got none.")
+    return [Path(each) for each in paths]
+
+
+def find_inner(path, *names):
+    """Return the first folder of these names in a folder, or without one the folder itself."""
+    places = [place for name in names if (place := Path(path, name)).is_dir()]
+    return places[0] if places else Path(path)
 
 
 def open_file(path):

@@ -30,12 +30,15 @@ _SHORTEST = 10  # s: by chance, a shorter signal may have one sign or two equal 
 
 
 def warn_of_ratings(ratings, scales, place):
-    """Warn if a rating, by scale, is outside the lowest and highest value of its scale."""
-    for name, rating in ratings.items():
+    """Warn if ratings, by scale, are outside the lowest and highest value of its scale."""
+    for name, values in ratings.items():
         low, high = scales.get(name, (-np.inf, np.inf))
-        if rating < low or rating > high:  # NaN is neither
+        values = np.ravel(values)
+        outside = values[(values < low) | (values > high)]  # NaN is neither
+        if outside.size:
             warnings.warn(
-                f"{name} in {place} should be from {low} to {high}, got {rating:g}.", stacklevel=4
+                f"{name} in {place} should be from {low} to {high}, got {outside[0]:g}.",
+                stacklevel=4,
             )
 
 

@@ -1,6 +1,7 @@
-"""Read columns of a CSV file as arrays: fast, and strict."""
+"""Read tables of text, such as CSV files: all with a header, strictly."""
 
-from io import BytesIO
+import csv
+from io import BytesIO, StringIO
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,37 @@ import pandas as pd
 from ._common import decode_text, explain_errors, list_names, read_file
 
 
+def check_columns(names, columns, path):
+    """Raise if a table has not each of these columns once."""
+    if missing := dict.fromkeys(name for name in columns if names.count(name) != 1):
+        raise ValueError(
+            f"{path} must have each of the columns {list_names(missing)} once, got "
+            f"{list_names(names)[:200]}."
+        )
+
+
+def read_rows(path, columns=None, **dialect):
+    """Return the rows of a table: where each of them is, and its cells by the column.
+
+    ``columns`` are those that the file must have once; None for all that are in it. Rows without
+    text are left out. ``dialect`` is as in :func:`csv.reader`.
+    """
+    text, rows = decode_text(read_file(path), path), []
+    with explain_errors(path, "a table"):
+        reader = csv.reader(StringIO(text, newline=""), **dialect)
+        names = [name.strip() for name in next(reader, [])]
+        check_columns(names, names if columns is None else columns, path)
+        for cells in reader:
+            place, cells = f"Line {reader.line_num} of {path}", [cell.strip() for cell in cells]
+            if any(cells):
+                if len(cells) != len(names):
+                    raise ValueError(f"{place} must have {len(names)} cells, got {cells}.")
+                rows.append((place, dict(zip(names, cells, strict=True))))
+    return rows
+
+
 def read_table(path, columns, text=(), optional=()):
-    """Return columns of a CSV file with a header, by name, as arrays of finite numbers.
+    """Return columns of a CSV file by name, as arrays of finite numbers: fast.
 
     Parameters
     ----------
@@ -26,11 +56,7 @@ def read_table(path, columns, text=(), optional=()):
     decode_text(data, path)  # raises if it is no text
     file = BytesIO(data)
     names = [name.strip(' "\r\n') for name in decode_text(file.readline(), path).split(",")]
-    if missing := [name for name in (*columns, *text) if names.count(name) != 1]:
-        raise ValueError(
-            f"{path} must have one column of each of {list_names(missing)}, got "
-            f"{list_names(names)[:200]}."
-        )
+    check_columns(names, (*columns, *text), path)
     if file.tell() == len(data):
         raise ValueError(f"{path} must hold rows below its header, got none.")
     optional = [name for name in optional if name in names]

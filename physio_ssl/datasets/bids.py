@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .._check import check_number
+from .._units import choose_unit, spell_unit
 from ..containers import Recording
 from ._common import (
     check_device_rate,
@@ -20,18 +21,11 @@ from ._common import (
     read_file,
     read_gzip,
 )
-from .reading import choose_signals, find_paths, read_subjects
+from ._table import read_rows
+from .reading import annotate_intervals, choose_signals, find_paths, read_subjects
 
 _FIELDS = ("SamplingFrequency", "StartTime", "Columns")
 _LONGEST = 86400  # s, of events and between the starts of the files of a run
-_UNITS = {  # unit in the recording, and factor to it
-    "S": ("uS", 1e6),
-    "mS": ("uS", 1e3),
-    "uS": ("uS", 1.0),
-    "V": ("mV", 1e3),
-    "mV": ("mV", 1.0),
-    "uV": ("mV", 1e-3),
-}
 
 
 def _split_name(path):
@@ -70,7 +64,7 @@ def _read_sidecar(path, root):
 def _get_unit(column):
     """Return the unit of a column's description, with u for micro."""
     unit = column.get("Units") if isinstance(column, dict) else None
-    return unit.replace("\u00b5", "u").replace("\u03bc", "u") if isinstance(unit, str) else None
+    return spell_unit(unit) if isinstance(unit, str) else None
 
 
 def _read_samples(path, n_columns):
@@ -97,21 +91,14 @@ def _read_samples(path, n_columns):
 def _read_events(path, start):
     """Return the rows of an events file as annotations, on the clock of the recording."""
     events = []
-    with explain_errors(path, "events"), io.StringIO(decode_text(read_file(path), path)) as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if not {"onset", "duration"} <= set(rows.fieldnames or []):
-            raise ValueError(f"it must have the columns onset and duration, got {rows.fieldnames}")
-        for row in rows:
-            place = f"Line {rows.line_num} of {path}"
-            if None in row or None in row.values():
-                raise ValueError(f"{place} must have {len(rows.fieldnames)} cells.")
-            duration = row["duration"].replace("n/a", "0")
-            seconds = [parse_number(row["onset"], place), parse_number(duration, place)]
-            if not (np.abs(seconds) <= _LONGEST).all():
-                raise ValueError(f"{place} must hold seconds of at most a day, got {seconds}.")
-            events.append((seconds[0] - start, seconds[1], row.get("trial_type", "event")))
-    onset, duration, description = zip(*events, strict=True) if events else ([], [], [])
-    return {"onset": onset, "duration": duration, "description": np.array(description, dtype=str)}
+    rows = read_rows(path, ("onset", "duration"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    for place, row in rows:
+        duration = row["duration"].replace("n/a", "0")
+        seconds = [parse_number(row["onset"], place), parse_number(duration, place)]
+        if not (np.abs(seconds) <= _LONGEST).all():
+            raise ValueError(f"{place} must hold seconds of at most a day, got {seconds}.")
+        events.append((seconds[0] - start, seconds[1], row.get("trial_type", "event")))
+    return annotate_intervals(events)
 
 
 def _load_run(subject, files, chosen, root):
@@ -129,7 +116,7 @@ def _load_run(subject, files, chosen, root):
             if name in signals:
                 raise ValueError(f"{path} must not hold {name!r}, which is in another of its run.")
             if name in chosen:
-                units[name], factor = _UNITS.get(unit, (unit, 1.0))
+                units[name], factor = choose_unit(unit)
                 gap = [round((start - first) * rate), 0]
                 signals[name] = np.pad(x * factor, gap, constant_values=np.nan).astype(np.float32)
                 rates[name] = rate
@@ -191,7 +178,7 @@ def load_bids_physio(path, subjects=None, signals=None, *, n_jobs=None):
         One float32 recording for each run, sorted by subject, session and file name. Files that
         differ in ``recording-`` only are of one run. Time 0 is its first ``StartTime``, which is
         ``start_offset``; a signal that starts later starts with a gap, and ``n/a`` is a gap, too.
-        Siemens are brought to microsiemens and volts to mV; other units are unchanged.
+        Volts become mV, siemens become microsiemens, and mg becomes g. Others are kept.
         ``metadata["units"]`` has the unit of each signal, None if it is not stated. The other
         metadata are the session ("ses"), task and so on. Annotations are the
         ``trial_type`` in ``*_events.tsv``.

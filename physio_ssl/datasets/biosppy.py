@@ -5,9 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .._check import check_list
 from ..containers import Recording
-from ._common import check_finite_rows, decode_text, name_modalities, parse_rate, read_file
+from ._common import (
+    check_finite_rows,
+    decode_text,
+    list_names,
+    list_paths,
+    name_modalities,
+    parse_rate,
+    read_file,
+)
 from .reading import choose_signals
 
 _FIRST_LINE = "# Simple Text Format"
@@ -83,12 +90,11 @@ def load_biosppy(path, signals=None, *, subject=None):
         If a file is missing or malformed, a signal is in none or several of the files, or they lie
         in several folders and ``subject`` is not given.
     """
-    one = isinstance(path, (str, os.PathLike))
-    paths = [Path(each) for each in ([path] if one else check_list(path, "path"))]
+    paths = list_paths(path)
     folders = {Path(os.path.realpath(one)).parent for one in paths}  # resolve fails in loops
-    if not paths or (subject is None and len(folders) > 1):
-        found = ", ".join(map(str, paths)) or "none"
-        raise ValueError(f"path must name files, of one folder or with a subject, got {found}.")
+    if subject is None and len(folders) > 1:
+        found = list_names(map(str, paths))
+        raise ValueError(f"Files of several folders must have a subject, got {found} without one.")
     samples, rates = {}, {}
     for one in paths:
         found, rate = _read_file(one)

@@ -81,9 +81,9 @@ def _read_ratings(path, time, video):
             f"{path} must show the same videos as the signals, got others at {1 - same:.0%} of "
             "the ratings: both may be of different subjects."
         )
-    for extreme in (np.min, np.max):
-        warn_of_ratings({name: extreme(table[name]) for name in _SCALES}, _SCALES, path)
-    return {"time": rated - time[0], **{name: table[name] for name in _SCALES}}
+    ratings = {name: table[name] for name in _SCALES}
+    warn_of_ratings(ratings, _SCALES, path)
+    return {"time": rated - time[0], **ratings}
 
 
 def _load_subject(subject, path, signals):
@@ -163,6 +163,5 @@ def load_case(path, subjects=None, signals=None, *, n_jobs=None):
     signals = choose_signals(signals, _SIGNALS, _DEFAULT)
     expected = "data/interpolated/physiological/sub_1.csv and so on, the files of CASE"
     found = find_paths(path, r"data/interpolated/physiological/(sub_\d+)\.csv", expected)
-    found = {subject: paths[0] for subject, paths in found.items()}
     load = partial(_load_subject, signals=signals)
     return read_subjects(load, found, subjects, place=path, n_jobs=n_jobs)

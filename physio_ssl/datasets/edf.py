@@ -7,6 +7,7 @@ import numpy as np
 from ..containers import Recording
 from ._channels import choose_channels
 from ._common import check_device_rate, explain_errors, import_library, parse_number, read_file
+from .reading import annotate_intervals
 
 _HEADER = 256  # bytes, for the file and again for each signal
 
@@ -71,8 +72,7 @@ def read_signal(signal, name):
 def _annotate(edf):
     """Return the annotations of EDF+; events of unknown duration last 0 s."""
     events = sorted((event.onset, event.duration or 0, event.text) for event in edf.annotations)
-    onset, duration, description = zip(*events, strict=True) if events else ((), (), ())
-    return {"onset": onset, "duration": duration, "description": np.array(description, str)}
+    return annotate_intervals(events)
 
 
 def load_edf(path, signals=None, *, subject=None):

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .._units import choose_unit
 from ..containers import Recording
 from ._common import explain_errors
 from .edf import read_edf, read_signal
 from .reading import choose_signals, find_paths, read_subjects
 
 _CONDITIONS = {"1": "rest", "2": "arithmetic"}  # by the number at the end of a file's name
-_PER_MILLIVOLT = {"V": 1e-3, "mV": 1, "uV": 1e3}
 
 
 def _read_ecg(path):
@@ -22,9 +22,10 @@ def _read_ecg(path):
             labels = ", ".join(signal.label for signal in signals)
             raise ValueError(f"it must have one signal with ECG in its label, got {labels}")
         ecg, rate, unit = read_signal(found[0], "the ECG")
-        if unit not in _PER_MILLIVOLT:
-            raise ValueError(f"the ECG must be in {', '.join(_PER_MILLIVOLT)}, got {unit!r}")
-    return (ecg / _PER_MILLIVOLT[unit]).astype(np.float32), rate
+        ours, factor = choose_unit(unit)
+        if ours != "mV":
+            raise ValueError(f"the ECG must be in V, mV or uV, got {unit!r}")
+    return (ecg * factor).astype(np.float32), rate
 
 
 def _load_file(subject, path):

@@ -1,16 +1,13 @@
 """Reader of Empatica EmbracePlus files."""
 
-import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 
-from .._check import check_list
-from .._timestamps import check_span, join_parts
+from .._timestamps import join_signals
 from ..containers import Recording
 from ._avro import read_avro
-from ._common import explain_errors, list_names
+from ._common import explain_errors, list_names, list_paths
 from .empatica import WRIST_SIGNALS, annotate_tags
 from .reading import choose_signals
 
@@ -26,16 +23,12 @@ _LARGEST_DRIFT = 0.01
 
 def _find_files(path):
     """Return the Avro files at or below a path, or of several paths."""
-    one = isinstance(path, (str, os.PathLike))
     files = []
-    for place in [path] if one else check_list(path, "path"):
-        place = Path(place)
+    for place in list_paths(path):
         found = sorted(place.rglob("*.avro")) if place.is_dir() else [place]
         if not found:
             raise ValueError(f"{place} must hold Avro files, *.avro, found none.")
         files += found
-    if not files:
-        raise ValueError("path must name files or folders, got none.")
     return files
 
 
@@ -145,11 +138,7 @@ def _make_recording(contents, signals, path, subject):
     """Return the recording that joins the contents of files."""
     parts = {name: _collect(contents, name, path) for name in signals}
     rates = {name: _SIGNALS[name][1] for name in signals}
-    start = min(found[0][0] for found in parts.values())
-    end = max(found[-1][1] for found in parts.values())
-    for name, found in parts.items():
-        check_span(sum(x.shape[-1] for *_, x in found), start, end, rates[name])
-    samples = {name: join_parts(found, rates[name], start, end) for name, found in parts.items()}
+    start, end, samples = join_signals(parts, rates)
     tags = np.unique(np.concatenate([tags for _, tags, _ in contents.values()]))
     about = next(iter(contents.values()))[-1]
     subject = about["participant"] if subject is None else subject

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ._common import decode_text, list_names, parse_number, read_file
+from ._common import decode_text, find_inner, list_names, parse_number, read_file
 from .empatica import read_session
 from .reading import find_paths, read_subjects
 
@@ -85,8 +85,7 @@ def load_exam_stress(path, subjects=None, signals=None, *, n_jobs=None):
     .. [1] Amin, M. R., Wickramasuriya, D., Faghih, R. T. (2022). A wearable exam stress dataset for
        predicting cognitive performance in real-world settings. PhysioNet.
     """
-    places = [Path(path, name) for name in ("Data", "data")]
-    folder = next((place for place in places if place.is_dir()), path)
+    folder = find_inner(path, "Data", "data")
     expected = "the folders of exams, such as S1/Final, S1/midterm_1 and S1/midterm_2"
     found = find_paths(folder, r"(S\d{1,3})/(?i:midterm[ _]\d|final)", expected)
     grades = _read_grades(Path(path, _GRADES))

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from .._check import check_choice
+from .._timestamps import join_parts, split_at_gaps
 from ..containers import Recording
-from ._clock import place_on_grid
-from ._common import list_names
+from ._common import explain_errors, list_names
 from ._empatica_csv import ACC_UNITS_PER_G
 from ._plausible import check_samples, warn_of_ratings
 from ._table import read_table
@@ -51,15 +51,19 @@ def _read_signal(folder, name):
 
 def _read_signals(folder, signals):
     """Return the unix time at which all signals have started, in s, and the signals from it on."""
-    read = {name: _read_signal(folder, name) for name in signals}
-    start = max(time[0] for time, _ in read.values())
-    placed = {}
-    for name, (time, samples) in read.items():
+    parts = {}
+    for name in signals:
+        with explain_errors(folder / _SIGNALS[name][0], "samples with time stamps"):
+            parts[name] = split_at_gaps(*_read_signal(folder, name), _SIGNALS[name][2])
+    starts = {name: found[0][0] for name, found in parts.items()}
+    start, samples = max(starts.values()), {}
+    for name, found in parts.items():
         file, _, rate = _SIGNALS[name]
-        if time[-1] < start:
+        placed = join_parts(found, rate, starts[name], found[-1][1])
+        samples[name] = placed[:, round((start - starts[name]) * rate) :]
+        if not samples[name].size:
             raise ValueError(f"{folder / file} must overlap the other signals, got an earlier end.")
-        placed[name] = place_on_grid(time, samples, rate, start, f"timestamp of {folder / file}")
-    return start, start - min(time[0] for time, _ in read.values()), placed
+    return start, start - min(starts.values()), samples
 
 
 def _read_rater(path, subject, rater):
@@ -77,8 +81,7 @@ def _read_rater(path, subject, rater):
             f"seconds in {found[0]} must be rising multiples of {_INTERVAL}, got "
             f"{list_names(map(str, seconds), 5)}."
         )
-    for extreme in (np.fmin.reduce, np.fmax.reduce):  # without NaN
-        warn_of_ratings({name: extreme(table[name]) for name in table}, _SCALES, found[0])
+    warn_of_ratings(table, _SCALES, found[0])
     # The authors' code takes the first rating for the first 5 s, of which 5 is the end.
     return pd.DataFrame(table, index=seconds - _INTERVAL * (seconds[0] > 0))
 
@@ -128,15 +131,16 @@ def _load_subject(subject, folder, path, signals, raters, debates):
 def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=None):
     """Read K-EmoCon: wrist signals of 32 people in debates of two, with ratings every 5 s.
 
-    Samples have time stamps that jitter [1]_. They are placed on a clock at the rate of an Empatica
-    E4; samples that are missing are gaps, NaN, which ``make_windows`` drops.
+    Samples have time stamps that jitter [1]_. They are placed on the grid of an Empatica E4's rate,
+    and are interpolated linearly where its clock was off. Samples that are missing are gaps, NaN,
+    which ``make_windows`` drops.
 
     Parameters
     ----------
     path : str or path-like
         Folder of K-EmoCon, with ``e4_data``, ``emotion_annotations`` and ``metadata``.
     subjects : sequence of str, default=None
-        Participants to read, such as ``("1", "2")``; None for all. Those without one of the files
+        Subjects to read, such as ``("1", "2")``; None for all. Those without one of the files
         of the signals are left out with a warning.
     signals : sequence of str, default=("bvp", "eda", "temp")
         Signals to read: "bvp" (64 Hz, arbitrary unit), "eda" (4 Hz, microsiemens), "temp" (4 Hz,
@@ -145,12 +149,12 @@ def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=No
         Who rated: the participant, the other one in the debate, or five other people, whose ratings
         the authors joined. "all" names the ratings "self_arousal" and so on.
     n_jobs : int, default=None
-        Number of participants read at the same time, in threads, as in joblib.
+        Number of subjects read at the same time, in threads, as in joblib.
 
     Returns
     -------
     list of Recording
-        One float32 recording for each participant, sorted by number. Participants 29 to 32 keep the
+        One float32 recording for each subject, sorted by number. Participants 29 to 32 keep the
         samples of their own device, if a file holds those of two. The annotation is the "debate".
         ``ratings`` are "arousal" and "valence", from 1 (very low) to 5, and if the file has them
         "cheerful", "happy", "angry", "nervous" and "sad", from 1 to 4. The time of a rating is the
@@ -166,7 +170,7 @@ def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=No
     Warns
     -----
     UserWarning
-        If a participant is left out, a part of the debate has no signals, or a rating is outside
+        If a subject is left out, a part of the debate has no signals, or a rating is outside
         its scale.
 
     Notes
@@ -196,7 +200,6 @@ def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=No
     signals = choose_signals(signals, _SIGNALS, WRIST_SIGNALS)
     check_choice("raters", raters, (*_RATERS, "all"))
     found = find_paths(path, r"e4_data/(\d+)", "e4_data/1 and so on, the folders of K-EmoCon")
-    found = {subject: folders[0] for subject, folders in found.items()}
     load = partial(
         _load_subject,
         path=Path(path),

@@ -1,7 +1,5 @@
 """Reader of the stress of nurses in a hospital: wrist signals of whole shifts, with surveys."""
 
-import csv
-import io
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ._common import decode_text, read_file
+from ._common import find_inner
+from ._table import read_rows
 from .empatica import load_empatica_corpus
 
 _SURVEYS = "SurveyResults"
@@ -46,23 +45,15 @@ def _parse_survey(row):
 
 def _read_surveys(path):
     """Return the surveys of each subject: start, end, level of stress and all cells."""
-    with io.StringIO(decode_text(read_file(path), path), newline="") as file:
-        reader = csv.DictReader(file)
-        if not {*_COLUMNS} <= {*(reader.fieldnames or [])}:
-            found = ", ".join(reader.fieldnames or []) or "none"
-            raise ValueError(f"{path} must have the columns {', '.join(_COLUMNS)}, got {found}.")
-        surveys = {}
-        for row in reader:
-            cells = {key: value.strip() for key, value in row.items() if key and value is not None}
-            if not cells.get("ID"):
-                continue
-            try:
-                survey = _parse_survey(cells)
-            except (KeyError, ValueError) as error:
-                raise ValueError(
-                    f"Line {reader.line_num} of {path} is no survey, {cells}: {error}."
-                ) from None
-            surveys.setdefault(cells["ID"], []).append((*survey, cells))
+    surveys = {}
+    for place, cells in read_rows(path, _COLUMNS):
+        if not cells["ID"]:
+            continue
+        try:
+            survey = _parse_survey(cells)
+        except ValueError as error:
+            raise ValueError(f"{place} is no survey, {cells}: {error}.") from None
+        surveys.setdefault(cells["ID"], []).append((*survey, cells))
     return surveys
 
 
@@ -124,12 +115,11 @@ def load_nurse_stress(path, subjects=None, signals=None, *, n_jobs=None):
     .. [1] Hosseini, S., Gottumukkala, R., Katragadda, S., et al. (2022). A multimodal sensor
        dataset for continuous stress detection of nurses in a hospital. Scientific Data, 9, 255.
     """
-    inner = Path(path, "Stress_dataset")
     table, workbook = (Path(path, f"{_SURVEYS}{ending}") for ending in (".csv", ".xlsx"))
     if workbook.exists() and not table.exists():
         raise ValueError(f"Surveys must be in CSV: open {workbook} and save it as {table.name}.")
     surveys = _read_surveys(table) if table.exists() else None
-    folder = inner if inner.is_dir() else path
+    folder = find_inner(path, "Stress_dataset")
     recordings = load_empatica_corpus(folder, subjects, signals, n_jobs=n_jobs)
     if surveys is None:
         return recordings

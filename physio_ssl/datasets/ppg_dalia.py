@@ -10,19 +10,18 @@ import numpy as np
 
 from .._check import check_choice, check_mapping, check_number
 from ..containers import Recording
-from ._array_pickle import load_array_pickle
 from ._common import decode_text, list_names, parse_number, read_file
-from ._plausible import check_samples
+from ._wrist_and_chest import (
+    check_wrist,
+    choose_source,
+    list_signals,
+    load_pickle,
+    read_pickled_signals,
+)
 from .empatica import WRIST_SIGNALS, read_session
-from .reading import choose_signals, find_paths, read_subjects
+from .reading import annotate_intervals, choose_signals, find_paths, read_subjects
 
-_SIGNALS = {  # device, name in the pickle, sampling rate in Hz
-    "bvp": ("wrist", "BVP", 64),
-    "eda": ("wrist", "EDA", 4),
-    "temp": ("wrist", "TEMP", 4),
-    "acc": ("wrist", "ACC", 32),
-    **{f"chest_{key.lower()}": ("chest", key, 700) for key in ("ACC", "ECG", "Resp")},
-}
+_SIGNALS = list_signals("ACC", "ECG", "Resp")
 _ACTIVITIES = (
     *("no_activity", "sitting", "stairs", "soccer", "cycling"),
     *("driving", "lunch", "walking", "working"),
@@ -36,14 +35,12 @@ _TOLERANCE = 2  # s
 def _annotate(starts, names, end):
     """Return activities, each until the next one starts, as annotations; leave out pauses."""
     bounds = [*starts, end]
-    events = [
+    intervals = [
         (start, stop - start, name)
         for (start, stop), name in zip(pairwise(bounds), names, strict=True)
         if name != _ACTIVITIES[0] and stop > start
     ]
-    onset, duration, description = zip(*events, strict=True) if events else ([], [], [])
-    description = np.array(description, dtype=str)
-    return {"onset": onset, "duration": duration, "description": description}
+    return annotate_intervals(intervals)
 
 
 def _find_activities(content, path):
@@ -65,46 +62,25 @@ def _find_heart_rate(content, path):
     return {"time": _WINDOW / 2 + _SHIFT * np.arange(len(rate)), "heart_rate": rate}
 
 
-def _read_pickled_signal(content, name, expected, path):
-    """Return one signal, of shape (n_channels, n_times), which lasts so many seconds."""
-    device, key, rate = _SIGNALS[name]
-    try:
-        samples = np.asarray(content["signal"][device][key], dtype=np.float32)
-    except (KeyError, TypeError):
-        raise ValueError(f"{path} must hold {name!r} as ['signal'][{device!r}][{key!r}].") from None
-    samples = samples.reshape(len(samples), -1).T
-    duration = samples.shape[1] / rate
-    if abs(duration - expected) > _TOLERANCE:
-        raise ValueError(
-            f"{name!r} of {path} must be as long as its heart rates, {expected} s, got "
-            f"{duration:.1f} s."
-        )
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{path} must hold finite samples, got NaN or infinity in {name!r}.")
-    if device == "wrist":
-        check_samples(samples, name, path)  # the pickle holds the acceleration in g
-    return samples
-
-
 def _load_pickled(folder, signals, delay):
     """Read one subject from the pickle, where all is on one clock."""
-    path = folder / f"{folder.name}.pkl"
-    content = load_array_pickle(path, "a pickle of PPG-DaLiA")
-    keys = ("signal", "label", "activity")
-    if not isinstance(content, dict) or not {*keys} <= content.keys():
-        found = list_names(map(str, content), 10) if isinstance(content, dict) else type(content)
-        raise ValueError(f"{path} must hold a dict with {', '.join(keys)}, got {found}.")
-    if (subject := str(content.get("subject", folder.name))) != folder.name:
-        raise ValueError(f"{path} must be of the subject {folder.name}, got {subject!r} in it.")
+    path, content = load_pickle(folder, "PPG-DaLiA", ("signal", "label", "activity"))
     ratings, annotations = _find_heart_rate(content, path), _find_activities(content, path)
     expected = _WINDOW + _SHIFT * (len(ratings["time"]) - 1)
-    samples = {name: _read_pickled_signal(content, name, expected, path) for name in signals}
-    rates = {name: _SIGNALS[name][2] for name in signals}
+    chosen = {name: _SIGNALS[name] for name in signals}
+    samples = read_pickled_signals(
+        content,
+        chosen,
+        path,
+        duration=expected,
+        tolerance=_TOLERANCE,
+    )
+    rates = {name: rate for name, (*_, rate) in chosen.items()}
     answers = content.get("questionnaire", {})
     if not isinstance(answers, Mapping):
         raise ValueError(f"{path} must hold a dict as questionnaire, got {type(answers)}.")
     metadata = {str(key).lower(): value for key, value in answers.items()}
-    return Recording(samples, rates, subject, annotations, ratings=ratings, metadata=metadata)
+    return Recording(samples, rates, folder.name, annotations, ratings=ratings, metadata=metadata)
 
 
 def _read_rows(path):
@@ -145,8 +121,7 @@ def _parse_answer(text):
 def _load_exported(folder, signals, delay):
     """Read one subject from the E4 export; ``delay`` is that of the chest device, or None."""
     subject = folder.name
-    if on_chest := [name for name in signals if _SIGNALS[name][0] == "chest"]:
-        raise ValueError(f"{', '.join(on_chest)} must be read from {subject}.pkl, got {folder}.")
+    check_wrist(signals, folder)
     recording = read_session(folder / f"{subject}_E4.zip", signals, subject)
     answers = _read_rows(folder / f"{subject}_quest.csv")
     metadata = {key: _parse_answer(text) for key, text in answers}
@@ -163,11 +138,8 @@ _SOURCES = {"pkl": ("{}.pkl", _load_pickled), "e4": ("{}_E4.zip", _load_exported
 
 def _load_subject(subject, folder, signals, source, chest_start):
     """Read one subject from the first source that is there."""
-    for key, (file, load) in _SOURCES.items():
-        if source in ("auto", key) and (folder / file.format(subject)).exists():
-            return load(folder, signals, chest_start.get(subject))
-    names = [file.format(subject) for key, (file, _) in _SOURCES.items() if source in ("auto", key)]
-    raise ValueError(f"{folder} must hold {' or '.join(names)} for source={source!r}, got none.")
+    load = choose_source(folder, source, _SOURCES)
+    return load(folder, signals, chest_start.get(subject))
 
 
 def load_ppg_dalia(

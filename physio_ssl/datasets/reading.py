@@ -14,6 +14,7 @@ from ._common import explain_errors, file_limits, list_names
 
 __all__ = [
     "annotate_events",
+    "annotate_intervals",
     "annotate_ratings",
     "choose_signals",
     "file_limits",
@@ -191,6 +192,12 @@ def annotate_events(onset, description):
         "duration": np.zeros_like(onset),
         "description": np.full(onset.shape, description),
     }
+
+
+def annotate_intervals(intervals):
+    """Return annotations of intervals, each of them its onset, duration and description."""
+    onset, duration, description = zip(*intervals, strict=True) if intervals else ((), (), ())
+    return {"onset": onset, "duration": duration, "description": np.array(description, str)}
 
 
 def annotate_ratings(duration, ratings):

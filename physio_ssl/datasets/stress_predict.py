@@ -1,14 +1,13 @@
 """Reader of Stress-Predict: rest and three stressful tasks, on the wrist."""
 
-import csv
-import io
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ._common import decode_text, list_names, read_file
+from ._common import list_names
+from ._table import read_rows
 from .empatica import read_session
 from .reading import find_paths, read_subjects
 
@@ -22,22 +21,18 @@ _TOLERANCE = 10  # s; labels start 9 s after the signals and end within 5 s of a
 def _read_labels(path):
     """Return the rows of each subject: the unix time of a second, and its label."""
     rows = {}
-    with io.StringIO(decode_text(read_file(path), path), newline="") as file:
-        reader = csv.DictReader(file)
-        if not set(_COLUMNS) <= set(reader.fieldnames or []):
-            raise ValueError(f"{path} must have columns {_COLUMNS}, got {reader.fieldnames}.")
-        for row in reader:
-            cells = [row[column] for column in _COLUMNS]
-            try:
-                subject, time, label = map(int, cells)
-                if label not in (0, 1):
-                    raise ValueError
-            except (TypeError, ValueError):  # a row that is cut off has None
-                raise ValueError(
-                    f"Line {reader.line_num} of {path} must hold whole numbers as {_COLUMNS}, "
-                    f"the label 0 (rest) or 1 (stress), got {cells}."
-                ) from None
-            rows.setdefault(f"S{subject:02d}", []).append((time, label))
+    for place, row in read_rows(path, _COLUMNS):
+        cells = [row[column] for column in _COLUMNS]
+        try:
+            subject, time, label = map(int, cells)
+            if label not in (0, 1):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"{place} must hold whole numbers as {_COLUMNS}, the label 0 (rest) or 1 (stress), "
+                f"got {cells}."
+            ) from None
+        rows.setdefault(f"S{subject:02d}", []).append((time, label))
     return rows
 
 

@@ -79,7 +79,7 @@ def load_swell(path, subjects=None, signals=None, *, n_jobs=None):
         filtered)/pp1_18-9-2012_c1.S00`` and so on, and ``3 - Feature dataset/per sensor/D -
         Physiology features (HR_HRV_SCL - final).csv``.
     subjects : sequence of str, default=None
-        Participants to read, such as ``("pp1", "pp2")``; None for all.
+        Subjects to read, such as ``("pp1", "pp2")``; None for all.
     signals : sequence of str, default=("ecg",)
         Signals to read, in the units of the files, usually at 2048 Hz: "ecg" (filtered by the
         authors, microvolts) and "eda" (skin conductance as the device gives it, not in
@@ -90,7 +90,7 @@ def load_swell(path, subjects=None, signals=None, *, n_jobs=None):
     Returns
     -------
     list of Recording
-        One float32 recording for each block of a participant, of which each has three. Annotations
+        One float32 recording for each block of a subject, of which each has three. Annotations
         are the minutes of the table: "rest", "neutral", "time pressure" and "interruptions", placed
         by the clocks of the table and of the device.
 

@@ -1,33 +1,29 @@
 """Reader of CSV files in which each sample has a time stamp."""
 
 import io
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .._check import check_choice, check_list, check_mapping
-from .._timestamps import join_parts, place_on_grid
+from .._check import check_choice, check_groups, check_list, check_mapping
+from .._timestamps import join_signals, place_on_grid
+from .._units import choose_unit, spell_unit
 from ..containers import Recording
 from ._channels import choose_channels
-from ._common import decode_text, explain_errors, name_modalities, read_file
+from ._common import decode_text, explain_errors, list_paths, name_modalities, read_file
+from ._table import check_columns
 
 _PER_SECOND = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _UNIX = 1e9, 4.1e9  # seconds of the years 2001 to 2099
 _DAY = 86400
-_CONVERSIONS = {  # of units in lower case: the unit that recordings have, and its factor
-    **{"uv": ("mV", 1e-3), "v": ("mV", 1e3), "mv": ("mV", 1)},
-    **{"mg": ("g", 1e-3), "g": ("g", 1), "us": ("uS", 1)},
-}
 
 
 def _find_unit(column):
     """Return the unit at the end of a column's name, in brackets, or None."""
     match = re.search(r"[\[(]([^\])]+)[\])]\s*$", column)
-    return match and match[1].strip().replace("µ", "u").replace("μ", "u")
+    return match and spell_unit(match[1])
 
 
 def _split_names(text):
@@ -115,8 +111,7 @@ def _read_file(path, time, signals, time_unit):
     with explain_errors(path, "a table of samples"):
         text = decode_text(read_file(path), path)
         separator, names = _split_names(text)
-        if names.count(time) != 1:
-            raise ValueError(f"it must have the column {time!r} once, got {names[:60]}")
+        check_columns(names, [time], path)
         here = {key: columns for key, columns in signals.items() if set(columns) <= set(names)}
         if not here:
             raise ValueError(f"it must have the columns of {signals}, got {names[:60]}")
@@ -133,7 +128,7 @@ def _read_file(path, time, signals, time_unit):
 
 def _convert(samples, unit):
     """Return samples as float32 in the unit that recordings have, and that unit."""
-    unit, factor = _CONVERSIONS.get((unit or "").lower(), (unit, 1))
+    unit, factor = choose_unit(unit)
     with np.errstate(over="ignore"):
         samples = (samples * factor).astype(np.float32)
     if np.isinf(samples).any():
@@ -147,13 +142,7 @@ def _check_signals(signals):
         columns = check_list(signals, "signals", "a mapping or a list of columns", of=str)
         names = [re.sub(r"[\[(][^\])]*[\])]\s*$", "", column) for column in columns]
         signals = dict(zip(name_modalities(names, "signals"), columns, strict=True))
-    signals = {
-        key: [columns] if isinstance(columns, str) else check_list(columns, key, of=str)
-        for key, columns in signals.items()
-    }
-    if not signals or not all(signals.values()):
-        raise ValueError(f"signals must name columns, one or more, got {signals}.")
-    return signals
+    return check_groups(signals, "signals")
 
 
 def load_csv(
@@ -187,7 +176,7 @@ def load_csv(
         name, or that in which the first time is unix time of the years 2001 to 2099.
     units : mapping from str to str, default=None
         Unit of each modality's columns; None for the one in brackets at the end of their names.
-        Volts and microvolts become mV, and mg becomes g. Others are kept.
+        Volts become mV, siemens become microsiemens, and mg becomes g. Others are kept.
     sampling_rate : float or mapping from str to float, default=None
         Sampling rate in Hz, of each modality; None estimates it from the stamps, as whole as they
         allow.
@@ -224,9 +213,7 @@ def load_csv(
     check_choice("time_unit", time_unit, (None, *_PER_SECOND))
     units = check_mapping(units, "units")
     signals = _check_signals(signals)
-    one = isinstance(path, (str, os.PathLike))
-    paths = [Path(each) for each in ([path] if one else check_list(path, "path"))]
-    placed, starts = {}, []
+    paths, placed, starts = list_paths(path), {}, []
     for file in paths:
         seconds, start, samples = _read_file(file, time, signals, time_unit)
         starts.append(start)
@@ -243,24 +230,18 @@ def load_csv(
                 first, rate, values = place_on_grid(
                     seconds[there], values[:, there], rate, tolerance
                 )
-            placed[name] = first + (start or 0), rate, values, unit
+            first += start or 0
+            placed[name] = [(first, first + values.shape[-1] / rate, values)], rate, unit
     if missing := [name for name in signals if name not in placed]:
         raise ValueError(f"{path} must have the columns of {missing}, got them in no file.")
     if len(paths) > 1 and None in starts:
         raise ValueError(f"Several files must have unix times, got others in {path}.")
-    start = min(first for first, *_ in placed.values())
-    end = max(first + x.shape[-1] / rate for first, rate, x, _ in placed.values())
-    rates = {name: placed[name][1] for name in signals}
-    samples = {}
-    for name in signals:
-        first, rate, values, _ = placed[name]
-        samples[name] = join_parts(
-            [(first, first + values.shape[-1] / rate, values)], rate, start, end
-        )
+    parts, rates, units = ({name: placed[name][i] for name in signals} for i in range(3))
+    start, _, samples = join_signals(parts, rates)
     return Recording(
         samples,
         rates,
         paths[0].stem if subject is None else subject,
         start_time=None if None in starts else start,
-        metadata={"units": {name: placed[name][3] for name in signals}},
+        metadata={"units": units},
     )

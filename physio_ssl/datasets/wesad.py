@@ -11,24 +11,21 @@ import pandas as pd
 
 from .._check import check_choice
 from ..containers import Recording
-from ._array_pickle import load_array_pickle
 from ._empatica_csv import ACC_UNITS_PER_G
-from ._plausible import check_samples
 from ._wesad_questionnaire import read_blocks, read_metadata
+from ._wrist_and_chest import (
+    check_wrist,
+    choose_source,
+    list_signals,
+    load_pickle,
+    read_pickled_signals,
+)
 from .empatica import WRIST_SIGNALS, read_session
 from .reading import choose_signals, find_paths, read_subjects
 
 _LABEL_RATE = 700
-_SIGNALS = {  # device, name in the pickle, sampling rate in Hz
-    "bvp": ("wrist", "BVP", 64),
-    "eda": ("wrist", "EDA", 4),
-    "temp": ("wrist", "TEMP", 4),
-    "acc": ("wrist", "ACC", 32),
-    **{
-        f"chest_{key.lower()}": ("chest", key, 700)
-        for key in ("ACC", "ECG", "EDA", "EMG", "Resp", "Temp")
-    },
-}
+_TOLERANCE = 1  # s between the ends of signals and labels
+_SIGNALS = list_signals("ACC", "ECG", "EDA", "EMG", "Resp", "Temp")
 _LABEL_VALUES = range(8)  # 0, 5, 6 and 7 are of no condition
 _LABELS = {1: "baseline", 2: "stress", 3: "amusement", 4: "meditation"}
 _SHRINKAGE = 10  # s, by which the official labels shrink a condition at both ends
@@ -45,36 +42,9 @@ def _annotate(intervals, path):
     return {"onset": onset, "duration": duration, "description": description}
 
 
-def _read_pickled_signal(content, name, path):
-    """Return one signal, of shape (n_channels, n_times)."""
-    device, key, rate = _SIGNALS[name]
-    try:
-        samples = np.asarray(content["signal"][device][key], dtype=np.float32)
-    except (KeyError, TypeError):
-        raise ValueError(f"{path} must hold {name!r} as ['signal'][{device!r}][{key!r}].") from None
-    samples = samples.reshape(len(samples), -1).T
-    duration, expected = samples.shape[1] / rate, len(content["label"]) / _LABEL_RATE
-    if abs(duration - expected) > 1:
-        raise ValueError(
-            f"{name!r} of {path} must be as long as labels, {expected:.1f} s, got {duration:.1f} s."
-        )
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{path} must hold finite samples, got NaN or infinity in {name!r}.")
-    samples = samples / ACC_UNITS_PER_G if name == "acc" else samples
-    if device == "wrist":
-        check_samples(samples, name, path)
-    return samples
-
-
 def _load_pickled(folder, signals):
     """Read one subject from the official pickle, whose labels are on the signals' clock."""
-    path = folder / f"{folder.name}.pkl"
-    content = load_array_pickle(path, "a pickle of WESAD")
-    if not isinstance(content, dict) or not {"signal", "label"} <= content.keys():
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
-        raise ValueError(f"{path} must hold a dict with signal and label, got {found}.")
-    if (subject := str(content.get("subject", folder.name))) != folder.name:
-        raise ValueError(f"{path} must be of the subject {folder.name}, got {subject!r} in it.")
+    path, content = load_pickle(folder, "WESAD", ("signal", "label"))
     label = np.ravel(content["label"])
     if unknown := set(np.unique(label).tolist()) - {*_LABEL_VALUES}:
         raise ValueError(f"Labels in {path} must be whole numbers from 0 to 7, got {unknown}.")
@@ -87,8 +57,16 @@ def _load_pickled(folder, signals):
     if not intervals:
         found = np.unique(label).tolist()
         raise ValueError(f"The labels of {path} must mark the conditions {_LABELS}, got {found}.")
-    samples = {name: _read_pickled_signal(content, name, path) for name in signals}
-    rates = {name: _SIGNALS[name][2] for name in signals}
+    chosen = {name: _SIGNALS[name] for name in signals}
+    samples = read_pickled_signals(
+        content,
+        chosen,
+        path,
+        duration=len(label) / _LABEL_RATE,
+        tolerance=_TOLERANCE,
+        acc_units_per_g=ACC_UNITS_PER_G,
+    )
+    rates = {name: rate for name, (*_, rate) in chosen.items()}
     annotations, metadata = _annotate(intervals, path), read_metadata(folder)
     return Recording(samples, rates, folder.name, annotations, metadata=metadata)
 
@@ -117,8 +95,7 @@ def _read_questionnaire(path):
 def _load_exported(folder, signals):
     """Read one subject from the E4 export and the questionnaire."""
     subject, clocks = folder.name, _read_clocks()
-    if on_chest := [name for name in signals if _SIGNALS[name][0] == "chest"]:
-        raise ValueError(f"{', '.join(on_chest)} must be read from {subject}.pkl, got {folder}.")
+    check_wrist(signals, folder)
     if subject not in clocks:
         raise ValueError(f"Clocks must be known, like those of {', '.join(clocks)}, got {subject}.")
     quest = folder / f"{subject}_quest.csv"
@@ -140,11 +117,7 @@ _SOURCES = {"pkl": ("{}.pkl", _load_pickled), "e4": ("{}_E4_Data.zip", _load_exp
 
 def _load_subject(subject, folder, signals, source):
     """Read one subject from the first source that is there."""
-    for key, (file, load) in _SOURCES.items():
-        if source in ("auto", key) and (folder / file.format(subject)).exists():
-            return load(folder, signals)
-    names = [file.format(subject) for key, (file, _) in _SOURCES.items() if source in ("auto", key)]
-    raise ValueError(f"{folder} must hold {' or '.join(names)} for source={source!r}, got none.")
+    return choose_source(folder, source, _SOURCES)(folder, signals)
 
 
 def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None):

@@ -1,14 +1,13 @@
 """Reader of PhysioNet's wearable device data set: stress, aerobic and anaerobic exercise."""
 
-import csv
-import io
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ._common import decode_text, list_names, read_file
+from ._common import find_inner, list_names
+from ._table import read_rows
 from .empatica import read_session
 from .reading import find_paths, read_subjects
 
@@ -18,22 +17,10 @@ _SESSIONS = ("STRESS", "AEROBIC", "ANAEROBIC")
 
 def _read_subjects_info(path):
     """Return what the table says of each subject, whose name is in its first column."""
-    with io.StringIO(decode_text(read_file(path), path), newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    names = [name.strip() for name in header]
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"{path} must have different columns, two or more, got {names}.")
     table = {}
-    for number, row in enumerate(rows, start=2):
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if len(cells) != len(names) or not cells[0]:
-            raise ValueError(
-                f"Line {number} of {path} must hold a subject and {len(names) - 1} values, got "
-                f"{cells}."
-            )
-        table[cells[0].lower()] = dict(zip(names[1:], cells[1:], strict=True))
+    for _, row in read_rows(path):
+        subject, *_ = row
+        table[row.pop(subject).lower()] = row
     return table
 
 
@@ -92,8 +79,7 @@ def load_wise(path, subjects=None, signals=None, *, n_jobs=None):
     .. [1] Hongn, A., Bosch, F., Prado, L. E., Bonomini, P. (2025). Wearable device dataset from
        induced stress and structured exercise sessions. PhysioNet.
     """
-    inner = Path(path, "Wearable_Dataset")
-    folder = inner if inner.is_dir() else Path(path)
+    folder = find_inner(path, "Wearable_Dataset")
     pattern = rf"(?:{'|'.join(_SESSIONS)})/([Sf]\d\d)(?:_\w+)?"
     expected = "the folders of sessions, STRESS/S01, AEROBIC/S01 and so on"
     found = find_paths(folder, pattern, expected)

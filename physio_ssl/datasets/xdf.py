@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from .._timestamps import check_span, join_parts
+from .._timestamps import join_signals
 from ..containers import Recording
+from ._channels import choose_channels
 from ._common import (
     check_device_rate,
     explain_errors,
@@ -21,7 +22,7 @@ from ._common import (
     parse_number,
     read_file,
 )
-from .reading import choose_signals
+from .reading import annotate_intervals, choose_signals
 
 _HEADER, _SAMPLES, _CLOCK = 2, 3, 4  # kinds of chunks
 _XML = 1, 2, 6
@@ -146,10 +147,7 @@ def _choose_streams(streams, signals, path):
             )
         stream = regular[found[0]]
         if labels is not None:
-            labels = [labels] if isinstance(labels, str) else list(labels)
-            if not labels or any(stream.labels.count(label) != 1 for label in labels):
-                raise ValueError(f"{wanted!r} must have each of {labels} once, got {stream.labels}")
-            labels = [stream.labels.index(label) for label in labels]
+            (labels,) = choose_channels(stream.labels, {modality: labels}, path).values()
         chosen[modality] = found[0], labels
     return chosen
 
@@ -180,19 +178,14 @@ def _split_parts(loaded, stream, channels):
 def _annotate_markers(loaded, streams, start):
     """Return the samples of all streams of markers, sorted by time."""
     events = [
-        (time - start, " ".join(map(str, values)))
+        (time - start, 0, " ".join(map(str, values)))
         for number, stream in streams.items()
         if not stream.rate and number in loaded
         for time, values in zip(
             loaded[number]["time_stamps"], loaded[number]["time_series"], strict=True
         )
     ]
-    onset, description = zip(*sorted(events), strict=True) if events else ((), ())
-    return {
-        "onset": onset,
-        "duration": np.zeros(len(onset)),
-        "description": np.array(description, str),
-    }
+    return annotate_intervals(sorted(events))
 
 
 def load_xdf(path, signals=None, *, subject=None):
@@ -246,13 +239,8 @@ def load_xdf(path, signals=None, *, subject=None):
             name: _split_parts(loaded[number], streams[number], channels)
             for name, (number, channels) in chosen.items()
         }
-        start = min(found[0][0] for found in parts.values())
-        end = max(found[-1][1] for found in parts.values())
         rates = {name: streams[number].rate for name, (number, _) in chosen.items()}
-        samples = {}
-        for name, found in parts.items():
-            check_span(sum(x.shape[-1] for *_, x in found), start, end, rates[name])
-            samples[name] = join_parts(found, rates[name], start, end)
+        start, _, samples = join_signals(parts, rates)
         metadata = {"labels": {}, "units": {}}
         for name, (number, channels) in chosen.items():
             for key, described in metadata.items():

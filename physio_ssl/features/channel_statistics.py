@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._check import check_count
 from ._base import ChannelFeatures, centre, compute_slope
 
 _QUANTILES = {"quantile_10": 0.1, "median": 0.5, "quantile_90": 0.9}
@@ -19,6 +20,13 @@ class ChannelStatistics(ChannelFeatures):
       signal; the quantiles are interpolated linearly, as by ``numpy.quantile``;
     - ``slope``, the rise of the least-squares line within one window, in the unit of the signal,
       0 for one sample. It is per window, not per second, so no sampling rate is needed.
+
+    Parameters
+    ----------
+    n_parts : int, default=1
+        If more than 1, the same statistics of each of so many equal parts of the window follow, as
+        ``part1_mean`` and so on: what happened when, as far as statistics can tell it. Of a number
+        of samples that cannot be divided, the first parts are one longer.
 
     Attributes
     ----------
@@ -46,16 +54,34 @@ class ChannelStatistics(ChannelFeatures):
     temp_quantile_90  35.4
     """
 
+    def __init__(self, n_parts=1):
+        self.n_parts = n_parts
+
     def fit(self, X, y=None):
         """Check ``X`` and learn its modalities and channels; ``y`` is ignored."""
-        self._learn_channels(X)
+        check_count(self.n_parts, "n_parts")
+        for name, signal in self._learn_channels(X).items():
+            if signal.shape[-1] < self.n_parts:
+                raise ValueError(
+                    f"n_parts must be at most the {signal.shape[-1]} samples of a window of "
+                    f"{name!r}, got {self.n_parts}."
+                )
         return self
 
     def _name_features(self, modality):
-        return ("mean", "std", "slope", *_QUANTILES)
+        names = ("mean", "std", "slope", *_QUANTILES)
+        parts = range(1, self.n_parts + 1) if self.n_parts > 1 else ()
+        return (*names, *(f"part{part}_{name}" for part in parts for name in names))
 
     def _compute_features(self, signal, modality):
-        mean, std, centred = centre(signal)
-        slope = compute_slope(centred, signal.shape[-1])  # samples per window
-        quantiles = np.quantile(signal, list(_QUANTILES.values()), axis=-1)
-        return np.stack([mean, std, slope, *quantiles], axis=-1)
+        parts = np.array_split(signal, self.n_parts, axis=-1) if self.n_parts > 1 else []
+        described = [_describe(np.ascontiguousarray(part)) for part in [signal, *parts]]
+        return np.concatenate(described, axis=-1)
+
+
+def _describe(signal):
+    """Return the statistics of each channel, of shape (n_windows, n_channels, n_statistics)."""
+    mean, std, centred = centre(signal)
+    slope = compute_slope(centred, signal.shape[-1])  # samples per window
+    quantiles = np.quantile(signal, list(_QUANTILES.values()), axis=-1)
+    return np.stack([mean, std, slope, *quantiles], axis=-1)

@@ -1,21 +1,8 @@
 """What frames and raws share: which columns make a modality, and runs of equal values."""
 
-from collections.abc import Hashable
-
 import numpy as np
 
-from .._check import check_list, check_mapping
-
-
-def _list_names(columns, what):
-    """Map each modality to a list of names; one name may stand alone."""
-    groups = {}
-    for key, names in check_mapping(columns, what).items():
-        listed = [names] if isinstance(names, str) else names
-        groups[key] = check_list(listed, f"{what}[{key!r}]", "a list of names", Hashable)
-    if not groups or not all(groups.values()):
-        raise ValueError(f"{what} must name one or more for each signal, got {groups}.")
-    return groups
+from .._check import check_groups
 
 
 def group_columns(columns, names, default, what="columns"):
@@ -23,7 +10,7 @@ def group_columns(columns, names, default, what="columns"):
 
     ``columns`` maps a modality to one name or several; None makes one modality of each default.
     """
-    groups = {name: [name] for name in default} if columns is None else _list_names(columns, what)
+    groups = {name: [name] for name in default} if columns is None else check_groups(columns, what)
     missing = [name for group in groups.values() for name in group if name not in set(names)]
     if missing:
         raise ValueError(
@@ -43,7 +30,7 @@ def name_channels(recording, columns, what="columns"):
     for name, signal in recording.signals.items():
         several = [f"{name}_{i}" for i in range(signal.shape[1])]
         channels[name] = [name] if len(several) == 1 else several
-    chosen = channels if columns is None else _list_names(columns, what)
+    chosen = channels if columns is None else check_groups(columns, what)
     for name, group in chosen.items():
         if len(group) != len(channels.get(name, ())):
             counts = ", ".join(f"{key}: {len(group)}" for key, group in channels.items())

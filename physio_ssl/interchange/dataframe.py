@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .._check import check_kind, check_sampling_rate
-from .._timestamps import place_on_grid
+from .._timestamps import check_time, place_on_grid
 from ._columns import find_runs, group_columns, name_channels
 
 _LATEST = 9e9  # seconds that fit into nanoseconds
@@ -50,16 +50,6 @@ def _read_stamps(frame, time, sampling_rate):
             'units first, for example with pandas.to_datetime(..., unit="ms").'
         )
     return np.round(seconds * 1e9).astype(np.int64), is_date
-
-
-def _check_order(stamps):
-    """Raise if stamps, in nanoseconds, do not increase."""
-    wrong = np.flatnonzero(np.diff(stamps) <= 0)
-    if wrong.size:
-        raise ValueError(
-            f"Time stamps must increase, got {len(wrong)} duplicated or backward, the first at row "
-            f"{wrong[0] + 1}, {np.diff(stamps)[wrong[0]] / 1e9:g} s after the one before."
-        )
 
 
 def _get_values(frame, columns):
@@ -221,7 +211,7 @@ def from_dataframe(
     for frame, name, group in _split(df, columns, time, label):
         rate = sampling_rate if rate_of is None else rate_of.get(name)
         stamps, is_date = _read_stamps(frame, time, rate)
-        _check_order(stamps)
+        check_time((stamps - stamps[0]) / 1e9, len(stamps))
         kinds.add(is_date)
         parts[name] = _get_values(frame, group), stamps, rate
         if label is not None and label in frame:

@@ -6,16 +6,17 @@ from importlib import import_module
 import numpy as np
 
 from .._check import check_kind
+from .._units import get_factor
 from ._columns import find_runs, group_columns, name_channels
 
 _SKIP = "BAD_ACQ_SKIP"  # MNE's name of what was not recorded
 # A word in a modality's name, MNE's type of its channels, and our unit in that of the type.
 _TYPES = {
-    "ecg": ("ecg", 1e-3),
-    "eda": ("gsr", 1e-6),
-    "eeg": ("eeg", 1e-6),
-    "emg": ("emg", 1e-3),
-    "eog": ("eog", 1e-6),
+    "ecg": ("ecg", get_factor("mV", "V")),
+    "eda": ("gsr", get_factor("uS", "S")),
+    "eeg": ("eeg", get_factor("uV", "V")),
+    "emg": ("emg", get_factor("mV", "V")),
+    "eog": ("eog", get_factor("uV", "V")),
     "resp": ("resp", 1.0),
     "temp": ("temperature", 1.0),
 }

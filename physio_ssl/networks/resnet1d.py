@@ -62,12 +62,12 @@ class _Trunk(nn.Sequential):
 
 
 class ResNet1d(TokenNetwork):
-    """A residual network of 1-D convolutions, pooled by mean and deviation over time.
+    """A residual network of 1-D convolutions, pooled over time.
 
     Each modality has its own trunk: a convolution with stride 2, then residual blocks of two
     convolutions that each halve the length, as long as more than 8 samples are left. So a
-    modality may have any sampling rate. The embedding of a modality is the mean and the
-    standard deviation of its tokens over the window.
+    modality may have any sampling rate. The embedding of a modality holds, at first, the mean and
+    the standard deviation of its tokens over the window.
 
     A good default on a CPU for shapes and rhythms, such as those of the ECG and the pulse.
 
@@ -76,8 +76,7 @@ class ResNet1d(TokenNetwork):
     n_channels, n_times : mapping from str to int
         Channels, and samples per window, of each modality. ``SSLEncoder`` fills them in.
     widths : tuple of int, default=(32, 48, 64, 96, 128)
-        Output channels of each block. The last one is the width of the tokens; the embedding of
-        a modality is twice as wide.
+        Output channels of each block. The last one is the width of the tokens.
     kernel_size : int, default=9
         Samples of each convolution of the blocks, an odd number.
     stem_kernel_size : int, default=15
@@ -88,11 +87,15 @@ class ResNet1d(TokenNetwork):
     standardize_windows : bool, default=False
         Whether to scale each channel of each window to mean 0 and standard deviation 1 first: for
         signals whose level and gain mean nothing, such as the ECG of unlike devices.
+    pooling : tuple of str, default=("mean", "std")
+        What of the tokens the embedding holds, one or more of "mean", "std", "slope" and
+        "curvature". The last two are the coefficients of a line and of a parabola over the window:
+        they tell what comes first, which the mean and deviation of tokens do not know.
 
     Raises
     ------
     ValueError
-        If a size is not a positive integer, or a kernel size is even.
+        If a size is not a positive integer, a kernel size is even, or pooling is unknown.
 
     See Also
     --------
@@ -122,6 +125,7 @@ class ResNet1d(TokenNetwork):
         stem_kernel_size=15,
         modality_dropout=0.0,
         standardize_windows=False,
+        pooling=("mean", "std"),
     ):
         super().__init__(n_channels, n_times)
         widths = check_list(widths, "widths")
@@ -134,6 +138,10 @@ class ResNet1d(TokenNetwork):
             if size % 2 == 0:
                 raise ValueError(f"{name} must be a positive odd number, got {size!r}.")
         check_probability("modality_dropout", modality_dropout)
+        pooling = tuple(check_list(pooling, "pooling", of=str))
+        if not pooling or len({*pooling}) < len(pooling) or not {*pooling} <= {*_POOLING}:
+            raise ValueError(f"pooling must hold some of {', '.join(_POOLING)}, got {pooling}.")
+        self.pooling = pooling
         sizes = (tuple(widths), kernel_size, stem_kernel_size)
         self.trunks = nn.ModuleDict(
             {name: _Trunk(n, self.n_times[name], *sizes) for name, n in self.n_channels.items()}
@@ -146,8 +154,8 @@ class ResNet1d(TokenNetwork):
 
     @property
     def embedding_size(self):
-        """Size of each modality's part of the embedding: twice the width of its tokens."""
-        return {name: 2 * width for name, width in self.token_width.items()}
+        """Size of each modality's part of the embedding: the width of its tokens per pooling."""
+        return {name: len(self.pooling) * width for name, width in self.token_width.items()}
 
     def tokens(self, **signals):
         """Turn windows into tokens, (batch, n_tokens, widths[-1]) for each modality given."""
@@ -162,8 +170,8 @@ class ResNet1d(TokenNetwork):
         return {name: self.trunks[name](signals[name]) for name in self.trunks if name in given}
 
     def embed(self, tokens):
-        """Return the mean and the standard deviation of the tokens of each modality."""
-        parts = {name: _pool(part) for name, part in tokens.items()}
+        """Return the pooled tokens of each modality."""
+        parts = {name: self._pool(part) for name, part in tokens.items()}
         if self.modality_dropout and self.training:
             parts = self._drop(parts)
         like = next(iter(parts.values()))
@@ -171,6 +179,11 @@ class ResNet1d(TokenNetwork):
             name: parts[name] if name in parts else like.new_zeros(len(like), size)
             for name, size in self.embedding_size.items()
         }
+
+    def _pool(self, tokens):
+        mean = tokens.mean(dim=1)
+        centred = tokens - mean[:, None]
+        return torch.cat([_POOLING[name](mean, centred) for name in self.pooling], dim=1)
 
     def _drop(self, parts):
         first = next(iter(parts.values()))
@@ -190,7 +203,18 @@ def _standardize(x):
     return torch.where(constant, 0.0, centred / torch.where(constant, 1.0, scale))
 
 
-def _pool(tokens):
-    mean = tokens.mean(dim=1)
-    variance = (tokens - mean[:, None]).square().mean(dim=1)
-    return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)  # a root has no slope at 0
+def _fit_power(centred, power):
+    """Return the coefficient of a power of the time, from -1 to 1, in a least-squares fit."""
+    time = torch.linspace(-1, 1, centred.shape[1], dtype=centred.dtype, device=centred.device)
+    basis = time**power - (time**power).mean()
+    size = basis.square().mean().clamp_min(1e-12)  # 0 for one token
+    return (centred * basis[:, None]).mean(dim=1) / size
+
+
+_POOLING = {
+    "mean": lambda mean, centred: mean,
+    # a root has no slope at 0
+    "std": lambda mean, centred: (centred.square().mean(dim=1) + 1e-5).sqrt(),
+    "slope": lambda mean, centred: _fit_power(centred, 1),
+    "curvature": lambda mean, centred: _fit_power(centred, 2),
+}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._check import check_kind, check_list
+from .._check import check_kind, check_list, check_sampling_rate
 from .amplitude import Standardize
 from .filters import BandpassFilter, Resample
 from .preprocessor import Preprocessor
@@ -61,18 +61,19 @@ def wristband_preprocessor(
     >>> wristband_preprocessor().make_windows(simulate_wristband(2, random_state=0), step=30).X
     SignalDict(52 windows: bvp (1, 240), eda (1, 240), temp (1, 240))
     """
-    steps = [Resample(None, output_sampling_rate, gaps="keep")]
+    rate = check_sampling_rate(output_sampling_rate, "output_sampling_rate")
+    steps = [Resample(None, rate, gaps="keep")]
     check_kind(standardize, "standardize", bool, "True or False")
     if standardize:
         steps.append(Standardize(gaps="keep"))
     return Preprocessor(
         {name: list(steps) for name in check_list(modalities, "modalities", of=str)},
-        dict.fromkeys(modalities, output_sampling_rate),
+        dict.fromkeys(modalities, rate),
         duration,
         scaling=scaling,
         history=history,
         lowest_sampling_rate={
-            name: min(_LOWEST_RATES[name], output_sampling_rate) if name in _LOWEST_RATES else None
+            name: min(_LOWEST_RATES[name], rate) if name in _LOWEST_RATES else None
             for name in modalities
         },
     )

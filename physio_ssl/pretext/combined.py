@@ -57,6 +57,17 @@ class Combined(Pretext):
             self.tasks_ = [clone(task) for task in tasks]
         return self.tasks_
 
+    def _get_weights(self):
+        n_tasks = len(self._get_tasks())
+        given = [1] * n_tasks if self.weights is None else self.weights
+        weights = [float(x) for x in check_list(given, "weights", "a list of numbers", of=Real)]
+        if len(weights) != n_tasks or not all(x >= 0 for x in weights) or not any(weights):
+            raise ValueError(
+                f"weights must hold a number of at least 0 for each of {n_tasks} tasks, not all 0, "
+                f"got {self.weights!r}."
+            )
+        return weights
+
     def make_targets(self, X, windows=None):
         """Return the targets of all tasks, named by the number of the task."""
         targets = [task.make_targets(X, windows) or {} for task in self._get_tasks()]
@@ -83,15 +94,8 @@ class Combined(Pretext):
 
     def make_heads(self, network):
         """Return the heads of all tasks."""
-        tasks = self._get_tasks()
-        given = [1] * len(tasks) if self.weights is None else self.weights
-        weights = np.array(check_list(given, "weights", "a list of numbers", of=Real))
-        if len(weights) != len(tasks) or not (weights >= 0).all() or not weights.any():
-            raise ValueError(
-                f"weights must hold a number of at least 0 for each of {len(tasks)} tasks, not "
-                f"all 0, got {self.weights!r}."
-            )
-        return nn.ModuleList(task.make_heads(network) for task in tasks)
+        self._get_weights()
+        return nn.ModuleList(task.make_heads(network) for task in self._get_tasks())
 
     def make_views(self, signals, rng, targets=None):
         """Return the views of all tasks in one batch, with what each task needs of them."""
@@ -114,8 +118,7 @@ class Combined(Pretext):
 
     def loss(self, network, heads, inputs, target):
         """Return the weighted sum of the losses, and the metrics of all tasks."""
-        tasks = self._get_tasks()
-        weights = [1.0] * len(tasks) if self.weights is None else self.weights
+        tasks, weights = self._get_tasks(), self._get_weights()
         total, metrics, embedding = 0.0, {}, None
         for task, weight, head, (rows, part) in zip(tasks, weights, heads, target, strict=True):
             views = {name: x[rows] for name, x in inputs.items()}

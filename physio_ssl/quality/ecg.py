@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from .._check import (
+    check_kind,
     check_list,
     check_number,
     check_positive,
@@ -13,10 +14,9 @@ from .._check import (
     check_windows,
     has_modalities,
 )
-from ..containers import as_recordings
 from ..functional import is_constant, resample
 from ..heartbeats import ECG_HEART_RATES, LOWEST_ECG_RATE, QRS_BAND, filter_beats, find_ecg_beats
-from ..windows import Windows, start_samples
+from ..windows import Windows, find_recordings, start_samples
 from .plateaus import find_flat, measure_clipped
 
 _COMPLEX = 0.15  # s before and after a beat by which beats are compared
@@ -165,24 +165,15 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     >>> drop_poor_ecg(windows, recordings)
     Windows(3 of 10 s, 1 subjects; dropped 3 flat line)
     """
-    if not isinstance(windows, Windows):
-        raise TypeError(f"windows must be Windows, got a {type(windows).__name__}.")
-    number, onset = windows.recording, windows.onset
-    if number is None or onset is None or windows.duration is None:
-        raise ValueError(
-            f"Windows must have a duration, recording and onset, got {list(windows.info)}."
-        )
-    recordings = as_recordings(recordings)
+    check_kind(windows, "windows", Windows, "Windows")
     keep = np.ones(len(windows), dtype=bool)
     dropped = Counter()
-    for source in np.unique(number):
-        rows = np.flatnonzero(number == source)
-        if problem := _find_mismatch(windows, rows, source, recordings):
-            raise ValueError(f"Recordings must be those of the windows, in order, but {problem}.")
-        raw = _cut_ecg(recordings[source], onset[rows], windows.duration)
+    for rows, recording in find_recordings(windows, recordings):
+        _check_ecg(windows, rows, recording)
+        raw = _cut_ecg(recording, windows.onset[rows], windows.duration)
         finite = np.isfinite(raw).all(axis=(1, 2))
         raw[~finite] = 0  # whatever is found there, "non-finite" is counted
-        found = find_poor_ecg(raw, recordings[source].sampling_rate["ecg"], **thresholds)
+        found = find_poor_ecg(raw, recording.sampling_rate["ecg"], **thresholds)
         for reason, poor in {"non-finite": ~finite, **found}.items():
             dropped[reason] += int((keep[rows] & poor).sum())
             keep[rows] &= ~poor
@@ -191,26 +182,19 @@ def drop_poor_ecg(windows, recordings, **thresholds):
     return windows.select(keep, dropped)
 
 
-def _find_mismatch(windows, rows, source, recordings):
-    """Return why some windows cannot have been cut from recording ``source``, or None."""
-    if source >= len(recordings):
-        return f"there is no recording {source} among {len(recordings)}"
-    recording, subject = recordings[source], windows.groups[rows[0]]
+def _check_ecg(windows, rows, recording):
+    """Raise if some windows hold another ECG than the recording, or that has none."""
     if "ecg" not in recording.signals:
-        return f"recording {source} has no modality 'ecg', only {', '.join(recording.signals)}"
-    rate = recording.sampling_rate["ecg"]
-    end = windows.onset[rows].max() + windows.duration
-    # resampling rounds the duration up to a whole sample
-    slack = 1 / rate + 1 / (windows.sampling_rate or {}).get("ecg", rate)
-    if recording.subject != subject or recording.duration + slack < end:
-        return f"windows of {subject} end at {end:g} s and recording {source} is {recording!r}"
+        raise ValueError(
+            f"Recordings must have the modality 'ecg', got {', '.join(recording.signals)}."
+        )
     likeness = _likeness(windows, rows, windows.onset, recording)
     if likeness <= _ALIKE:
-        return (
-            f"the ECG of {subject} differs from that of recording {source}, with a correlation of "
-            f"at most {likeness:.2f}"
+        raise ValueError(
+            f"Recordings must be those of the windows, in order, but the ECG of "
+            f"{windows.groups[rows[0]]} differs from that of recording "
+            f"{windows.recording[rows[0]]}, with a correlation of at most {likeness:.2f}."
         )
-    return None
 
 
 def _likeness(windows, rows, onset, recording):

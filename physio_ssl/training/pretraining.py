@@ -62,8 +62,9 @@ class PretrainingNet(WindowNet, NeuralNet):
         preprocessor = check_preprocessor(self.preprocessor_, self.n_times_)
         if preprocessor is None:
             return "check their duration and sampling rate."
-        duration, rate = preprocessor.duration, preprocessor.output_sampling_rate[name]
-        return f"preprocessor_.make_windows makes windows of {duration:g} s at {rate:g} Hz."
+        rate = preprocessor.output_sampling_rate[name]
+        seconds = preprocessor.n_times[name] / rate  # with context
+        return f"preprocessor_.make_windows makes windows of {seconds:g} s at {rate:g} Hz."
 
     def _check_modalities(self, X):
         fewer = set(X) < set(self.n_channels_)

@@ -1,10 +1,10 @@
 """
-Filling in a masked ECG
-=======================
+Can a network fill in a masked ECG?
+===================================
 
 In the pretext task of Vazquez-Rodriguez et al. (2022) about half of the samples are hidden, and the
-network learns to predict them. To put a heartbeat where it belongs, it has to know the
-rhythm. Here it learns the rhythm of simulated people; the same lines work on real recordings.
+network learns to predict them. To put a heartbeat where it belongs, it has to know the rhythm. Here
+it learns the rhythm of simulated people; the same lines work on real recordings.
 """
 
 # %%
@@ -41,14 +41,14 @@ recordings = [
     )
     for number, rate in enumerate(rng.integers(50, 110, size=12))
 ]
-windows = ecg_preprocessor(duration=10).make_windows(recordings, step=2)
+windows = ecg_preprocessor(duration=10).make_windows(recordings, step=4)
 windows = drop_poor_ecg(windows, recordings)
 windows
 
 # %%
 # Pre-train
 # ---------
-# With tokens of 16 samples and a narrow network this takes a minute or less. The published
+# With tokens of 16 samples and a narrow network this takes half a minute. The published
 # network has one token per sample, and is 256 wide.
 
 known = np.isin(windows.groups, ["P10", "P11"], invert=True)
@@ -63,7 +63,6 @@ encoder = SSLEncoder(
     lr=2e-3,
     callbacks__lr_schedule__warmup=0.1,
     random_state=0,
-    n_threads=2,
 ).fit(windows.select(known).X)
 
 plt.plot(range(1, 13), encoder.history_[:, "train_error_ecg"], "o-")
@@ -92,3 +91,7 @@ for name, color, values in (
 ax.set(xlabel="time (s)", ylabel="ECG (z-score)", ylim=(-3, 8))
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 plt.show()
+
+# %%
+# The squared error is a fraction of that of straight lines. The network puts each heartbeat where
+# the rhythm before and after the gap asks for one, also for people whom it has not seen.
