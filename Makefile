@@ -28,12 +28,13 @@ lint: .venv/.installed
 
 docs: .venv/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	PHYSIO_SSL_SITE=docs/_build/html $(BIN)/python -m pytest -q tests/test_site.py
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf build dist demo_results docs/_build docs/auto_examples docs/generated \
+	rm -rf build dist demo_results docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst \
 		.pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
 	find . -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 

@@ -41,12 +41,18 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
-html_theme_options = {"show_prev_next": False}
+html_theme_options = {
+    "show_prev_next": False,
+    "header_links_before_dropdown": 4,
+    "navbar_align": "left",
+}
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_title = project
 html_show_sourcelink = False
 # Pages without others below them would have an empty list at the left.
 html_sidebars = {
-    page: [] for page in ("guide", "extending", "wristband-small", "ecg-small", "whats_new")
+    page: [] for page in ("index", "extending", "wristband-small", "ecg-small", "whats_new")
 }
 
 
