@@ -33,7 +33,12 @@ from sklearn.preprocessing import FunctionTransformer
 
 from physio_ssl import HeadClassifier, SignalDict, SSLClassifier, StageLabels, load_encoder
 from physio_ssl.datasets import load_stress_predict, load_wesad
-from physio_ssl.evaluation import LinearProbe, audit_confounds, leave_subjects_out
+from physio_ssl.evaluation import (
+    LinearProbe,
+    audit_confounds,
+    leave_subjects_out,
+    make_baselines,
+)
 from physio_ssl.plotting import ConfoundsDisplay
 
 OURS, UNTRAINED = "pre-trained", "pre-trained, untrained"
@@ -162,10 +167,13 @@ def select_modalities(X, names):
 
 def run(task, models, windows, recordings, options):
     """Return the scores of each model, and what the encoder adds, with intervals."""
+    # random weights of one network are enough
+    baselines = make_baselines(windows, recordings, models={OURS: models[OURS]})
     study = leave_subjects_out(
         models,
         windows,
         recordings=recordings,
+        baselines=baselines,
         added_value=[name for name in models if name == OURS or "seed" in name],
         transductive=TRANSDUCTIVE,
         n_jobs=options.n_jobs,
