@@ -32,6 +32,15 @@ class SelectModality(StatelessMixin, TransformerMixin, BaseEstimator):
     name : str
         Name of the modality. A plain array counts as one modality called ``"signal"``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` is no mapping of modalities, or lacks this one.
+
+    See Also
+    --------
+    PerModality : Transform each modality.
+
     Examples
     --------
     >>> import numpy as np
@@ -90,6 +99,10 @@ class PerModality(TransformerMixin, _BaseComposition):
         Names of the modalities seen in ``fit``, those of the remainder too.
     transformers_ : dict from str to transformer
         Fitted transformers, in the order of ``modalities_``.
+
+    See Also
+    --------
+    SelectModality : Keep one modality.
 
     Examples
     --------

@@ -35,6 +35,10 @@ class SignalDict(Mapping):
     ValueError
         If there is no modality, or their numbers of windows differ.
 
+    See Also
+    --------
+    Windows : Windows and what is known about them.
+
     Examples
     --------
     >>> import numpy as np
@@ -197,6 +201,16 @@ class Recording:
         events and stages.
     metadata : mapping from str to any value, default={}
         What is known of the whole recording: answers to questionnaires, grades, the device.
+
+    See Also
+    --------
+    make_windows : Cut recordings into windows.
+
+    Examples
+    --------
+    >>> from physio_ssl import Recording
+    >>> Recording({"eda": [0.5] * 40}, {"eda": 4}, "P01")
+    Recording(P01: 10 s, eda 1 x 4 Hz)
     """
 
     signals: SignalDict

@@ -86,6 +86,10 @@ def bandpass(X, low, high, sampling_rate, order=4):
     ------
     ValueError
         If not ``0 < low < high < sampling_rate / 2``.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.BandpassFilter : The same as a transformer, with an example.
     """
     return filter_both_ways(butterworth(sampling_rate, low, high, order), X)
 
@@ -109,6 +113,10 @@ def lowpass(X, high, sampling_rate, order=4):
     ------
     ValueError
         If not ``0 < high < sampling_rate / 2``.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.LowpassFilter : The same as a transformer, with an example.
     """
     return filter_both_ways(butterworth(sampling_rate, high=high, order=order), X)
 
@@ -147,6 +155,10 @@ def resample(X, sampling_rate, new_sampling_rate):
     ------
     ValueError
         If a rate is not positive, or their ratio is not one of whole numbers up to 10,000.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.Resample : The same as a transformer, with an example.
     """
     ratio = resampling_ratio(sampling_rate, new_sampling_rate)
     X = as_floats(X)
@@ -178,6 +190,10 @@ def standardize(X, constant="error"):
     ------
     ValueError
         If a signal is constant, up to rounding, and ``constant="error"``.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.Standardize : The same as a transformer, with an example.
     """
     X = as_floats(X)
     # float64, as a float32 mean would leave an offset on signals far from zero
@@ -207,6 +223,10 @@ def normal_scores(X, constant="error"):
     ------
     ValueError
         If a signal is constant, up to rounding, and ``constant="error"``.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.NormalScores : The same as a transformer, with an example.
     """
     X = as_floats(X)
     flat = is_constant(X)[..., np.newaxis]
@@ -249,6 +269,10 @@ def clip(X, low, high):
     ------
     TypeError, ValueError
         If not ``low < high``.
+
+    See Also
+    --------
+    physio_ssl.preprocessing.Clip : The same as a transformer, with an example.
     """
     check_bounds(low, high)
     X = as_floats(X)
@@ -273,6 +297,10 @@ def detrend(X):
     Returns
     -------
     ndarray of shape (..., n_times)
+
+    See Also
+    --------
+    physio_ssl.preprocessing.Detrend : The same as a transformer, with an example.
     """
     X = as_floats(X)
     return signal.detrend(X.astype(np.float64), axis=-1).astype(X.dtype, copy=False)

@@ -207,6 +207,11 @@ class HeadClassifier(HeadNet, NeuralNetClassifier):
     n_features_in_ : int
         Number of features.
 
+    Raises
+    ------
+    ValueError
+        In ``fit``, if ``y`` holds fewer than two classes, or shapes or parameters are wrong.
+
     See Also
     --------
     SSLClassifier : Train the network together with the head.

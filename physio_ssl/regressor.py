@@ -42,6 +42,11 @@ class HeadRegressor(HeadNet, NeuralNetRegressor):
     groups_seen_, module_, history_, n_features_in_
         As in ``HeadClassifier``.
 
+    Raises
+    ------
+    ValueError
+        In ``fit``, if there are fewer than two windows, or shapes or parameters are wrong.
+
     See Also
     --------
     SSLRegressor : Train the network together with the head.

@@ -89,7 +89,10 @@ def draw_tasks():
         "TransformRecognition": ([bent], "which transform?\nmagnitude warp"),
         "MultiTaskRecognition": ([noisy], "a question per transform:\nnoise? warp? permuted? ..."),
         "MaskedPrediction": ([masked], "which samples are\nhidden in the gap?"),
-        "StatisticsPrediction": ([masked], "mean, deviation, slope,\nquantiles of the whole window"),
+        "StatisticsPrediction": (
+            [masked],
+            "mean, deviation, slope,\nquantiles of the whole window",
+        ),
         "FeaturePrediction": ([noisy], "heart rate, rhythm, ...\nof the clean window"),
         "RecordingContrast": ([wave, later], "from the same recording,\nor from another?"),
     }

@@ -48,7 +48,9 @@ def draw_views(window):
         "permuted": Permutation(random_state=0).transform(window),
     }
     figure, axes = plt.subplots(4, figsize=(4.6, 3.6), sharex=True, layout="constrained")
-    for ax, (name, view), colour in zip(axes, views.items(), ["0.2"] + ["#228833"] * 3, strict=True):
+    for ax, (name, view), colour in zip(
+        axes, views.items(), ["0.2"] + ["#228833"] * 3, strict=True
+    ):
         ax.plot(np.arange(view.shape[-1]) / 4, view[0, 0], color=colour, linewidth=1)
         ax.set_yticks([])
         ax.set_title(name, loc="left", fontsize=11, pad=2)

@@ -99,6 +99,15 @@ def file_limits(*, max_bytes=None, max_ratio=None, max_members=None):
     max_members : int, default=None
         Largest number of files in a zip file; None to leave it as it is, at first 100,000.
 
+    Raises
+    ------
+    ValueError
+        If a limit is not positive.
+
+    See Also
+    --------
+    read_subjects : Read the files of each subject.
+
     Examples
     --------
     >>> from physio_ssl.datasets import load_empatica

@@ -87,6 +87,10 @@ def load_amigos(path, subjects=None, signals=None, *, trials="all", n_jobs=None)
     UserWarning
         If a trial is left out, or a rating is outside its scale.
 
+    See Also
+    --------
+    fetch_amigos : Download the files, or say whom to ask.
+
     References
     ----------
     .. [1] Miranda-Correa, J. A. et al. (2021). AMIGOS: A dataset for affect, personality and mood

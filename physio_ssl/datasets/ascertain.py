@@ -109,10 +109,19 @@ def load_ascertain(path, subjects=None, signals=None, *, sampling_rate, n_jobs=N
         If a file is missing or malformed, its time stamps contradict the sampling rate, a choice is
         unknown, or no clip has signals.
 
+    See Also
+    --------
+    fetch_ascertain : Download the files, or say whom to ask.
+
     References
     ----------
     .. [1] Subramanian, R. et al. (2018). ASCERTAIN: Emotion and personality recognition using
        commercial sensors. IEEE Transactions on Affective Computing, 9(2), 147-160.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_ascertain
+    >>> recordings = load_ascertain("ascertain", sampling_rate=128)  # doctest: +SKIP
     """
     signals = choose_signals(signals, _SIGNALS, ("ecg",))
     sampling_rate = check_sampling_rate(sampling_rate)

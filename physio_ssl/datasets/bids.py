@@ -188,6 +188,10 @@ def load_bids_physio(path, subjects=None, signals=None, *, n_jobs=None):
     FileNotFoundError, ValueError
         If a file is missing or malformed, or a choice is unknown.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     Notes
     -----
     BIDS has no time of day: ``start_time`` is None. An event of the duration ``n/a`` has none.
@@ -197,6 +201,11 @@ def load_bids_physio(path, subjects=None, signals=None, *, n_jobs=None):
     .. [1] Gorgolewski, K. J., Auer, T., Calhoun, V. D., et al. (2016). The brain imaging data
        structure, a format for organizing and describing outputs of neuroimaging experiments.
        Scientific Data, 3, 160044.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_bids_physio
+    >>> recordings = load_bids_physio("bids_physio")  # doctest: +SKIP
     """
     found = find_paths(path, r"(sub-[A-Za-z0-9]+)", "the folders of subjects in BIDS, sub-01, ...")
     load = partial(_load_subject, root=Path(path), signals=signals)

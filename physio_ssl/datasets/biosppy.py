@@ -89,6 +89,15 @@ def load_biosppy(path, signals=None, *, subject=None):
     FileNotFoundError, ValueError
         If a file is missing or malformed, a signal is in none or several of the files, or they lie
         in several folders and ``subject`` is not given.
+
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_biosppy
+    >>> recording = load_biosppy("signals.txt")  # doctest: +SKIP
     """
     paths = list_paths(path)
     folders = {Path(os.path.realpath(one)).parent for one in paths}  # resolve fails in loops

@@ -137,6 +137,10 @@ class Cache:
     OSError
         If nothing can be written to the folder.
 
+    See Also
+    --------
+    physio_ssl.open_windows : Open windows that are in files.
+
     Notes
     -----
     The name of an entry is a digest of the version of physio_ssl, of the function and all its

@@ -140,6 +140,10 @@ def load_case(path, subjects=None, signals=None, *, n_jobs=None):
     UserWarning
         If a rating is outside its scale.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     References
     ----------
     .. [1] Sharma, K. et al. (2019). A dataset of continuous affect annotations and physiological

@@ -103,10 +103,19 @@ def load_cinc2017(path, subjects=None, signals=None, *, reference=None, n_jobs=N
     FileNotFoundError, ValueError
         If a recording, its header or label is missing or malformed.
 
+    See Also
+    --------
+    fetch_cinc2017 : Download the files.
+
     References
     ----------
     .. [1] Clifford, G. D. et al. (2017). AF classification from a short single lead ECG recording:
        the PhysioNet/Computing in Cardiology Challenge 2017. Computing in Cardiology.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_cinc2017
+    >>> recordings = load_cinc2017("training2017.zip")  # doctest: +SKIP
     """
     choose_signals(signals, ("ecg",))
     path = Path(path)

@@ -106,6 +106,11 @@ def load_dreamer(path, subjects=None, signals=None, *, part="stimuli", n_jobs=No
     ----------
     .. [1] Katsigiannis, S., & Ramzan, N. (2018). DREAMER: A database for emotion recognition. IEEE
        Journal of Biomedical and Health Informatics, 22(1), 98-107.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_dreamer
+    >>> recordings = load_dreamer("dreamer")  # doctest: +SKIP
     """
     signals = choose_signals(signals, _SIGNALS, ("ecg",))
     check_choice("part", part, tuple(_PARTS))

@@ -102,6 +102,10 @@ def load_edf(path, signals=None, *, subject=None):
         If the file is missing, cut off or malformed, has no such signal, a modality's channels
         differ in rate or unit, or edfio is not installed.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     Examples
     --------
     >>> from physio_ssl.datasets import load_edf

@@ -72,10 +72,19 @@ def load_eegmat(path, subjects=None, signals=None, *, n_jobs=None):
         If a file is missing, cut off or malformed, has no ECG or more than one, or if edfio is not
         installed.
 
+    See Also
+    --------
+    fetch_eegmat : Download the files.
+
     References
     ----------
     .. [1] Zyma, I., Tukaev, S., Seleznov, I., et al. (2019). Electroencephalograms during mental
        arithmetic task performance. Data, 4(1), 14.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_eegmat
+    >>> recordings = load_eegmat("eegmat")  # doctest: +SKIP
     """
     choose_signals(signals, ("ecg",))
     inner = Path(path) / "data"

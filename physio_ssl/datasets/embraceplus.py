@@ -186,6 +186,10 @@ def load_embraceplus(path, signals=None, *, subject=None):
         If a file holds the same signals as another, and is left out, or tags are outside the
         recording.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     Notes
     -----
     Devices keep their rate to about one in ten thousand, such as 63.99 Hz. The samples of a file

@@ -177,7 +177,12 @@ def load_empatica(path, signals=None, *, subject=None, trim_start=True):
     See Also
     --------
     load_empatica_corpus : Reads every session below a folder.
-    Recording.annotate : Adds labels of your own, on the recording's or the files' clock.
+    physio_ssl.Recording.annotate : Adds labels of your own, on the recording's or the files' clock.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_empatica
+    >>> recording = load_empatica("session.zip")  # doctest: +SKIP
     """
     return read_session(path, signals, subject, trim_start, with_tags=True)
 
@@ -258,6 +263,15 @@ def load_empatica_corpus(path, subjects=None, signals=None, *, subject=None, n_j
     UserWarning
         If ``subject`` is None and several subjects have sessions of the same names, so the
         folders may be conditions and the sessions people.
+
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_empatica_corpus
+    >>> recordings = load_empatica_corpus("empatica_corpus")  # doctest: +SKIP
     """
     folder, signals = Path(path), choose_signals(signals, _FILES, WRIST_SIGNALS)
     if not folder.is_dir():

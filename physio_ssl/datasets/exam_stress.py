@@ -80,10 +80,19 @@ def load_exam_stress(path, subjects=None, signals=None, *, n_jobs=None):
         If a file is missing or malformed, a choice is unknown, an exam has no grade, or the
         wristband cannot have measured a value, as in :func:`load_empatica`.
 
+    See Also
+    --------
+    fetch_exam_stress : Download the files.
+
     References
     ----------
     .. [1] Amin, M. R., Wickramasuriya, D., Faghih, R. T. (2022). A wearable exam stress dataset for
        predicting cognitive performance in real-world settings. PhysioNet.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_exam_stress
+    >>> recordings = load_exam_stress("exam_stress")  # doctest: +SKIP
     """
     folder = find_inner(path, "Data", "data")
     expected = "the folders of exams, such as S1/Final, S1/midterm_1 and S1/midterm_2"

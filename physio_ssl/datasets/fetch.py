@@ -162,6 +162,15 @@ def get_data_home(data_home=None):
     ------
     OSError
         If the folder cannot be made.
+
+    See Also
+    --------
+    fetch_exam_stress : Download a data set into it.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import get_data_home
+    >>> get_data_home("data")  # doctest: +SKIP
     """
     if data_home is None:
         data_home = os.environ.get("PHYSIO_SSL_DATA_HOME") or Path("~", "physio_ssl_data")
@@ -271,10 +280,14 @@ _DOWNLOADS = """Download {title}, unless it is there, and return the path for it
     ValueError
         If the file has not its checksum, or is no zip file of this data set.
 
+    See Also
+    --------
+    load_{name} : Read the files.
+
     Notes
     -----
     Licence: {licence}. Size: {size}. Page: {page}
-"""
+{example}"""
 _KNOWN = "The checksum is that of the publisher."
 _UNKNOWN = """The publisher's checksum is not
     known: that of the first download is noted beside the file, and later ones must have it."""
@@ -297,13 +310,23 @@ _REFUSALS = """Return the folder of {title}, or say whom to ask for it.
     ------
     PermissionError
         If the files are not there.
+
+    See Also
+    --------
+    load_{name} : Read the files.
+{example}"""
+_EXAMPLE = """
+    Examples
+    --------
+    >>> from physio_ssl.datasets import fetch_{name}, load_{name}
+    >>> recordings = load_{name}(fetch_{name}())  # doctest: +SKIP
 """
 
 
-def _name(function, name, doc):
+def _name(function, name, doc, **values):
     """Return a function with a name and a docstring of its own."""
     function.__name__ = function.__qualname__ = f"fetch_{name}"
-    function.__doc__ = doc
+    function.__doc__ = doc.format(name=name, example=_EXAMPLE.format(name=name), **values)
     return function
 
 
@@ -312,14 +335,14 @@ def _make_fetcher(name, source):
         return _fetch(name, data_home, download_if_missing, progress)
 
     checksum = _KNOWN if source.sha256 else _UNKNOWN
-    return _name(fetch, name, _DOWNLOADS.format(name=name, checksum=checksum, **vars(source)))
+    return _name(fetch, name, _DOWNLOADS, checksum=checksum, **vars(source))
 
 
 def _make_refusal(name, agreement):
     def fetch(data_home=None):
         return _refuse(name, data_home)
 
-    return _name(fetch, name, _REFUSALS.format(name=name, **vars(agreement)))
+    return _name(fetch, name, _REFUSALS, **vars(agreement))
 
 
 _FETCHERS = {

@@ -173,6 +173,10 @@ def load_k_emocon(path, subjects=None, signals=None, *, raters="self", n_jobs=No
         If a subject is left out, a part of the debate has no signals, or a rating is outside
         its scale.
 
+    See Also
+    --------
+    fetch_k_emocon : Download the files, or say whom to ask.
+
     Notes
     -----
     The ratings of the file P1.self.csv begin at 5 s and are taken, as in the code of the authors,

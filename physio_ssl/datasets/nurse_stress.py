@@ -105,6 +105,10 @@ def load_nurse_stress(path, subjects=None, signals=None, *, n_jobs=None):
         If there is no such folder or no session that can be used, a choice is unknown, or the
         surveys are malformed or in an Excel file only.
 
+    See Also
+    --------
+    fetch_nurse_stress : Download the files.
+
     Notes
     -----
     Surveys have the local time of the hospital, in Louisiana. It is converted to UTC, with daylight
@@ -114,6 +118,11 @@ def load_nurse_stress(path, subjects=None, signals=None, *, n_jobs=None):
     ----------
     .. [1] Hosseini, S., Gottumukkala, R., Katragadda, S., et al. (2022). A multimodal sensor
        dataset for continuous stress detection of nurses in a hospital. Scientific Data, 9, 255.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_nurse_stress
+    >>> recordings = load_nurse_stress("nurse_stress")  # doctest: +SKIP
     """
     table, workbook = (Path(path, f"{_SURVEYS}{ending}") for ending in (".csv", ".xlsx"))
     if workbook.exists() and not table.exists():

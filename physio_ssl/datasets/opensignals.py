@@ -162,6 +162,10 @@ def load_opensignals(path, signals=None, *, subject=None):
         If the numbers of a BITalino's rows skip some: the samples that are lost are NaN. They count
         to 16, so a loss of 16 in a row is not seen.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     Notes
     -----
     For BITalino (revolution) at 3.3 V, with p the digital value over 2 to the power of the

@@ -132,6 +132,15 @@ def load_wfdb(path, signals=None, *, subject=None):
     -----
     UserWarning
         If a signal has no gain, or the header does not end with a whole line.
+
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_wfdb
+    >>> recording = load_wfdb("drive01")  # doctest: +SKIP
     """
     path = Path(path)
     path = path if path.suffix == ".hea" else path.parent / f"{path.name}.hea"
@@ -178,10 +187,19 @@ def load_drivedb(path, subjects=None, signals=None, *, n_jobs=None):
     FileNotFoundError, ImportError, ValueError
         If a drive is missing or malformed, or has not all of the signals, or wfdb is not installed.
 
+    See Also
+    --------
+    fetch_drivedb : Download the files.
+
     References
     ----------
     .. [1] Healey, J. A., & Picard, R. W. (2005). Detecting stress during real-world driving tasks.
        IEEE Transactions on Intelligent Transportation Systems, 6(2), 156-166.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_drivedb
+    >>> recordings = load_drivedb("drivedb")  # doctest: +SKIP
     """
     wanted = {name: _DRIVEDB[name] for name in choose_signals(signals, _DRIVEDB)}
     found = find_paths(path, r"(drive\d\d)[a-z]?\.hea", "drives, drive01.hea and so on")

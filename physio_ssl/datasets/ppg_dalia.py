@@ -189,10 +189,19 @@ def load_ppg_dalia(
         than its folder; if a signal is not as long as the heart rates, or the wristband cannot
         have measured a value, as in :func:`load_empatica`.
 
+    See Also
+    --------
+    fetch_ppg_dalia : Download the files.
+
     References
     ----------
     .. [1] Reiss, A., Indlekofer, I., Schmidt, P., Van Laerhoven, K. (2019). Deep PPG: large-scale
        heart rate estimation with convolutional neural networks. Sensors, 19(14), 3079.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_ppg_dalia
+    >>> recordings = load_ppg_dalia("ppg_dalia")  # doctest: +SKIP
     """
     signals = choose_signals(signals, _SIGNALS, WRIST_SIGNALS)
     check_choice("source", source, ("auto", *_SOURCES))

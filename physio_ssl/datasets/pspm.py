@@ -110,10 +110,19 @@ def load_pspm(path, subjects=None, signals=None, *, n_jobs=None):
         If a file that was asked for is missing or malformed or has not one channel of each signal,
         no file of a folder can be used, or a choice is unknown.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     References
     ----------
     .. [1] Bach, D. R., & Friston, K. J. (2013). Model-based analysis of skin conductance responses:
        Towards causal models in psychophysiology. Psychophysiology, 50(1), 15-22.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_pspm
+    >>> recordings = load_pspm("pspm")  # doctest: +SKIP
     """
     signals, path = choose_signals(signals, _SIGNALS, ("ecg",)), Path(path)
     load, strict = partial(_load_file, signals=signals), path.is_file() or subjects is not None

@@ -34,6 +34,21 @@ def choose_signals(signals, known, default=None):
         Signals that can be read.
     default : sequence of str, default=None
         Signals to read if ``signals`` is None; None for all that are known.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``signals`` is no list, or holds one that is not known.
+
+    See Also
+    --------
+    read_subjects : Read the files of each subject.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets.reading import choose_signals
+    >>> choose_signals(["eda"], known=("bvp", "eda"))
+    ('eda',)
     """
     if signals is None:
         return tuple(known if default is None else default)
@@ -72,6 +87,22 @@ def find_paths(folder, pattern, expected):
     ------
     FileNotFoundError, ValueError
         If there is no such folder, or no path in it fits.
+
+    See Also
+    --------
+    read_subjects : Read what was found.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from physio_ssl.datasets.reading import find_paths
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("P10.csv", "P2.csv"):
+    ...         Path(folder, name).touch()
+    ...     subjects = list(find_paths(folder, r"(P\d+)\.csv", "a CSV file of each subject"))
+    >>> subjects
+    ['P2', 'P10']
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -120,7 +151,7 @@ def _find_twin(recording, others):
 
 
 def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None):
-    """Read the recordings of the chosen subjects.
+    r"""Read the recordings of the chosen subjects.
 
     Parameters
     ----------
@@ -154,6 +185,12 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
     --------
     find_paths : Find the files of each subject.
     choose_signals : Check the signals to read.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets.reading import find_paths, read_subjects
+    >>> found = find_paths("lab", r"(P\d+)", "a folder of each subject")  # doctest: +SKIP
+    >>> recordings = read_subjects(load, found, place="lab")  # doctest: +SKIP
     """
     sources = [
         (subject, source)
@@ -185,7 +222,18 @@ def read_subjects(load, found, subjects=None, *, place, strict=True, n_jobs=None
 
 
 def annotate_events(onset, description):
-    """Return annotations of events: their onsets in seconds, without duration, all alike."""
+    """Return annotations of events: their onsets in seconds, without duration, all alike.
+
+    See Also
+    --------
+    physio_ssl.Recording.annotate : Add annotations to a recording.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets.reading import annotate_events
+    >>> annotate_events([12.0, 30.0], "tag")["duration"]
+    array([0., 0.])
+    """
     onset = np.asarray(onset, dtype=float)
     return {
         "onset": onset,
@@ -195,7 +243,18 @@ def annotate_events(onset, description):
 
 
 def annotate_intervals(intervals):
-    """Return annotations of intervals, each of them its onset, duration and description."""
+    """Return annotations of intervals, each of them its onset, duration and description.
+
+    See Also
+    --------
+    physio_ssl.Recording.annotate : Add annotations to a recording.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets.reading import annotate_intervals
+    >>> annotate_intervals([(0, 300, "rest"), (300, 300, "stress")])["onset"]
+    (0, 300)
+    """
     onset, duration, description = zip(*intervals, strict=True) if intervals else ((), (), ())
     return {"onset": onset, "duration": duration, "description": np.array(description, str)}
 
@@ -205,6 +264,16 @@ def annotate_ratings(duration, ratings):
 
     They are repeated every second, as the label of a window is the mean of the ratings within
     it. NaN is a rating that is not known.
+
+    See Also
+    --------
+    physio_ssl.RatingLabels : Label windows by ratings.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets.reading import annotate_ratings
+    >>> annotate_ratings(2, {"arousal": 7})["time"]
+    array([0, 1, 2])
     """
     time = np.append(np.arange(0, duration), duration)
     return {"time": time, **{name: np.full(len(time), value) for name, value in ratings.items()}}

@@ -296,6 +296,10 @@ def simulate_wristband(
         If a number is not positive, a stage lasts less than 10 s, or a signal, effect or confound
         is unknown.
 
+    See Also
+    --------
+    load_example_wristband : Ten minutes of a real recording.
+
     Examples
     --------
     >>> from physio_ssl.datasets.simulate import simulate_wristband

@@ -112,6 +112,10 @@ def load_stress_predict(path, subjects=None, signals=None, *, n_jobs=None):
         If a file is missing or malformed, a choice is unknown, or the labels of a subject have
         gaps, do not mark three tasks or do not span the recording.
 
+    See Also
+    --------
+    fetch_stress_predict : Download the files.
+
     Notes
     -----
     Each of S02 to S25 has six starts and ends of tasks. Of these 144, 134 agree to the second with
@@ -135,6 +139,11 @@ def load_stress_predict(path, subjects=None, signals=None, *, n_jobs=None):
     ----------
     .. [1] Iqbal, T., Simpkin, A. J., Roshan, D., et al. (2022). Stress monitoring using wearable
        sensors: a pilot study and Stress-Predict dataset. Sensors, 22(21), 8135.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_stress_predict
+    >>> recordings = load_stress_predict("stress_predict")  # doctest: +SKIP
     """
     expected = "the folders of Stress-Predict's subjects, Raw_data/S02 to Raw_data/S35"
     found = find_paths(path, r"Raw_data/(S\d\d)", expected)

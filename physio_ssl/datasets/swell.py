@@ -104,10 +104,19 @@ def load_swell(path, subjects=None, signals=None, *, n_jobs=None):
     UserWarning
         If files are left out as the table does not have their block.
 
+    See Also
+    --------
+    fetch_swell : Download the files, or say whom to ask.
+
     References
     ----------
     .. [1] Koldijk, S. et al. (2014). The SWELL knowledge work dataset for stress and user modeling
        research. ICMI.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_swell
+    >>> recordings = load_swell("swell")  # doctest: +SKIP
     """
     signals = choose_signals(signals, _SIGNALS, ("ecg",))
     found = find_paths(path, _FILES, "0 - Raw data with pp1_18-9-2012_c1.S00 and so on")

@@ -200,6 +200,10 @@ def load_csv(
         signal is in none or several of the files, times do not increase, are further off the grid
         than the tolerance, or have no known unit.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     Notes
     -----
     Times at which a phone received samples are no use: a packet of samples shares one. Take those

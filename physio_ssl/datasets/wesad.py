@@ -168,6 +168,10 @@ def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None)
     UserWarning
         If answers in the questionnaire are left out of ``metadata`` because they are not as below.
 
+    See Also
+    --------
+    fetch_wesad : Download the files.
+
     Notes
     -----
     ``metadata`` has the answers to "panas" (26 feelings, 1 not at all to 5 extremely; two of them
@@ -184,6 +188,11 @@ def load_wesad(path, subjects=None, signals=None, *, source="auto", n_jobs=None)
     ----------
     .. [1] Schmidt, P. et al. (2018). Introducing WESAD, a multimodal dataset for wearable stress
        and affect detection. ICMI.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_wesad
+    >>> recordings = load_wesad("wesad")  # doctest: +SKIP
     """
     signals = choose_signals(signals, _SIGNALS, WRIST_SIGNALS)
     check_choice("source", source, ("auto", *_SOURCES))

@@ -74,10 +74,19 @@ def load_wise(path, subjects=None, signals=None, *, n_jobs=None):
         ``subject-info.csv``, or the wristband cannot have measured a value, as in
         :func:`load_empatica`.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     References
     ----------
     .. [1] Hongn, A., Bosch, F., Prado, L. E., Bonomini, P. (2025). Wearable device dataset from
        induced stress and structured exercise sessions. PhysioNet.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_wise
+    >>> recordings = load_wise("wise")  # doctest: +SKIP
     """
     folder = find_inner(path, "Wearable_Dataset")
     pattern = rf"(?:{'|'.join(_SESSIONS)})/([Sf]\d\d)(?:_\w+)?"

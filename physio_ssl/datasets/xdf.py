@@ -221,6 +221,10 @@ def load_xdf(path, signals=None, *, subject=None):
         If the file is missing, cut off or malformed, no or several streams fit, a stream's rate is
         more than 1 % off its nominal one, or pyxdf is not installed.
 
+    See Also
+    --------
+    physio_ssl.make_windows : Cut recordings into windows.
+
     Examples
     --------
     >>> from physio_ssl.datasets import load_xdf

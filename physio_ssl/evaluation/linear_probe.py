@@ -155,6 +155,11 @@ class LinearProbe(ClassifierMixin, _Probe):
     n_iter_ : ndarray of int
         Iterations of the solver in the last fit.
 
+    Raises
+    ------
+    ValueError
+        In ``fit``, if ``y`` holds fewer than two classes.
+
     See Also
     --------
     LinearProbeRegressor : The same for continuous targets.

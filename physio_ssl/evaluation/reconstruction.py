@@ -20,6 +20,10 @@ class Reconstruction:
         the network's prediction of every sample; and lines across the masked samples.
     mask : dict from str to ndarray of bool, of shape (n_windows, 1, n_times)
         Which samples were masked.
+
+    See Also
+    --------
+    reconstruct_masked : Make one, with an example.
     """
 
     original: dict
@@ -66,6 +70,23 @@ def reconstruct_masked(encoder, X, random_state=0):
     ------
     TypeError
         If the encoder was not trained on ``MaskedPrediction``.
+
+    See Also
+    --------
+    physio_ssl.pretext.MaskedPrediction : The task.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder
+    >>> from physio_ssl.evaluation import reconstruct_masked
+    >>> from physio_ssl.pretext import MaskedPrediction
+    >>> X = np.random.default_rng(0).normal(size=(8, 1, 64))
+    >>> encoder = SSLEncoder(
+    ...     pretext=MaskedPrediction, max_epochs=1, module__d_model=8, random_state=0
+    ... )
+    >>> reconstruct_masked(encoder.fit(X), X).mask["signal"].shape
+    (8, 1, 64)
     """
     import torch
 

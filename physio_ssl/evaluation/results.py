@@ -59,6 +59,11 @@ class StudyResults:
     ------
     TypeError, ValueError
         If a record lacks a key, holds a score that is not a finite number, or is repeated.
+
+    See Also
+    --------
+    leave_subjects_out : Make them, with an example.
+    physio_ssl.plotting.SubjectScoresDisplay : Draw them.
     """
 
     records: list

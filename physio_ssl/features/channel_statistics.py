@@ -33,6 +33,11 @@ class ChannelStatistics(ChannelFeatures):
     n_channels_ : dict
         Number of channels of each modality; an array is the modality ``signal``.
 
+    Raises
+    ------
+    ValueError
+        If windows have fewer samples than ``n_parts``.
+
     See Also
     --------
     physio_ssl.HandcraftedFeatures : Heart-rate and skin-conductance features.

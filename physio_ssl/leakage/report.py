@@ -5,7 +5,12 @@ from enum import Enum
 
 
 class LeakKind(Enum):
-    """The ways in which a test subject's data can reach training."""
+    """The ways in which a test subject's data can reach training.
+
+    See Also
+    --------
+    audit_leakage : Look for leaks, with an example.
+    """
 
     SUBJECT = "subject on both sides"
     OVERLAP = "overlapping windows on both sides"
@@ -53,6 +58,10 @@ class Leak:
         What was found where.
     fold, train_rows, test_rows : int or None, and tuples of int
         The split, None for all of them, and the rows on either side where they are known.
+
+    See Also
+    --------
+    audit_leakage : Look for leaks, with an example.
     """
 
     kind: LeakKind
@@ -88,6 +97,10 @@ class LeakageReport:
         What else was not checked and why, and what is worth knowing.
     looked_at, not_seen : list of str
         What the audit looked at, and what no audit can see.
+
+    See Also
+    --------
+    audit_leakage : Look for leaks, with an example.
     """
 
     transductive: bool | str = False
@@ -167,7 +180,12 @@ class LeakageReport:
 
 
 class LeakageError(ValueError):
-    """Test subjects' data reach training."""
+    """Test subjects' data reach training.
+
+    See Also
+    --------
+    audit_leakage : Look for leaks, with an example.
+    """
 
     @property
     def report(self):

@@ -33,6 +33,13 @@ class ClassificationHead(nn.Module):
     See Also
     --------
     MultimodalTransformer : The network of the same paper, with reference.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from physio_ssl.networks import ClassificationHead
+    >>> ClassificationHead(64, 3).eval()(torch.zeros(2, 64)).shape
+    torch.Size([2, 3])
     """
 
     def __init__(

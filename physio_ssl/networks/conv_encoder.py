@@ -84,6 +84,14 @@ class ConvEncoder(TokenNetwork):
     ----------
     P. Sarkar, A. Etemad, "Self-supervised ECG representation learning for emotion
     recognition", IEEE Transactions on Affective Computing 13(3), 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from physio_ssl.networks import ConvEncoder
+    >>> network = ConvEncoder({"ecg": 1}, {"ecg": 640}).eval()
+    >>> network(ecg=torch.zeros(2, 1, 640)).shape
+    torch.Size([2, 128])
     """
 
     def __init__(

@@ -92,6 +92,14 @@ class ECGTransformer(TokenNetwork):
     J. Vazquez-Rodriguez, G. Lefebvre, J. Cumin, J. L. Crowley, "Transformer-based
     self-supervised learning for emotion recognition", International Conference on Pattern
     Recognition (ICPR), 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from physio_ssl.networks import ECGTransformer
+    >>> network = ECGTransformer({"ecg": 1}, {"ecg": 1280}, patch_size=16, d_model=64).eval()
+    >>> network(ecg=torch.zeros(2, 1, 1280)).shape
+    torch.Size([2, 64])
     """
 
     def __init__(

@@ -59,6 +59,19 @@ def save_encoder(encoder, path):
     See Also
     --------
     load_encoder : Read such a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder, load_encoder, save_encoder
+    >>> X = np.random.default_rng(0).normal(size=(8, 1, 64))
+    >>> encoder = SSLEncoder(max_epochs=1, module__d_model=8, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_encoder(encoder, f"{folder}/mine.safetensors")
+    ...     loaded = load_encoder(f"{folder}/mine.safetensors")
+    >>> bool((loaded.transform(X) == encoder.transform(X)).all())
+    True
     """
     path = Path(path)
     if path.suffix != ".safetensors":

@@ -60,6 +60,10 @@ def fit_resumable(encoder, X, folder, groups=None, sampling_weight=None, windows
     KeyboardInterrupt
         If interrupted by hand; the current epoch is lost, those before are not.
 
+    See Also
+    --------
+    SSLEncoder.fit : Train without checkpoints.
+
     Notes
     -----
     The files hold no pickle. The history of epochs before the interruption holds no batches.

@@ -37,6 +37,15 @@ class ConfoundsDisplay:
         The dot and the interval of each row that has a score.
     chance_ : matplotlib Line2D
         The line at .5, the level of chance.
+
+    Raises
+    ------
+    TypeError
+        If ``report`` is no ``ConfoundReport``.
+
+    See Also
+    --------
+    physio_ssl.evaluation.audit_confounds : Make the report, with an example.
     """
 
     scores: np.ndarray

@@ -33,6 +33,29 @@ class SubjectConfusionDisplay:
         A panel per subject; the last is the sum over subjects.
     displays_ : list of ConfusionMatrixDisplay
         Those of the panels.
+
+    Raises
+    ------
+    ValueError
+        If the target is continuous, or records have different classes.
+
+    See Also
+    --------
+    physio_ssl.evaluation.leave_subjects_out : Make the results.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from physio_ssl import Windows
+    >>> from physio_ssl.evaluation import leave_subjects_out
+    >>> from physio_ssl.plotting import SubjectConfusionDisplay
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> info = {"subject": np.repeat(["S1", "S2", "S3"], 20), "label": np.tile([0, 1], 30)}
+    >>> windows = Windows(X, pd.DataFrame(info))
+    >>> results = leave_subjects_out({"linear": LogisticRegression()}, windows)
+    >>> display = SubjectConfusionDisplay.from_results(results, "linear")
     """
 
     confusion: np.ndarray

@@ -35,6 +35,22 @@ class EmbeddingDisplay:
         What is drawn in each panel, in a random order so that no level covers the others.
     order_ : ndarray of int, of shape (n_windows,)
         Which window each drawn point is.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or the method is unknown.
+
+    See Also
+    --------
+    PretrainingCurveDisplay : Draw how an encoder was trained.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.plotting import EmbeddingDisplay
+    >>> Z = np.random.default_rng(0).normal(size=(40, 8))
+    >>> display = EmbeddingDisplay.from_embedding(Z, y=np.tile(["rest", "stress"], 20))
     """
 
     points: np.ndarray

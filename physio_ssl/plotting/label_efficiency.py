@@ -52,6 +52,29 @@ class LabelEfficiencyDisplay:
         The mean of each estimator, and the interval of each that is no baseline.
     chance_ : matplotlib Line2D or None
         The line at the level of chance.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the results are not those of a study that varies what they are drawn against.
+
+    See Also
+    --------
+    physio_ssl.evaluation.label_efficiency : Make the results.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from physio_ssl import ChannelStatistics, StageLabels, make_windows
+    >>> from physio_ssl.datasets import simulate_wristband
+    >>> from physio_ssl.evaluation import label_efficiency
+    >>> from physio_ssl.plotting import LabelEfficiencyDisplay
+    >>> people = simulate_wristband(3, signals=("eda", "temp"), random_state=0)
+    >>> windows = make_windows(people, 60, labels=StageLabels({"rest": 0, "stress": 1}))
+    >>> model = make_pipeline(ChannelStatistics(), LogisticRegression(max_iter=10_000))
+    >>> results = label_efficiency(model, windows, baselines=False)
+    >>> display = LabelEfficiencyDisplay.from_results(results)
     """
 
     amounts: np.ndarray

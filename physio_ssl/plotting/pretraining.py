@@ -35,9 +35,23 @@ class PretrainingCurveDisplay:
     lines_, valid_lines_ : dict from str to matplotlib Line2D
         Running means of ``loss`` and of each metric, and their values on held-out windows.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the encoder was not trained here.
+
     See Also
     --------
     EmbeddingDisplay : Draw the embedding of an encoder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import SSLEncoder
+    >>> from physio_ssl.plotting import PretrainingCurveDisplay
+    >>> X = np.random.default_rng(0).normal(size=(8, 1, 64))
+    >>> encoder = SSLEncoder(max_epochs=2, module__d_model=8, random_state=0).fit(X)
+    >>> display = PretrainingCurveDisplay.from_encoder(encoder)
     """
 
     n_windows: np.ndarray

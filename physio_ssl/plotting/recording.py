@@ -47,9 +47,20 @@ class RecordingDisplay:
     quality_ : matplotlib AxesImage or None
         The panel of quality.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``recording`` is none, or lacks a signal.
+
     See Also
     --------
     physio_ssl.describe : Summarise many recordings in a table.
+
+    Examples
+    --------
+    >>> from physio_ssl.datasets import load_example_wristband
+    >>> from physio_ssl.plotting import RecordingDisplay
+    >>> display = RecordingDisplay.from_recording(load_example_wristband())
     """
 
     recording: Recording

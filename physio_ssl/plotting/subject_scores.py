@@ -41,6 +41,24 @@ class SubjectScoresDisplay:
         The dots of each estimator, their mean and its interval.
     chance_ : matplotlib Line2D or None
         The line at the level of chance.
+
+    See Also
+    --------
+    physio_ssl.evaluation.leave_subjects_out : Make the results.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from physio_ssl import Windows
+    >>> from physio_ssl.evaluation import leave_subjects_out
+    >>> from physio_ssl.plotting import SubjectScoresDisplay
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> info = {"subject": np.repeat(["S1", "S2", "S3"], 20), "label": np.tile([0, 1], 30)}
+    >>> windows = Windows(X, pd.DataFrame(info))
+    >>> results = leave_subjects_out({"linear": LogisticRegression()}, windows)
+    >>> display = SubjectScoresDisplay.from_results(results)
     """
 
     scores: np.ndarray

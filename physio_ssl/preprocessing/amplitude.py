@@ -43,6 +43,13 @@ class Standardize(WindowTransformer):
     See Also
     --------
     NormalScores : Scale by ranks, which one artefact does not change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import Standardize
+    >>> Standardize().fit_transform(np.array([[[1.0, 2.0, 3.0]]])).round(2)
+    array([[[-1.22,  0.  ,  1.22]]])
     """
 
     scales = True
@@ -81,6 +88,13 @@ class NormalScores(WindowTransformer):
     See Also
     --------
     Standardize : Scale by mean and standard deviation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import NormalScores
+    >>> NormalScores().fit_transform(np.array([[[1.0, 2.0, 300.0]]])).round(2)
+    array([[[-0.97,  0.  ,  0.97]]])
     """
 
     scales = True
@@ -110,6 +124,17 @@ class Clip(WindowTransformer):
     ------
     TypeError, ValueError
         If the bounds are not numbers with ``low < high``, or ``X`` has gaps and ``gaps="error"``.
+
+    See Also
+    --------
+    NormalScores : Scale by ranks, so that no artefact is far off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import Clip
+    >>> Clip(0.05, 60).fit_transform(np.array([[[-1.0, 5.0, 100.0]]]))
+    array([[[5.e-02, 5.e+00, 6.e+01]]])
     """
 
     def __init__(self, low, high, gaps="error"):
@@ -137,6 +162,17 @@ class Detrend(WindowTransformer):
     ------
     ValueError
         If ``X`` has gaps and ``gaps="error"``.
+
+    See Also
+    --------
+    BandpassFilter : Remove slow waves, too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import Detrend
+    >>> Detrend().fit_transform(np.array([[[1.0, 2.0, 4.0]]])).round(2)
+    array([[[ 0.17, -0.33,  0.17]]])
     """
 
     def __init__(self, gaps="error"):

@@ -171,6 +171,14 @@ class SlopeChannels(WindowTransformer):
     See Also
     --------
     HeartRateChannels : Append heart rate, pulse amplitude and regularity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import SlopeChannels
+    >>> X = np.zeros((1, 1, 240))
+    >>> SlopeChannels(sampling_rate=4, smoothing=5, window=10).fit_transform(X).shape
+    (1, 3, 240)
     """
 
     def __init__(self, sampling_rate, smoothing, window=None, gaps="error"):

@@ -35,6 +35,17 @@ class BandpassFilter(WindowTransformer):
     See Also
     --------
     LowpassFilter : Keep the low frequencies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import BandpassFilter
+    >>> times = np.arange(640) / 64
+    >>> pulse = np.sin(2 * np.pi * times)  # 1 Hz
+    >>> X = (pulse + 5)[None, None]  # with an offset, which the filter removes
+    >>> filtered = BandpassFilter(0.5, 8, sampling_rate=64).fit_transform(X)
+    >>> bool(np.abs(filtered - pulse)[..., 128:-128].max() < 0.1)
+    True
     """
 
     def __init__(self, low, high, sampling_rate, order=4, gaps="error"):
@@ -78,6 +89,15 @@ class LowpassFilter(WindowTransformer):
     See Also
     --------
     BandpassFilter : Keep one frequency band.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import LowpassFilter
+    >>> X = np.random.default_rng(0).normal(size=(1, 1, 240))
+    >>> filtered = LowpassFilter(0.5, sampling_rate=4).fit_transform(X)
+    >>> bool(filtered.std() < X.std())
+    True
     """
 
     def __init__(self, high, sampling_rate, order=4, gaps="error"):
@@ -117,6 +137,17 @@ class Resample(WindowTransformer):
     TypeError, ValueError
         If a rate is not a positive number, the rates have no such ratio, or ``X`` has gaps and
         ``gaps="error"``.
+
+    See Also
+    --------
+    LowpassFilter : Remove high frequencies at the same rate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.preprocessing import Resample
+    >>> Resample(sampling_rate=64, new_sampling_rate=4).fit_transform(np.zeros((1, 1, 640))).shape
+    (1, 1, 40)
     """
 
     def __init__(self, sampling_rate, new_sampling_rate, gaps="error"):

@@ -49,6 +49,11 @@ def wristband_preprocessor(
     -------
     Preprocessor
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of a wrong kind or out of range.
+
     See Also
     --------
     ecg_preprocessor : The same for the ECG.
@@ -129,6 +134,16 @@ def ecg_preprocessor(
     wristband_preprocessor : The same for the signals of a wristband.
     physio_ssl.networks.ECGTransformer : The encoder of Vazquez-Rodriguez et al.
     physio_ssl.quality.drop_poor_ecg : Drop the windows without a readable heartbeat.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import Recording
+    >>> from physio_ssl.preprocessing import ecg_preprocessor
+    >>> ecg = np.random.default_rng(0).normal(size=250 * 60)
+    >>> recording = Recording({"ecg": ecg}, {"ecg": 250}, "P01")
+    >>> ecg_preprocessor(duration=10).make_windows(recording).X
+    SignalDict(6 windows: ecg (1, 1280))
     """
     if np.shape(band) != (2,):
         raise ValueError(f"band must be two frequencies, in Hz, got {band!r}.")

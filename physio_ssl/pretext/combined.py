@@ -31,6 +31,15 @@ class Combined(Pretext):
     tasks_ : list of Pretext
         Clones of the tasks.
 
+    Raises
+    ------
+    TypeError, ValueError
+        In ``SSLEncoder.fit``, if ``tasks`` are no pretext tasks, or weights do not fit.
+
+    See Also
+    --------
+    FeaturePrediction, RecordingContrast : Tasks that suit each other.
+
     Examples
     --------
     >>> import numpy as np

@@ -41,6 +41,11 @@ class FeaturePrediction(EmbeddingTask):
     center_, scale_ : list of float
         Median and scale of each target.
 
+    Raises
+    ------
+    TypeError, ValueError
+        In ``SSLEncoder.fit``, if ``transformer`` is none, or its features do not fit the windows.
+
     See Also
     --------
     RecordingContrast : Tell recordings apart.

@@ -32,6 +32,11 @@ class MaskedPrediction(Pretext):
     head_size : int, default=128
         Hidden units of each head.
 
+    Raises
+    ------
+    ValueError
+        In ``SSLEncoder.fit``, if a size, probability or ``mask_value`` is wrong.
+
     See Also
     --------
     StatisticsPrediction : Predict statistics of masked windows.

@@ -56,6 +56,11 @@ class MultiTaskRecognition(Pretext):
         Weight of the L2 penalty: half the sum of squares of all parameters of network and heads
         with more than one dimension, so not of biases.
 
+    Raises
+    ------
+    ValueError
+        In ``SSLEncoder.fit``, if a size, probability or penalty is wrong.
+
     See Also
     --------
     TransformRecognition : Recognise all transforms with one classifier.

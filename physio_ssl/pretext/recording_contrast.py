@@ -36,6 +36,11 @@ class RecordingContrast(EmbeddingTask):
     head_size : int, default=128
         Hidden units and outputs of the head.
 
+    Raises
+    ------
+    ValueError
+        In ``SSLEncoder.fit``, if distances do not suit the windows, or no windows are given.
+
     See Also
     --------
     FeaturePrediction : Predict features of the clean window.

@@ -35,6 +35,11 @@ class StatisticsPrediction(Pretext):
         Samples per masked span: 5 s at 4 Hz. Masked samples become zero, which suits signals of
         mean 0.
 
+    Raises
+    ------
+    ValueError
+        In ``SSLEncoder.fit``, if the mask is wrong.
+
     See Also
     --------
     MaskedPrediction : Predict the masked samples themselves.

@@ -33,6 +33,11 @@ class TransformRecognition(Pretext):
     head_dropout : float, default=0.1
         Dropout of each head.
 
+    Raises
+    ------
+    ValueError
+        In ``SSLEncoder.fit``, if a size or probability is wrong, or there are too few windows.
+
     See Also
     --------
     MultiTaskRecognition : Recognise each transform with a head of its own.

@@ -78,6 +78,15 @@ def load_wu2023(path, n_times=240):
         If there is no such file.
     ValueError
         If the file is not such a checkpoint, or holds more than tensors and plain values.
+
+    See Also
+    --------
+    physio_ssl.load_encoder : Load encoders of this library.
+
+    Examples
+    --------
+    >>> from physio_ssl import load_wu2023
+    >>> encoder = load_wu2023("checkpoint.pt")  # doctest: +SKIP
     """
     check_count(n_times, "n_times")
     path = Path(path)

@@ -113,6 +113,10 @@ class Description:
     ----------
     frame : DataFrame
         A row per recording, with the columns that ``describe`` lists.
+
+    See Also
+    --------
+    describe : Make one, with an example.
     """
 
     frame: pd.DataFrame

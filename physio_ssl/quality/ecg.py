@@ -94,6 +94,20 @@ def find_poor_ecg(
     ValueError
         If a sample is not finite, a threshold is out of range, the rate is too low, or the
         windows are shorter than two of the longest plausible intervals.
+
+    See Also
+    --------
+    drop_poor_ecg : Drop the windows that it finds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurokit2 as nk
+    >>> from physio_ssl.quality import find_poor_ecg
+    >>> ecg = nk.ecg_simulate(duration=10, sampling_rate=250, random_state=0)
+    >>> X = np.stack([ecg, np.zeros_like(ecg)])[:, None]
+    >>> find_poor_ecg(X, sampling_rate=250)["flat line"]
+    array([False,  True])
     """
     sampling_rate = check_sampling_rate(sampling_rate)
     check_number(sampling_rate, "sampling_rate", LOWEST_ECG_RATE, rule="at least 64 Hz")

@@ -112,6 +112,16 @@ def find_poor_ppg(X, sampling_rate, *, max_flat=1.0, min_similarity=0.86, min_pu
     ----------
     Orphanidou et al. (2015), IEEE Journal of Biomedical and Health Informatics 19(3), 832-838.
     de Haan & Jeanne (2013), IEEE Transactions on Biomedical Engineering 60(10), 2878-2886.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurokit2 as nk
+    >>> from physio_ssl.quality import find_poor_ppg
+    >>> pulse = nk.ppg_simulate(duration=30, sampling_rate=64, random_state=0)
+    >>> X = np.stack([pulse, np.zeros_like(pulse)])[:, None]
+    >>> find_poor_ppg(X, sampling_rate=64)["flat line"]
+    array([False,  True])
     """
     sampling_rate = check_sampling_rate(sampling_rate)
     check_number(sampling_rate, "sampling_rate", LOWEST_PPG_RATE, rule="at least 16 Hz")

@@ -34,6 +34,20 @@ class WarmupDecay(Callback):
         Fraction of all steps in which the rate rises; 0.06 means 30 of 500 epochs.
     decay : {"linear", "cosine"}, default="linear"
         Shape of the decay: a straight line, or half a cosine, which is slow at both ends.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter is wrong, or an ``LRScheduler`` is given as well.
+
+    See Also
+    --------
+    physio_ssl.SSLEncoder : Takes its parameters as ``callbacks__lr_schedule__...``.
+
+    Examples
+    --------
+    >>> from physio_ssl import SSLEncoder
+    >>> encoder = SSLEncoder(callbacks__lr_schedule__warmup=0.1)
     """
 
     def __init__(self, warmup=0.0, decay="linear"):

@@ -31,6 +31,15 @@ def gaussian_noise(X, snr_db=15.0, *, rng=None, noise=None):
     Returns
     -------
     array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes, or a parameter is of a wrong kind or out of range.
+
+    See Also
+    --------
+    GaussianNoise : The same as a transformer, with an example.
     """
     shape, snr_db = (
         check_shape(X),
@@ -73,6 +82,15 @@ def magnitude_warp(X, n_knots=4, sigma=0.2, *, rng=None, anchors=None):
     Returns
     -------
     array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes, or a parameter is of a wrong kind or out of range.
+
+    See Also
+    --------
+    MagnitudeWarp : The same as a transformer, with an example.
     """
     n_windows, _, n_times = check_shape(X)
     if anchors is None:
@@ -85,13 +103,33 @@ def magnitude_warp(X, n_knots=4, sigma=0.2, *, rng=None, anchors=None):
 
 
 def scaling(X, factor=1.1, *, rng=None):
-    """Multiply by ``factor``; ``rng`` is not used."""
+    """Multiply by ``factor``; ``rng`` is not used.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes.
+
+    See Also
+    --------
+    Scaling : The same as a transformer, with an example.
+    """
     check_shape(X)
     return X * check_number(factor, "factor")
 
 
 def negation(X, *, rng=None):
-    """Turn the signal upside down; ``rng`` is not used."""
+    """Turn the signal upside down; ``rng`` is not used.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes.
+
+    See Also
+    --------
+    Negation : The same as a transformer, with an example.
+    """
     check_shape(X)
     return -X
 
@@ -105,6 +143,18 @@ class GaussianNoise(SignalTransform):
         Ratio of the mean square of each channel of a window to the noise's variance, in dB.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise; an int gives the same noise at every call.
+
+    See Also
+    --------
+    gaussian_noise : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import GaussianNoise
+    >>> X = np.zeros((2, 1, 240))
+    >>> GaussianNoise(snr_db=15, random_state=0).fit_transform(X).shape
+    (2, 1, 240)
     """
 
     _function = staticmethod(gaussian_noise)
@@ -125,6 +175,18 @@ class MagnitudeWarp(SignalTransform):
         Standard deviation of the anchors' values around 1.
     random_state : int, RandomState instance or None, default=None
         Seed of the curves; an int gives the same curves at every call.
+
+    See Also
+    --------
+    magnitude_warp : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import MagnitudeWarp
+    >>> X = np.zeros((2, 1, 240))
+    >>> MagnitudeWarp(sigma=0.2, random_state=0).fit_transform(X).shape
+    (2, 1, 240)
     """
 
     _function = staticmethod(magnitude_warp)
@@ -142,6 +204,19 @@ class Scaling(SignalTransform):
     ----------
     factor : float, default=1.1
         What every sample is multiplied by.
+
+    See Also
+    --------
+    scaling : The same as a function.
+    RandomScaling : By a factor that is drawn for each window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import Scaling
+    >>> X = np.array([[[1.0, 2.0, 3.0]]])
+    >>> Scaling(factor=1.1).fit_transform(X)
+    array([[[1.1, 2.2, 3.3]]])
     """
 
     _function = staticmethod(scaling)
@@ -151,6 +226,19 @@ class Scaling(SignalTransform):
 
 
 class Negation(SignalTransform):
-    """Turn each window upside down (Sarkar & Etemad, 2022)."""
+    """Turn each window upside down (Sarkar & Etemad, 2022).
+
+    See Also
+    --------
+    negation : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import Negation
+    >>> X = np.array([[[1.0, 2.0, 3.0]]])
+    >>> Negation().fit_transform(X)
+    array([[[-1., -2., -3.]]])
+    """
 
     _function = staticmethod(negation)

@@ -30,6 +30,15 @@ def random_scaling(X, sigma=0.3, *, rng=None, factor=None):
     Returns
     -------
     array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes, or a parameter is of a wrong kind or out of range.
+
+    See Also
+    --------
+    RandomScaling : The same as a transformer, with an example.
     """
     n_windows, _, _ = check_shape(X)
     if factor is None:
@@ -55,6 +64,15 @@ def circular_shift(X, max_fraction=1.0, *, rng=None, shift=None):
     Returns
     -------
     array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes, or a parameter is of a wrong kind or out of range.
+
+    See Also
+    --------
+    CircularShift : The same as a transformer, with an example.
     """
     check_number(max_fraction, "max_fraction", 0, 1, "from 0 to 1")
     n_windows, _, n_times = check_shape(X)
@@ -83,6 +101,15 @@ def time_mask(X, max_fraction=0.25, *, rng=None, start=None, length=None):
     Returns
     -------
     array of the shape, kind and dtype of ``X``
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes, or a parameter is of a wrong kind or out of range.
+
+    See Also
+    --------
+    TimeMask : The same as a transformer, with an example.
     """
     check_number(max_fraction, "max_fraction", 0, 1, "from 0 to 1")
     n_windows, _, n_times = check_shape(X)
@@ -109,6 +136,19 @@ class RandomScaling(SignalTransform):
         Standard deviation of the logarithm of the factors.
     random_state : int, RandomState instance or None, default=None
         Seed of the factors; an int gives the same factors at every call.
+
+    See Also
+    --------
+    random_scaling : The same as a function.
+    Scaling : By one factor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import RandomScaling
+    >>> X = np.array([[[1.0, 2.0, 3.0]]])
+    >>> RandomScaling(random_state=0).fit_transform(X).shape
+    (1, 1, 3)
     """
 
     _function = staticmethod(random_scaling)
@@ -127,6 +167,18 @@ class CircularShift(SignalTransform):
         Largest shift, as a fraction of the window.
     random_state : int, RandomState instance or None, default=None
         Seed of the shifts; an int gives the same shifts at every call.
+
+    See Also
+    --------
+    circular_shift : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import CircularShift
+    >>> X = np.arange(6.0).reshape(1, 1, 6)
+    >>> CircularShift(random_state=0).fit_transform(X)
+    array([[[1., 2., 3., 4., 5., 0.]]])
     """
 
     _function = staticmethod(circular_shift)
@@ -145,6 +197,19 @@ class TimeMask(SignalTransform):
         Longest span, as a fraction of the window.
     random_state : int, RandomState instance or None, default=None
         Seed of the spans; an int gives the same spans at every call.
+
+    See Also
+    --------
+    time_mask : The same as a function.
+    physio_ssl.pretext.MaskedPrediction : Predict masked samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import TimeMask
+    >>> X = np.zeros((2, 1, 240))
+    >>> TimeMask(random_state=0).fit_transform(X).shape
+    (2, 1, 240)
     """
 
     _function = staticmethod(time_mask)
@@ -165,6 +230,15 @@ class RandomApply(SignalTransform):
         Probability that a window is changed.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; an int gives the same draws at every call.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``signal_transform`` cannot be called, or the probability is not from 0 to 1.
+
+    See Also
+    --------
+    GaussianNoise, TimeMask : Transforms that it may apply.
 
     Examples
     --------

@@ -56,6 +56,10 @@ def permutation(X, n_pieces=10, *, rng=None, order=None):
     ------
     ValueError
         If there are more pieces than samples.
+
+    See Also
+    --------
+    Permutation : The same as a transformer, with an example.
     """
     n_windows, _, n_times = check_shape(X)
     if order is not None:
@@ -168,6 +172,10 @@ def time_warp(X, n_pieces=9, stretch=1.05, squeeze=None, *, rng=None, stretched=
     ------
     ValueError
         If the pieces do not fit the window.
+
+    See Also
+    --------
+    TimeWarp : The same as a transformer, with an example.
     """
     n_windows, _, n_times = check_shape(X)
     xp = array_namespace(X)
@@ -232,6 +240,10 @@ def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
     ------
     ValueError
         If there are more pieces than samples.
+
+    See Also
+    --------
+    CropResize : The same as a transformer, with an example.
     """
     n_windows, _, n_times = check_shape(X)
     xp = array_namespace(X)
@@ -256,7 +268,17 @@ def crop_resize(X, n_pieces=4, *, rng=None, piece=None):
 
 
 def time_reverse(X, *, rng=None):
-    """Play each window backwards; ``rng`` is not used."""
+    """Play each window backwards; ``rng`` is not used.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` has not three axes.
+
+    See Also
+    --------
+    TimeReverse : The same as a transformer, with an example.
+    """
     check_shape(X)
     return array_namespace(X).flip(X, axis=-1)
 
@@ -270,6 +292,18 @@ class Permutation(SignalTransform):
         Number of pieces; Sarkar & Etemad (2022) use 20.
     random_state : int, RandomState instance or None, default=None
         Seed of the orders; an int gives the same orders at every call.
+
+    See Also
+    --------
+    permutation : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import Permutation
+    >>> X = np.zeros((2, 1, 240))
+    >>> Permutation(n_pieces=4, random_state=0).fit_transform(X).shape
+    (2, 1, 240)
     """
 
     _function = staticmethod(permutation)
@@ -293,6 +327,18 @@ class TimeWarp(SignalTransform):
         use 1/1.05. None: equal parts of what is left of the window.
     random_state : int, RandomState instance or None, default=None
         Seed of the choices; an int gives the same choices at every call.
+
+    See Also
+    --------
+    time_warp : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import TimeWarp
+    >>> X = np.zeros((2, 1, 240))
+    >>> TimeWarp(n_pieces=4, random_state=0).fit_transform(X).shape
+    (2, 1, 240)
     """
 
     _function = staticmethod(time_warp)
@@ -313,6 +359,18 @@ class CropResize(SignalTransform):
         Number of pieces to choose from.
     random_state : int, RandomState instance or None, default=None
         Seed of the choices; an int gives the same choices at every call.
+
+    See Also
+    --------
+    crop_resize : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import CropResize
+    >>> X = np.zeros((2, 1, 240))
+    >>> CropResize(random_state=0).fit_transform(X).shape
+    (2, 1, 240)
     """
 
     _function = staticmethod(crop_resize)
@@ -323,6 +381,19 @@ class CropResize(SignalTransform):
 
 
 class TimeReverse(SignalTransform):
-    """Play each window backwards (Sarkar & Etemad, 2022)."""
+    """Play each window backwards (Sarkar & Etemad, 2022).
+
+    See Also
+    --------
+    time_reverse : The same as a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl.transforms import TimeReverse
+    >>> X = np.array([[[1.0, 2.0, 3.0]]])
+    >>> TimeReverse().fit_transform(X)
+    array([[[3., 2., 1.]]])
+    """
 
     _function = staticmethod(time_reverse)

@@ -175,6 +175,10 @@ def corpus_weights(corpus, proportions=None):
         If ``corpus`` does not hold names of corpora, or ``proportions`` do not give each a finite
         number, not negative and not 0 for all.
 
+    See Also
+    --------
+    concatenate_windows : Join the windows of corpora.
+
     Examples
     --------
     >>> from physio_ssl import corpus_weights

@@ -133,6 +133,22 @@ def open_windows(folder):
         If there are no windows in the folder.
     ValueError
         If a file is damaged, or was written by another version.
+
+    See Also
+    --------
+    concatenate_windows : Write windows to a folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from physio_ssl import concatenate_windows, make_windows, open_windows
+    >>> from physio_ssl.datasets import simulate_wristband
+    >>> windows = make_windows(simulate_wristband(1, random_state=0), duration=60)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = concatenate_windows({"mine": windows}, folder=f"{folder}/corpus")
+    ...     n_windows = len(open_windows(f"{folder}/corpus"))
+    >>> n_windows
+    13
     """
     folder = Path(folder)
     path = folder / "windows.json"

@@ -58,6 +58,15 @@ class StageLabels:
     See Also
     --------
     RatingLabels, make_windows
+
+    Examples
+    --------
+    >>> from physio_ssl import StageLabels, make_windows
+    >>> from physio_ssl.datasets import simulate_wristband
+    >>> recordings = simulate_wristband(1, signals=["eda"], random_state=0)
+    >>> labels = StageLabels({"rest": 0, "stress": 1}, min_coverage=1)
+    >>> make_windows(recordings, duration=60, labels=labels).y.tolist()
+    [0, 1, 0, 1, 1, 0, 1]
     """
 
     classes: Mapping
@@ -136,6 +145,15 @@ class RatingLabels:
     See Also
     --------
     StageLabels, make_windows
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from physio_ssl import RatingLabels, Recording, make_windows
+    >>> ratings = {"time": [0, 60, 120], "arousal": [2.0, 2.0, 8.0]}
+    >>> recording = Recording({"eda": np.ones(480)}, {"eda": 4}, "P01", ratings)
+    >>> make_windows(recording, duration=60, labels=RatingLabels("arousal", bins=[5])).y.tolist()
+    [0, 0]
     """
 
     scale: str
