@@ -39,10 +39,15 @@ def find_blocks(page):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def simulate_once():
-    """Let pages with the same simulated people share them."""
+def simulate_few():
+    """Simulate three people at most, and once, so that studies take seconds."""
+    simulate = functools.cache(datasets.simulate_wristband)
+
+    def simulate_at_most_three(n_subjects=12, **settings):
+        return simulate(min(n_subjects, 3), n_blocks=2, **settings)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "simulate_wristband", functools.cache(datasets.simulate_wristband))
+        patch.setattr(datasets, "simulate_wristband", simulate_at_most_three)
         yield
 
 
