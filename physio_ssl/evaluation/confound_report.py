@@ -62,17 +62,25 @@ class ConfoundReport:
             f"{_show(row)}: {_MEANING[row.confound]}."
             for row in looked_at[looked_at["flagged"]].itertuples()
         ]
+        left_out = self._describe_left_out()
         if not lines:
             names = ", ".join(looked_at["confound"])
-            lines = [f"None of these tells the classes better than chance: {names}."]
-        left_out = self.table.loc[self.table["auroc"].isna(), "confound"].tolist()
-        if left_out:
-            lines.append(f"Not looked at: {', '.join(left_out)}.")
+            rest = "Of the rest, none" if left_out else "None of these"
+            left_out.append(f"{rest} tells the classes better than chance: {names}.")
+        lines += left_out
         if self.position_table is not None:
             lines.append(self._compare_positions())
         elif TIME in self.flagged:
             lines.append("Position-matched scores (results=...) tell what is left without time.")
         return " ".join(lines)
+
+    def _describe_left_out(self):
+        """Return a sentence for each reason why confounds could not be looked at."""
+        left_out = self.table[self.table["auroc"].isna()]
+        return [
+            f"Not looked at: {', '.join(some['confound'])}; {why.removeprefix('not looked at: ')}."
+            for why, some in left_out.groupby("note", sort=False)
+        ]
 
     def _compare_positions(self):
         table = self.position_table

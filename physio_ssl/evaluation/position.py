@@ -10,7 +10,7 @@ from .inference import check_bootstrap
 from .records import find_conditions
 
 MIN_PAIRS, MIN_SUBJECTS = 100, 6
-_TOO_FEW = f"fewer than {MIN_PAIRS} pairs at the same time, or {MIN_SUBJECTS} people in them"
+_TOO_FEW = f"fewer than {MIN_PAIRS} pairs at the same time, or than {MIN_SUBJECTS} people in them"
 _TIE = 2.0  # in differences of a clock; at 1, clocks of other kinds than ours reach .4
 _CHUNK = 2_000_000  # pairs at a time, to bound the memory
 

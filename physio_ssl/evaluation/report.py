@@ -38,6 +38,7 @@ def describe(results):
     audit = results.protocol.get("audit", {})
     if "verdict" in audit:
         yield f"Leak audit: {audit['verdict']}"
+        yield from (f"Note: {note}" for note in audit["notes"])
         yield f"No audit can see {'; '.join(audit['not_seen'])}."
 
 

@@ -159,11 +159,13 @@ def assemble_windows(recordings, rates, cut, duration, step, labels, context, va
         parts.append({name: x if keep.all() else x[keep] for name, x in signals.items()})
         tables.append({column: values[rows[keep]] for column, values in table.items()})
 
+    dropped = Counter({reason: int(n) for reason, n in dropped.items()})
     if not any(len(table["onset"]) for table in tables):
         longest = max(recording.duration for recording in recordings)
+        hint = " Onsets and durations of annotations are in seconds." * (dropped["unlabelled"] > 0)
         raise ValueError(
             f"No window of {duration:g} s is left of recordings of at most {longest:g} s; dropped: "
-            f"{dict(+dropped) or 'none'}."
+            f"{dict(+dropped) or 'none'}.{hint}"
         )
     if dropped["non-finite"]:
         n_finite = sum(len(table["onset"]) for table in tables) + dropped["out of range"]
