@@ -400,6 +400,8 @@ def test_subject_must_be_text(conditions):
     for value in [None, "", 1]:
         with pytest.raises(TypeError, match=f"must return a name of .*S01 as text, got {value!r}"):
             load_empatica_corpus(conditions, subject=lambda path, value=value: value)
+    with pytest.raises(ValueError, match=r"subject raised IndexError.* for the path rest/S01"):
+        load_empatica_corpus(conditions, subject=lambda path: path.parts[5])
 
 
 def test_labels_on_the_clock_of_the_files_move_with_the_start(temperatures):

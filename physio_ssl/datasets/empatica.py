@@ -197,7 +197,11 @@ def _find_sessions(folder, name_subject):
     found = {}
     for session in sorted(sessions):
         if name_subject is not None:
-            subject = name_subject(session.relative_to(folder))
+            place = session.relative_to(folder)
+            try:
+                subject = name_subject(place)
+            except Exception as error:
+                raise ValueError(f"subject raised {error!r} for the path {place}.") from error
         else:
             directly = folder in (session, session.parent)
             subject = _name_session(session) if directly else session.parent.name
