@@ -1,10 +1,14 @@
 """Configuration of Sphinx."""
 
 import os
+import warnings
 
 from sphinx_gallery.sorting import ExplicitOrder
 
 import physio_ssl
+
+# Warnings that examples show would name a path of this machine.
+warnings.formatwarning = lambda message, category, *_: f"{category.__name__}: {message}\n"
 
 project = "physio_ssl"
 author = copyright = "physio_ssl developers"
